@@ -1,0 +1,4 @@
+//! All rules.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
