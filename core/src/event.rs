@@ -1,0 +1,128 @@
+//! All that is worth logging: the one source of logs, counters and test assertions.
+
+use crate::now::Duration;
+use crate::output::Reason;
+use crate::peer::TransactionId;
+use crate::refusal::Refusal;
+use crate::spool::id::SpoolId;
+use crate::wire::command::Verb;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Something that happened in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A command line as heard, made printable. Only when the session keeps a transcript.
+    Heard(String),
+    /// A reply line as said. Only when the session keeps a transcript.
+    Said(String),
+    /// A command was refused.
+    Refused {
+        /// Its verb; `None` when the line had none that we know.
+        verb: Option<Verb>,
+        /// The reason.
+        refusal: Refusal,
+    },
+    /// A reply waits this long in the tarpit.
+    TarpitDelayed(Duration),
+    /// A transaction ended, one way or another.
+    Transaction(Box<TransactionRecord>),
+    /// The session ended.
+    Closed(SessionRecord),
+}
+
+/// What is known of a transaction when it ends. Times are measured from MAIL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionRecord {
+    /// Which transaction.
+    pub id: TransactionId,
+    /// The reverse-path, empty for the null one.
+    pub from: String,
+    /// The first admitted recipients (at most 10).
+    pub to: Vec<String>,
+    /// Recipients admitted.
+    pub recipients: u32,
+    /// Recipients refused.
+    pub recipients_refused: u32,
+    /// Octets of the message, as RFC 1870 counts them.
+    pub octets: u64,
+    /// From MAIL to the first octet of data asked for.
+    pub envelope: Duration,
+    /// From there to the end of data.
+    pub data: Duration,
+    /// From there to the last reply.
+    pub store: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a transaction ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Accepted: durable, and so reported to the client.
+    Stored(SpoolId),
+    /// Refused after the data.
+    Refused(Refusal),
+    /// Given up before its data were complete: RSET, a new HELO, QUIT.
+    Reset,
+    /// The session ended first.
+    Cut(Reason),
+}
+
+/// What is known of a session when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Why it ended.
+    pub reason: Reason,
+    /// Commands heard.
+    pub commands: u32,
+    /// Transactions opened.
+    pub transactions: u32,
+    /// Messages stored.
+    pub stored: u32,
+    /// Time spent in the tarpit.
+    pub tarpitted: Duration,
+    /// How long it lasted.
+    pub lasted: Duration,
+}
+
+impl Event {
+    /// The event's name, as scripts and logs spell it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Heard(_) => "heard",
+            Event::Said(_) => "said",
+            Event::Refused { .. } => "refused",
+            Event::TarpitDelayed(_) => "tarpit_delayed",
+            Event::Transaction(record) => match record.outcome {
+                Outcome::Stored(_) => "message_stored",
+                Outcome::Refused(_) => "message_refused",
+                Outcome::Reset => "transaction_reset",
+                Outcome::Cut(_) => "transaction_cut",
+            },
+            Event::Closed(_) => "closed",
+        }
+    }
+}
+
+/// The event's arguments, as scripts spell them: `20s`, `quit`.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Heard(line) | Event::Said(line) => f.write_str(line),
+            Event::Refused { verb, refusal } => {
+                write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
+            }
+            Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
+            Event::Transaction(record) => match &record.outcome {
+                Outcome::Stored(id) => write!(f, "{id}"),
+                Outcome::Refused(refusal) => f.write_str(refusal.name()),
+                Outcome::Reset => Ok(()),
+                Outcome::Cut(reason) => f.write_str(reason.name()),
+            },
+            Event::Closed(record) => f.write_str(record.reason.name()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! All that can happen to a session.
+
+use crate::policy::{Answer, Ticket};
+use crate::spool::Report;
+
+/// One thing that happened, brought by the hands together with the time.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The connection is open; nothing was said yet. Comes first, and once.
+    Opened,
+    /// Octets from the client, as many as came, at most [`crate::Session::wants_bytes`] of them.
+    Bytes(&'a [u8]),
+    /// The deadline is here.
+    Tick,
+    /// The answer to a question.
+    Answered(Ticket, Answer),
+    /// A report from the spool.
+    Reported(Report),
+    /// The client will send nothing more (end of stream), or the connection broke.
+    PeerClosed,
+    /// The server is about to stop: end at the next command boundary.
+    ShuttingDown,
+}

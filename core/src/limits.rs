@@ -1,0 +1,107 @@
+//! Every bound on one screen. A queue, buffer or wait of the core that is not bounded here is a defect.
+//!
+//! Constants hold whatever the configuration says; `Limits` and `Timeouts` are what an operator may choose.
+
+use crate::now::Duration;
+
+/// Longest command line, CRLF included. RFC 2821 §4.5.3.1 asks for 512, DSN (RFC 3461 §5.4) and other
+/// extensions add to it.
+pub const COMMAND_LINE_MAX: usize = 4096;
+/// Octets of a broken or overlong command line that are thrown away before the session is given up.
+pub const DISCARD_MAX: usize = 65_536;
+/// Octets that a session takes at a time while it waits for commands.
+pub const COMMAND_READ_MAX: usize = 16_384;
+/// Octets that a session takes at a time while it receives a message.
+pub const BODY_READ_MAX: usize = 65_536;
+/// Octets given to the spool and not yet reported back, above which a session stops reading.
+pub const BODY_WINDOW: usize = 131_072;
+/// Octets of replies held back for company, above which they leave.
+pub const REPLY_GROUP_MAX: usize = 8_192;
+/// Longest reply text; longer ones are cut. RFC 2821 §4.5.3.1 allows a reply line of 512 octets.
+pub const REPLY_TEXT_MAX: usize = 480;
+/// Lines of one reply.
+pub const REPLY_LINES_MAX: usize = 64;
+/// `Received:` fields above which a message is taken to go in circles (RFC 2821 §6.2 asks for at least 100).
+pub const HOPS_MAX: u32 = 100;
+/// Octets of a client's name or address that any reply or log repeats.
+pub const ECHO_MAX: usize = 64;
+/// The smallest recipient limit that can be configured (RFC 2821 §4.5.3.1).
+pub const RECIPIENTS_MIN: u32 = 100;
+/// Connections above the total limit that are still told why they are turned away.
+pub const TURN_AWAY_MARGIN: u32 = 100;
+/// Multiple of the per-source limit up to which a source is still told why it is turned away.
+pub const TURN_AWAY_FACTOR: u32 = 4;
+/// Sources that a rate window or failure window remembers.
+pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
+
+/// What an operator may bound. Defaults are the manual's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest message in octets; 0 for no limit (`maxsize`, `-M`).
+    pub message_octets_max: u64,
+    /// Kibibytes that must stay free on the spool's file system (`min-availspace`).
+    pub free_kib_min: u64,
+    /// Recipients of one message (`RcptLimitCount`), at least [`RECIPIENTS_MIN`].
+    pub recipients_max: u32,
+    /// Recipients of a message with the null reverse-path (`max-error-recipients`).
+    pub error_recipients_max: u32,
+    /// Unknown commands after which the session is closed (`max-unknown-commands`).
+    pub unknown_commands_max: u32,
+    /// Connections from one source (`MaxSameIpSource`).
+    pub same_source_max: u32,
+    /// Connections in all (`MaxParallelConnections`).
+    pub connections_max: u32,
+    /// Files that are synced at the same moment.
+    pub parallel_syncs_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            message_octets_max: 0,
+            free_kib_min: 5000,
+            recipients_max: 10_000,
+            error_recipients_max: 3,
+            unknown_commands_max: 10,
+            same_source_max: 100,
+            connections_max: 800,
+            parallel_syncs_max: 64,
+        }
+    }
+}
+
+/// How long a session waits for what. Every wait has an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the next command, from the last octet of the one before (RFC 2821 §4.5.3.2: at least 5 minutes).
+    pub command: Duration,
+    /// For the next octets of a message (RFC 2821 §4.5.3.2: 3 minutes).
+    pub data_block: Duration,
+    /// For an answer to a question.
+    pub answer: Duration,
+    /// For the spool's report after the end of data. The client waits ten minutes (RFC 2821 §4.5.3.2).
+    pub store: Duration,
+    /// For a whole session, after which it ends wherever it is (a commit under way is still reported).
+    pub session: Duration,
+    /// For sessions still open after the order to stop.
+    pub drain: Duration,
+    /// Least average rate of a message's octets, a second, once `data_grace` is over; 0 for none.
+    pub data_rate_min: u64,
+    /// The time before the rate counts.
+    pub data_grace: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            command: Duration::from_secs(300),
+            data_block: Duration::from_secs(180),
+            answer: Duration::from_secs(60),
+            store: Duration::from_secs(540),
+            session: Duration::from_secs(4 * 3600),
+            drain: Duration::from_secs(30),
+            data_rate_min: 200,
+            data_grace: Duration::from_secs(180),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Who a message is from and for. A `Recipient` holds its `Admitted`: without policy's proof there is none.
+
+use crate::policy::Admitted;
+use crate::wire::command::Verb;
+use crate::wire::params::{DeliverBy, MailParams, RcptParams};
+use crate::wire::path::{ClientName, ForwardPath, ReversePath};
+
+/// How the client announced itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// HELO or EHLO.
+    pub verb: Verb,
+    /// The name it gave.
+    pub name: ClientName,
+}
+
+impl Hello {
+    /// Whether extensions may be used.
+    pub fn is_extended(&self) -> bool {
+        self.verb == Verb::Ehlo
+    }
+
+    /// The protocol as `Received:` and the spool name it (RFC 3848).
+    pub fn protocol(&self) -> &'static str {
+        if self.is_extended() { "ESMTP" } else { "SMTP" }
+    }
+}
+
+/// What MAIL said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The reverse-path.
+    pub path: ReversePath,
+    /// Its parameters.
+    pub params: MailParams,
+    /// The hour by which the message must be delivered, in seconds since the epoch, with its mode (RFC 2852).
+    pub deliver_by: Option<(i64, DeliverBy)>,
+}
+
+/// An admitted recipient.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Recipient {
+    path: ForwardPath,
+    params: RcptParams,
+    _admitted: Admitted,
+}
+
+impl Recipient {
+    /// A recipient; policy's proof goes in by value.
+    pub fn new(path: ForwardPath, params: RcptParams, admitted: Admitted) -> Recipient {
+        Recipient { path, params, _admitted: admitted }
+    }
+
+    /// The forward-path.
+    pub fn path(&self) -> &ForwardPath {
+        &self.path
+    }
+
+    /// Its parameters.
+    pub fn params(&self) -> &RcptParams {
+        &self.params
+    }
+}

@@ -1,0 +1,139 @@
+//! A transaction from MAIL to the last reply, as types: only `Addressed` can become a message, and only a
+//! recipient makes it.
+//!
+//! Recipients are not collected here: their envelope lines go to the spool's draft as they are admitted, so a
+//! session's memory does not grow with their number.
+
+use super::envelope::{Recipient, Sender};
+use crate::event::{Outcome, TransactionRecord};
+use crate::now::Instant;
+use crate::peer::TransactionId;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// Recipients that a transaction remembers by name, for logs.
+const REMEMBERED_MAX: usize = 10;
+
+/// MAIL was accepted; no recipient yet.
+#[derive(Debug)]
+pub struct Opened {
+    /// Which transaction.
+    pub id: TransactionId,
+    /// What MAIL said.
+    pub sender: Sender,
+    began: Instant,
+    refused: u32,
+}
+
+impl Opened {
+    /// A transaction that MAIL opened now.
+    pub fn new(id: TransactionId, sender: Sender, now: Instant) -> Opened {
+        Opened { id, sender, began: now, refused: 0 }
+    }
+
+    /// A recipient was refused.
+    pub fn count_refused(&mut self) {
+        self.refused = self.refused.saturating_add(1);
+    }
+
+    /// The first recipient is admitted.
+    pub fn admit(self, recipient: &Recipient) -> Addressed {
+        let mut addressed = Addressed { opened: self, count: 0, remembered: Vec::new() };
+        addressed.admit(recipient);
+        addressed
+    }
+
+    /// What is known when it ends here.
+    pub fn record(&self, now: Instant, outcome: Outcome) -> TransactionRecord {
+        TransactionRecord {
+            id: self.id,
+            from: self.sender.path.to_string(),
+            to: Vec::new(),
+            recipients: 0,
+            recipients_refused: self.refused,
+            octets: 0,
+            envelope: now.since(self.began),
+            data: Default::default(),
+            store: Default::default(),
+            outcome,
+        }
+    }
+}
+
+/// At least one recipient was admitted.
+#[derive(Debug)]
+pub struct Addressed {
+    /// What MAIL opened.
+    pub opened: Opened,
+    count: u32,
+    remembered: Vec<String>,
+}
+
+impl Addressed {
+    /// Another recipient is admitted.
+    pub fn admit(&mut self, recipient: &Recipient) {
+        self.count += 1;
+        if self.remembered.len() < REMEMBERED_MAX {
+            self.remembered.push(recipient.path().to_string());
+        }
+    }
+
+    /// How many recipients were admitted; never 0.
+    pub fn recipients(&self) -> u32 {
+        self.count
+    }
+
+    /// The only recipient, when there is but one (RFC 2821 §7.2: several are not told to each other).
+    pub fn only_recipient(&self) -> Option<&str> {
+        (self.count == 1).then(|| self.remembered[0].as_str())
+    }
+
+    /// What is known when it ends here.
+    pub fn record(&self, now: Instant, outcome: Outcome) -> TransactionRecord {
+        TransactionRecord {
+            to: self.remembered.clone(),
+            recipients: self.count,
+            ..self.opened.record(now, outcome)
+        }
+    }
+
+    /// The message begins now.
+    pub fn begin(self, now: Instant) -> Message {
+        Message { addressed: self, asked: now, ended: None, octets: 0 }
+    }
+}
+
+/// The message is coming, or has come.
+#[derive(Debug)]
+pub struct Message {
+    /// Whose message it is.
+    pub addressed: Addressed,
+    /// When the client was told to go on.
+    pub asked: Instant,
+    ended: Option<Instant>,
+    octets: u64,
+}
+
+impl Message {
+    /// The end of data is here.
+    pub fn end(&mut self, now: Instant, octets: u64) {
+        self.ended = Some(now);
+        self.octets = octets;
+    }
+
+    /// Octets of the whole message; 0 before its end.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// What is known when it ends here.
+    pub fn record(&self, now: Instant, outcome: Outcome) -> TransactionRecord {
+        let ended = self.ended.unwrap_or(now);
+        TransactionRecord {
+            octets: self.octets,
+            data: ended.since(self.asked),
+            store: now.since(ended),
+            ..self.addressed.record(self.asked, outcome)
+        }
+    }
+}

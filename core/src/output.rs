@@ -1,0 +1,52 @@
+//! All that a session can ask of the world.
+
+use crate::event::Event;
+use crate::policy::{Question, Ticket};
+use crate::spool::Order;
+use alloc::vec::Vec;
+
+/// One thing to do, in the order in which [`crate::Session::poll`] gives them.
+#[derive(Debug)]
+pub enum Output {
+    /// Send these octets to the client. One `Write` is one send.
+    Write(Vec<u8>),
+    /// Find out, and bring [`crate::Input::Answered`] with the same ticket.
+    Ask(Ticket, Question),
+    /// Something for the spool.
+    Order(Order),
+    /// Something worth logging or counting.
+    Event(Event),
+    /// Send what was written, then close the connection. Comes last, and once.
+    Close(Reason),
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The client said QUIT.
+    Quit,
+    /// The client closed or broke the connection.
+    PeerClosed,
+    /// A wait was over: command, data, answer or session.
+    TimedOut,
+    /// The server stops.
+    ShuttingDown,
+    /// The client broke a rule after which its octets cannot be understood any more, or too many rules.
+    Misbehaved,
+    /// The server could not go on with this session.
+    Trouble,
+}
+
+impl Reason {
+    /// One word for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Quit => "quit",
+            Reason::PeerClosed => "peer-closed",
+            Reason::TimedOut => "timed-out",
+            Reason::ShuttingDown => "shutting-down",
+            Reason::Misbehaved => "misbehaved",
+            Reason::Trouble => "trouble",
+        }
+    }
+}

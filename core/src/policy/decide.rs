@@ -1,0 +1,61 @@
+//! Question in, verdict out: a pure function of the question, the rules and the free space.
+
+use super::question::Question;
+use super::verdict::{Admitted, Verdict};
+use crate::wire::path::ForwardPath;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+/// Who may receive mail here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Domains, in lower case, all of whose mailboxes are admitted (`localnames`).
+    pub local_domains: BTreeSet<String>,
+    /// Our own names, in lower case: `postmaster` is admitted there, and without a domain.
+    pub own_names: BTreeSet<String>,
+    /// Admit every recipient when the client is on a loopback address (`smtpserver demo`).
+    pub open_to_loopback: bool,
+}
+
+/// Free space on the spool's file system, and what must stay free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Kibibytes free at the last measurement; `None` when it could not be measured.
+    pub free_kib: Option<u64>,
+    /// Kibibytes that must stay free.
+    pub free_kib_min: u64,
+}
+
+impl Space {
+    /// Whether `octets` more may be stored. An unknown amount of free space is no reason to refuse: the spool
+    /// itself refuses when it cannot write.
+    pub fn has_room_for(self, octets: u64) -> bool {
+        self.free_kib.is_none_or(|free| free.saturating_sub(octets.div_ceil(1024)) >= self.free_kib_min)
+    }
+}
+
+/// Answers a question from what is at hand.
+pub fn decide(policy: &Policy, space: Space, question: &Question) -> Verdict {
+    match question {
+        Question::Connect => Verdict::Accept,
+        Question::Sender { size, .. } => room(space, *size),
+        Question::Content { .. } => room(space, 0),
+        Question::Recipient { peer, path } => {
+            let admitted = (policy.open_to_loopback && peer.client.ip().is_loopback())
+                || match path {
+                    ForwardPath::Postmaster => true,
+                    ForwardPath::Address(address) => {
+                        let domain = address.domain_lowercase();
+                        policy.local_domains.contains(&domain)
+                            || (address.local().eq_ignore_ascii_case("postmaster")
+                                && policy.own_names.contains(&domain))
+                    }
+                };
+            if admitted { Verdict::Admit(Admitted(())) } else { Verdict::NotAdmitted }
+        }
+    }
+}
+
+fn room(space: Space, octets: u64) -> Verdict {
+    if space.has_room_for(octets) { Verdict::Accept } else { Verdict::NoSpace }
+}

@@ -1,0 +1,50 @@
+//! What a session asks before it decides. Questions carry what is asked about, never how to answer.
+
+use super::verdict::Verdict;
+use crate::peer::Peer;
+use crate::wire::path::{ForwardPath, ReversePath};
+use alloc::sync::Arc;
+
+/// Joins an answer to its question. A late or repeated answer carries an old ticket and is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub(crate) u64);
+
+impl Ticket {
+    /// The ticket's number, for logs and recordings.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// A question from a session to the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// May this client speak to us at all?
+    Connect,
+    /// May this sender open a transaction, and is there room for `size` octets (0: not declared)?
+    Sender {
+        /// The reverse-path.
+        path: ReversePath,
+        /// The declared size in octets (RFC 1870), 0 when none was declared.
+        size: u64,
+    },
+    /// May mail go to this recipient?
+    Recipient {
+        /// Who is connected.
+        peer: Arc<Peer>,
+        /// The forward-path.
+        path: ForwardPath,
+    },
+    /// The message is complete: may it be kept, and is there still room?
+    Content {
+        /// Octets of the message.
+        octets: u64,
+    },
+}
+
+/// The answer to a question.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What policy concluded.
+    pub verdict: Verdict,
+}

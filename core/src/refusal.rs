@@ -1,0 +1,133 @@
+//! Every way to say no, by blame. A refusal is data: what it sounds like on the wire is the catalogue's affair.
+
+use crate::spool::SpoolFault;
+use crate::wire::command::SyntaxFault;
+use crate::wire::line::LineFault;
+use crate::wire::text::TextFault;
+use crate::wire::verb::Verb;
+
+/// A reason to say no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The command line was broken before any word of it was read.
+    Line(LineFault),
+    /// The command is ill-formed.
+    Syntax(SyntaxFault),
+    /// The command is known and not offered here.
+    NotOffered(Verb),
+    /// Too many unknown commands; the session ends.
+    TooManyUnknown,
+    /// A command that needs HELO or EHLO before it.
+    HelloFirst,
+    /// MAIL inside a transaction.
+    NestedMail,
+    /// RCPT, DATA or BDAT without MAIL.
+    MailFirst,
+    /// DATA or BDAT without an admitted recipient.
+    RecipientFirst,
+    /// A command other than BDAT, RSET, NOOP, HELP or QUIT between the chunks of a message.
+    ChunksUnfinished(Verb),
+    /// DATA for a message declared as BINARYMIME (RFC 3030 §3).
+    BinaryNeedsBdat,
+    /// The rest of a message that was refused in an earlier chunk.
+    ChunkAfterRefusal,
+    /// No rule admits this recipient.
+    NotAdmitted,
+    /// Too many recipients for a message with the null reverse-path.
+    TooManyErrorRecipients,
+    /// Mode R with less time than the least that is offered (RFC 2852 §4).
+    DeliverByTooSoon,
+    /// The declared size is more than is taken.
+    DeclaredTooBig,
+    /// The message is bigger than is taken.
+    TooBig,
+    /// A bare CR, a bare LF or a NUL in the message.
+    Text(TextFault),
+    /// The message has passed too many hosts.
+    Looping,
+    /// Not the client's fault.
+    Trouble(Trouble),
+}
+
+/// A reason to say "not now": the world's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Too little free space for a message (of the declared size).
+    NoSpace,
+    /// The message has as many recipients as one message may have.
+    TooManyRecipients,
+    /// The spool could not keep the message.
+    Spool(SpoolFault),
+    /// No answer to a question came in time.
+    NoAnswer,
+    /// The client was silent too long, or too slow.
+    TimedOut,
+    /// The server stops.
+    ShuttingDown,
+    /// A defect of ours.
+    Internal,
+}
+
+impl Refusal {
+    /// One word for logs and counters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Refusal::Line(_) => "broken-line",
+            Refusal::Syntax(SyntaxFault::UnknownVerb) => "unknown-verb",
+            Refusal::Syntax(_) => "syntax",
+            Refusal::NotOffered(_) => "not-offered",
+            Refusal::TooManyUnknown => "too-many-unknown",
+            Refusal::HelloFirst => "hello-first",
+            Refusal::NestedMail => "nested-mail",
+            Refusal::MailFirst => "mail-first",
+            Refusal::RecipientFirst => "recipient-first",
+            Refusal::ChunksUnfinished(_) => "chunks-unfinished",
+            Refusal::BinaryNeedsBdat => "binary-needs-bdat",
+            Refusal::ChunkAfterRefusal => "chunk-after-refusal",
+            Refusal::NotAdmitted => "not-admitted",
+            Refusal::TooManyErrorRecipients => "too-many-error-recipients",
+            Refusal::DeliverByTooSoon => "deliverby-too-soon",
+            Refusal::DeclaredTooBig => "declared-too-big",
+            Refusal::TooBig => "too-big",
+            Refusal::Text(_) => "bare-newline",
+            Refusal::Looping => "looping",
+            Refusal::Trouble(trouble) => match trouble {
+                Trouble::NoSpace => "no-space",
+                Trouble::TooManyRecipients => "too-many-recipients",
+                Trouble::Spool(SpoolFault::Full) => "spool-full",
+                Trouble::Spool(SpoolFault::Unusable) => "spool-unusable",
+                Trouble::Spool(SpoolFault::Broken) => "spool-broken",
+                Trouble::NoAnswer => "no-answer",
+                Trouble::TimedOut => "timed-out",
+                Trouble::ShuttingDown => "shutting-down",
+                Trouble::Internal => "internal",
+            },
+        }
+    }
+
+    /// Whether the reply waits in the tarpit: what a guesser or a spammer meets, not what a mistaken program
+    /// meets in the middle of a message.
+    pub fn is_tarpitted(&self) -> bool {
+        match self {
+            Refusal::Syntax(fault) => !matches!(fault, SyntaxFault::ChunkSize),
+            Refusal::NotOffered(_)
+            | Refusal::HelloFirst
+            | Refusal::NestedMail
+            | Refusal::MailFirst
+            | Refusal::NotAdmitted
+            | Refusal::TooManyErrorRecipients
+            | Refusal::DeliverByTooSoon
+            | Refusal::DeclaredTooBig => true,
+            Refusal::Trouble(trouble) => matches!(trouble, Trouble::NoSpace | Trouble::TooManyRecipients),
+            Refusal::Line(_)
+            | Refusal::TooManyUnknown
+            | Refusal::RecipientFirst
+            | Refusal::ChunksUnfinished(_)
+            | Refusal::BinaryNeedsBdat
+            | Refusal::ChunkAfterRefusal
+            | Refusal::TooBig
+            | Refusal::Text(_)
+            | Refusal::Looping => false,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The server's whole vocabulary, one small function a sentence. Texts name the command they answer (RFC 2920
+//! §3.2) and promise no more than has happened.
+
+use super::code::*;
+use super::encode::Reply;
+use crate::policy::Verdict;
+use crate::refusal::{Refusal, Trouble};
+use crate::spool::{Durable, SpoolFault};
+use crate::wire::command::{SyntaxFault, Verb};
+use crate::wire::line::LineFault;
+use crate::wire::path::PathFault;
+use crate::wire::text::TextFault;
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+/// `220`: the greeting. The host comes first (RFC 2821 §4.3.1).
+pub fn greeting(host: &str) -> Reply {
+    Reply::plain(C220_READY, alloc::vec![Cow::Owned(format!("{host} ESMTP smtpserver ready"))])
+}
+
+/// `250`: the reply to HELO.
+pub fn hello(host: &str, client: &str) -> Reply {
+    Reply::plain(C250_OK, alloc::vec![Cow::Owned(format!("{host} hello {client}"))])
+}
+
+/// `250`: the reply to EHLO, a line for the greeting and one for each keyword (RFC 2821 §4.1.1.1).
+pub fn extended_hello(host: &str, client: &str, keywords: Vec<Cow<'static, str>>) -> Reply {
+    let mut lines = alloc::vec![Cow::Owned(format!("{host} hello {client}"))];
+    lines.extend(keywords);
+    Reply::plain(C250_OK, lines)
+}
+
+/// `250 2.1.0`: MAIL opened a transaction.
+pub fn sender_ok(path: &dyn Display) -> Reply {
+    Reply::new(C250_OK, E2_1_0_SENDER_OK, format!("sender {path} ok"))
+}
+
+/// `250 2.1.5`: RCPT added a recipient.
+pub fn recipient_ok(path: &dyn Display) -> Reply {
+    Reply::new(C250_OK, E2_1_5_RECIPIENT_OK, format!("recipient {path} ok"))
+}
+
+/// `354`: go on with the message.
+pub fn start_mail() -> Reply {
+    Reply::plain(C354_START_MAIL, alloc::vec![Cow::Borrowed("DATA: send the message, end with CRLF.CRLF")])
+}
+
+/// `250 2.0.0`: a chunk was taken, and more are to come. Promises nothing about the message (RFC 3030 §2).
+pub fn chunk_ok(octets: u64) -> Reply {
+    Reply::new(C250_OK, E2_0_0_OK, format!("BDAT {octets} octets received"))
+}
+
+/// `250 2.0.0`: the message is accepted. The proof goes in by value: there is no other way to say this.
+pub fn message_accepted(durable: Durable) -> Reply {
+    Reply::new(C250_OK, E2_0_0_OK, format!("message accepted as {}", durable.id()))
+}
+
+/// `250 2.0.0`: NOOP and its like.
+pub fn noop_ok(verb: Verb) -> Reply {
+    Reply::new(C250_OK, E2_0_0_OK, format!("{} ok", verb.name()))
+}
+
+/// `250 2.0.0`: RSET.
+pub fn reset_ok() -> Reply {
+    Reply::new(C250_OK, E2_0_0_OK, "RSET ok, nothing is kept")
+}
+
+/// `250 2.0.0`: VERB, which turns on nothing.
+pub fn verbose_ok() -> Reply {
+    Reply::new(C250_OK, E2_0_0_OK, "VERB ok, replies are as verbose as they get")
+}
+
+/// `250 2.0.0`: TICK.
+pub fn tick_ok(argument: &str) -> Reply {
+    Reply::new(C250_OK, E2_0_0_OK, format!("TICK {argument}"))
+}
+
+/// `252 2.5.2`: addresses are not verified; what a site that disables VRFY or EXPN must say (RFC 2821 §7.3).
+pub fn not_verified(verb: Verb) -> Reply {
+    Reply::new(
+        C252_CANNOT_VRFY,
+        E2_5_2_CANNOT_VRFY,
+        format!("{} is disabled here; send the mail and it will be attempted", verb.name()),
+    )
+}
+
+/// `221 2.0.0`: QUIT.
+pub fn closing(host: &str) -> Reply {
+    Reply::new(C221_CLOSING, E2_0_0_OK, format!("{host} closing connection"))
+}
+
+/// `214`: help.
+pub fn help(lines: Vec<String>) -> Reply {
+    Reply::plain(C214_HELP, lines.into_iter().map(Cow::Owned).collect())
+}
+
+/// `450 4.7.1` in place of a greeting: too many connections (manual, MaxSameIpSource, MaxParallelConnections).
+pub fn too_many_connections(host: &str) -> Reply {
+    Reply::new(
+        C450_BUSY,
+        E4_7_1_NOT_NOW,
+        format!("{host} Too many simultaneous connections, try again later"),
+    )
+}
+
+/// What a question's verdict says when it is not yes.
+pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
+    match verdict {
+        Verdict::Accept | Verdict::Admit(_) => None,
+        Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
+        Verdict::NotAdmitted => Some(Refusal::NotAdmitted),
+    }
+}
+
+/// The reply to every way of saying no.
+pub fn refusal(refusal: &Refusal) -> Reply {
+    match refusal {
+        Refusal::Line(fault) => line(*fault),
+        Refusal::Syntax(fault) => syntax(fault),
+        Refusal::NotOffered(verb) => Reply::new(
+            C502_NOT_IMPLEMENTED,
+            E5_5_1_INVALID_COMMAND,
+            format!("{} is not offered here", verb.name()),
+        ),
+        Refusal::TooManyUnknown => {
+            Reply::new(C421_NOT_AVAILABLE, E4_7_1_NOT_NOW, "too many unknown commands, closing connection")
+        }
+        Refusal::HelloFirst => out_of_order("send EHLO or HELO first"),
+        Refusal::NestedMail => out_of_order("MAIL: a sender is already given, RSET first"),
+        Refusal::MailFirst => out_of_order("send MAIL first"),
+        Refusal::RecipientFirst => {
+            // RFC 2821 §3.3 allows 503 and 554 for DATA without a recipient; RFC 2033 names 503.
+            out_of_order("no valid recipients, send RCPT first")
+        }
+        Refusal::ChunksUnfinished(verb) => out_of_order(format!(
+            "{} between the chunks of a message; finish with BDAT LAST or give up with RSET",
+            verb.name()
+        )),
+        Refusal::BinaryNeedsBdat => out_of_order("DATA cannot carry BODY=BINARYMIME, use BDAT"),
+        Refusal::ChunkAfterRefusal => out_of_order("BDAT: the message was refused, RSET first"),
+        Refusal::NotAdmitted => {
+            Reply::new(C550_REFUSED, E5_7_1_REFUSED, "RCPT: mail for this recipient is not accepted here")
+        }
+        Refusal::TooManyErrorRecipients => Reply::new(
+            C550_REFUSED,
+            E5_7_1_REFUSED,
+            "RCPT: too many recipients for a message with the null sender",
+        ),
+        Refusal::DeliverByTooSoon => Reply::new(
+            C553_NOT_ALLOWED,
+            E5_7_1_REFUSED,
+            "MAIL: BY with mode R asks for less time than the least offered",
+        ),
+        Refusal::DeclaredTooBig => {
+            Reply::new(C552_TOO_MUCH, E5_3_4_TOO_BIG, "MAIL: SIZE is more than is accepted here")
+        }
+        Refusal::TooBig => {
+            Reply::new(C552_TOO_MUCH, E5_3_4_TOO_BIG, "message is bigger than is accepted here")
+        }
+        Refusal::Text(fault) => {
+            let what = match fault {
+                TextFault::BareCr => "bare CR",
+                TextFault::BareLf => "bare LF",
+                TextFault::Nul => "NUL",
+            };
+            Reply::new(
+                C550_REFUSED,
+                E5_5_2_SYNTAX,
+                format!("message refused: it has a {what}, lines must end with CRLF"),
+            )
+        }
+        Refusal::Looping => Reply::new(
+            C554_FAILED,
+            E5_4_6_LOOP,
+            "message refused: too many Received fields, it goes in circles",
+        ),
+        Refusal::Trouble(trouble) => self::trouble(*trouble),
+    }
+}
+
+fn out_of_order(text: impl Into<Cow<'static, str>>) -> Reply {
+    Reply::new(C503_BAD_SEQUENCE, E5_5_1_INVALID_COMMAND, text)
+}
+
+fn trouble(trouble: Trouble) -> Reply {
+    match trouble {
+        Trouble::NoSpace | Trouble::Spool(SpoolFault::Full) => {
+            Reply::new(C452_NO_STORAGE, E4_3_1_FULL, "insufficient storage, try again later")
+        }
+        Trouble::TooManyRecipients => Reply::new(
+            C452_NO_STORAGE,
+            E4_5_3_TOO_MANY_RECIPIENTS,
+            "RCPT: too many recipients, send the others in another transaction",
+        ),
+        Trouble::Spool(SpoolFault::Unusable | SpoolFault::Broken) => {
+            Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "message not stored, try again later")
+        }
+        Trouble::NoAnswer => {
+            Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "no answer from a helper in time, try again later")
+        }
+        Trouble::TimedOut => {
+            Reply::new(C421_NOT_AVAILABLE, E4_4_2_TIMED_OUT, "waited too long, closing connection")
+        }
+        Trouble::ShuttingDown => {
+            Reply::new(C421_NOT_AVAILABLE, E4_3_2_STOPPING, "server is stopping, closing connection")
+        }
+        Trouble::Internal => {
+            Reply::new(C421_NOT_AVAILABLE, E4_3_0_SYSTEM, "internal fault, closing connection")
+        }
+    }
+}
+
+fn line(fault: LineFault) -> Reply {
+    let text = match fault {
+        LineFault::BareCr => "command line has a bare CR, lines must end with CRLF",
+        LineFault::BareLf => "command line has a bare LF, lines must end with CRLF",
+        LineFault::Nul => "command line has a NUL",
+        LineFault::TooLong => "command line is too long",
+    };
+    Reply::new(C500_UNRECOGNIZED, E5_5_2_SYNTAX, text)
+}
+
+fn syntax(fault: &SyntaxFault) -> Reply {
+    let bad = |text: String| Reply::new(C501_BAD_ARGUMENT, E5_5_4_INVALID_ARGUMENTS, text);
+    match fault {
+        SyntaxFault::UnknownVerb => {
+            Reply::new(C500_UNRECOGNIZED, E5_5_1_INVALID_COMMAND, "unknown command, try HELP")
+        }
+        SyntaxFault::IllegalOctets => {
+            Reply::new(C500_UNRECOGNIZED, E5_5_2_SYNTAX, "command has control characters or is not ASCII")
+        }
+        SyntaxFault::ArgumentMissing(verb) => bad(format!("{verb} needs an argument")),
+        SyntaxFault::ArgumentUnexpected(verb) => bad(format!("{verb} takes no argument")),
+        SyntaxFault::HelloName => bad(String::from("HELO or EHLO needs one word, your name")),
+        SyntaxFault::NoColonKeyword(verb) => {
+            let keyword = if *verb == Verb::Rcpt { "TO:" } else { "FROM:" };
+            Reply::new(
+                C501_BAD_ARGUMENT,
+                E5_5_2_SYNTAX,
+                format!("{verb} needs {keyword} and an address in angle brackets"),
+            )
+        }
+        SyntaxFault::PathBad { verb, column, why } => {
+            let enhanced =
+                if *verb == Verb::Rcpt { E5_1_3_BAD_RECIPIENT_SYNTAX } else { E5_1_7_BAD_SENDER_SYNTAX };
+            Reply::new(C501_BAD_ARGUMENT, enhanced, format!("{verb}: {} (column {column})", path_fault(*why)))
+        }
+        SyntaxFault::ParamUnknown(name) => Reply::new(
+            C555_PARAMETER_UNKNOWN,
+            E5_5_4_INVALID_ARGUMENTS,
+            format!("parameter {name} is not known"),
+        ),
+        SyntaxFault::ParamTwice(name) => bad(format!("parameter {name} is given twice")),
+        SyntaxFault::ParamBad(name) => bad(format!("parameter {name} is ill-formed")),
+        SyntaxFault::ParamMissingValue(name) => bad(format!("parameter {name} needs a value")),
+        SyntaxFault::ChunkSize => bad(String::from(
+            "BDAT needs a size and perhaps LAST; what follows cannot be understood, closing connection",
+        )),
+    }
+}
+
+/// What is wrong with an address, for a person.
+fn path_fault(fault: PathFault) -> &'static str {
+    match fault {
+        PathFault::BracketMissing => "an address stands in angle brackets",
+        PathFault::Empty => "an address is needed between the brackets",
+        PathFault::LocalPartBad => "the part before the @ is ill-formed",
+        PathFault::LocalPartTooLong => "the part before the @ is longer than 64 octets",
+        PathFault::DomainBad => "the domain is ill-formed",
+        PathFault::DomainTooLong => "the domain is longer than 255 octets",
+        PathFault::DomainMissing => "an address needs @ and a domain",
+        PathFault::PathTooLong => "the address is longer than 256 octets",
+        PathFault::LiteralBad => "the address literal is ill-formed",
+        PathFault::RouteBad => "the source route is ill-formed",
+        PathFault::Junk => "something stands right behind the address",
+    }
+}

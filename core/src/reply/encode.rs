@@ -1,0 +1,80 @@
+//! A reply and its octets: one line or many (RFC 2821 §4.2.1). Texts are cut and made printable here, so that no
+//! text whatever can break a line or the group.
+
+use super::code::{Code, Enhanced};
+use crate::limits::{REPLY_LINES_MAX, REPLY_TEXT_MAX};
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+/// Something the server says. Made only by the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    code: Code,
+    enhanced: Option<Enhanced>,
+    lines: Vec<Cow<'static, str>>,
+}
+
+impl Reply {
+    pub(super) fn new(code: Code, enhanced: Enhanced, text: impl Into<Cow<'static, str>>) -> Reply {
+        Reply { code, enhanced: Some(enhanced), lines: alloc::vec![text.into()] }
+    }
+
+    /// A reply that never carries an enhanced code: greeting, EHLO, HELP, 354 (RFC 2034 §4).
+    pub(super) fn plain(code: Code, lines: Vec<Cow<'static, str>>) -> Reply {
+        assert!(!lines.is_empty(), "a reply has a line");
+        assert!(lines.len() <= REPLY_LINES_MAX, "a reply has too many lines");
+        Reply { code, enhanced: None, lines }
+    }
+
+    /// The octets of the reply. `enhanced` says whether enhanced codes are offered.
+    pub fn encode(&self, enhanced: bool) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        self.encode_to(enhanced, &mut out);
+        out
+    }
+
+    /// Appends the octets of the reply to `out`.
+    pub fn encode_to(&self, enhanced: bool, out: &mut Vec<u8>) {
+        let last = self.lines.len() - 1;
+        for (index, line) in self.lines.iter().enumerate() {
+            let mut head = String::with_capacity(16);
+            let mark = if index == last { ' ' } else { '-' };
+            write!(head, "{}{mark}", self.code.0).expect("writing to memory");
+            if let Some(Enhanced(class, subject, detail)) = self.enhanced.filter(|_| enhanced) {
+                write!(head, "{class}.{subject}.{detail} ").expect("writing to memory");
+            }
+            out.extend_from_slice(head.as_bytes());
+            out.extend(line.bytes().take(REPLY_TEXT_MAX).map(printable));
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+fn printable(octet: u8) -> u8 {
+    if octet == b' ' || octet.is_ascii_graphic() { octet } else { b'?' }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::code::*;
+    use super::*;
+
+    #[test]
+    fn one_line_and_many() {
+        let one = Reply::new(C250_OK, E2_0_0_OK, "ok");
+        assert_eq!(one.encode(true), b"250 2.0.0 ok\r\n");
+        assert_eq!(one.encode(false), b"250 ok\r\n");
+        let many = Reply::plain(C250_OK, alloc::vec!["a".into(), "b".into()]);
+        assert_eq!(many.encode(true), b"250-a\r\n250 b\r\n");
+    }
+
+    #[test]
+    fn no_text_breaks_a_line() {
+        let evil = Reply::new(C550_REFUSED, E5_7_1_REFUSED, "x\r\n250 2.0.0 y\u{e9}");
+        assert_eq!(evil.encode(true), b"550 5.7.1 x??250 2.0.0 y??\r\n");
+        let long = Reply::new(C250_OK, E2_0_0_OK, "a".repeat(5000));
+        assert!(long.encode(true).len() <= 512);
+    }
+}

@@ -1,0 +1,173 @@
+//! The many: what all sessions share. Admission of connections, answers to questions, group commit, free space,
+//! the order to stop. The same face as a session: `handle`, `poll`, `deadline`. It knows no octets of a dialogue.
+
+pub mod admission;
+pub mod commit;
+pub mod tarpit;
+
+use crate::config::Settings;
+use crate::now::{Duration, Instant, Now};
+use crate::peer::{Peer, SessionId};
+use crate::policy::{Answer, Question, Space, Ticket, decide};
+use crate::spool::{Report, SpoolFault, Stored};
+use admission::Admission;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use commit::Commits;
+
+/// How old a measurement of free space may be before it is made anew, when somebody asks.
+pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
+
+/// All that can happen to the server.
+#[derive(Debug)]
+pub enum Input {
+    /// A connection was accepted. The answer is [`Output::Welcome`], [`Output::TurnAway`] or [`Output::Drop`],
+    /// at once.
+    Connected(Arc<Peer>),
+    /// A welcomed session, or a connection that was turned away, is closed; each is said once.
+    Disconnected(SessionId),
+    /// A session asks.
+    Asked(SessionId, Ticket, Question),
+    /// A session orders its draft to be committed.
+    CommitOrdered(SessionId),
+    /// The hands have carried out [`Output::Sync`] for this session.
+    Synced(SessionId, Result<Stored, SpoolFault>),
+    /// The hands have carried out [`Output::Publish`]: for each session of the batch, in any order, what became of it.
+    Published(Vec<(SessionId, Result<Stored, SpoolFault>)>),
+    /// The hands have measured free space: kibibytes, or `None` when they could not.
+    SpaceMeasured(Option<u64>),
+    /// New settings for what comes from now on.
+    Reconfigured(Arc<Settings>),
+}
+
+/// All that the server asks of its hands.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The connection just accepted becomes this session.
+    Welcome(SessionId),
+    /// The connection just accepted becomes no session: write these octets, give the client a moment to read
+    /// them and to close (the ancestor gave 2 s), close, then say [`Input::Disconnected`]. Until then it counts
+    /// towards the limits above which nobody is told anything.
+    TurnAway(SessionId, Vec<u8>),
+    /// The connection just accepted is closed at once, without a word. Nothing more is said about it.
+    Drop,
+    /// Bring this answer to the session.
+    Answer(SessionId, Ticket, Answer),
+    /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`].
+    Sync(SessionId),
+    /// Rename these sessions' synced files into the router's directory, then sync that directory once; then say
+    /// [`Input::Published`]. One batch is under way at a time.
+    Publish(Vec<(SessionId, Stored)>),
+    /// Bring this report to the session.
+    Report(SessionId, Report),
+    /// Measure free space; then say [`Input::SpaceMeasured`].
+    MeasureSpace,
+}
+
+/// Everything shared. One for a process.
+#[derive(Debug)]
+pub struct Server {
+    settings: Arc<Settings>,
+    admission: Admission,
+    commits: Commits,
+    free_kib: Option<u64>,
+    measured_at: Option<Instant>,
+    measuring: bool,
+    serial: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Server {
+    /// A server without sessions.
+    pub fn new(settings: Arc<Settings>) -> Server {
+        Server {
+            commits: Commits::new(settings.limits.parallel_syncs_max),
+            admission: Admission::default(),
+            settings,
+            free_kib: None,
+            measured_at: None,
+            measuring: false,
+            serial: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input. Never fails, never waits.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Connected(peer) => self.connected(now, &peer),
+            Input::Disconnected(session) => self.admission.leave(session),
+            Input::Asked(session, ticket, question) => {
+                self.measure_when_stale(now);
+                let space =
+                    Space { free_kib: self.free_kib, free_kib_min: self.settings.limits.free_kib_min };
+                let verdict = decide(&self.settings.policy, space, &question);
+                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+            }
+            Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
+            Input::Synced(session, result) => self.commits.synced(session, result, &mut self.outputs),
+            Input::Published(results) => self.commits.published(results, &mut self.outputs),
+            Input::SpaceMeasured(free_kib) => {
+                self.free_kib = free_kib;
+                self.measured_at = Some(now.instant);
+                self.measuring = false;
+            }
+            Input::Reconfigured(settings) => {
+                self.commits.set_parallel_max(settings.limits.parallel_syncs_max);
+                self.settings = settings;
+            }
+        }
+    }
+
+    /// The next thing to do; call until `None` after every input.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to come back without an input: the server itself waits for nothing.
+    pub fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> u32 {
+        self.admission.total()
+    }
+
+    /// The settings that new sessions get.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    fn connected(&mut self, now: Now, peer: &Peer) {
+        let output = match self.admission.judge(&self.settings.limits, peer.source()) {
+            admission::Decision::Welcome => {
+                let session = self.next_id(now);
+                self.admission.enter(session, peer.source());
+                Output::Welcome(session)
+            }
+            admission::Decision::TurnAway => {
+                let session = self.next_id(now);
+                self.admission.turn_away(session, peer.source());
+                let reply = crate::reply::catalog::too_many_connections(&self.settings.host);
+                Output::TurnAway(session, reply.encode(false))
+            }
+            admission::Decision::Drop => Output::Drop,
+        };
+        self.outputs.push_back(output);
+    }
+
+    fn next_id(&mut self, now: Now) -> SessionId {
+        self.serial += 1;
+        SessionId { began: now.wall.seconds(), serial: self.serial }
+    }
+
+    fn measure_when_stale(&mut self, now: Now) {
+        let stale = self.measured_at.is_none_or(|at| now.instant.since(at) >= SPACE_AGE_MAX);
+        if stale && !self.measuring {
+            self.measuring = true;
+            self.outputs.push_back(Output::MeasureSpace);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The octets of a message on their way to the spool, and what follows their end: content question, commit,
+//! report, reply. Nothing here says 250 without `Durable`.
+
+use super::state::{Chunking, Receiving, Resume, State, Storing};
+use super::{Flow, Session};
+use crate::event::{Event, Outcome};
+use crate::limits::HOPS_MAX;
+use crate::mail::envelope::Hello;
+use crate::mail::trace;
+use crate::mail::transaction::{Addressed, Message};
+use crate::now::{Instant, Now};
+use crate::output::Reason;
+use crate::policy::Question;
+use crate::refusal::{Refusal, Trouble};
+use crate::reply::catalog;
+use crate::spool::{Durable, Order, Report, SpoolFault, control};
+use crate::wire::command::Verb;
+use crate::wire::text::TextFault;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+impl Session {
+    /// The envelope is complete: its last line and the trace field go to the draft, the message follows.
+    pub(super) fn begin_message(&mut self, now: Now, hello: &Hello, transaction: Addressed) -> Message {
+        let mut head = control::END.as_bytes().to_vec();
+        //= rfc2821#4.4/1
+        // The trace field is the first of the header, and ours.
+        head.extend_from_slice(
+            trace::received(hello, &self.peer, &self.settings.host, &transaction, now.wall).as_bytes(),
+        );
+        self.order(Order::Append(head));
+        transaction.begin(now.instant)
+    }
+
+    pub(super) fn take_text(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+        let State::Receiving(mut receiving) = self.leave_state() else {
+            unreachable!("the state was looked at by the caller")
+        };
+        if rest.is_empty() {
+            self.state = State::Receiving(receiving);
+            return Flow::Wait;
+        }
+        let mut text = Vec::with_capacity(rest.len());
+        let progress = receiving.reader.read(rest, &mut text);
+        *rest = &rest[progress.used..];
+        receiving.pace.came(now.instant, progress.used);
+        let Receiving { reader, spoiled, .. } = &mut *receiving;
+        let fault =
+            self.judge(spoiled.as_ref(), text, reader.fault(), reader.octets(), reader.received_fields());
+        if let Some(refusal) = fault {
+            self.abandon();
+            reader.discard_from_now();
+            *spoiled = Some(refusal);
+        }
+        if progress.ended {
+            let Receiving { hello, message, reader, spoiled, .. } = *receiving;
+            self.end_of_data(now, hello, message, reader.octets(), spoiled);
+        } else {
+            self.state = State::Receiving(receiving);
+        }
+        Flow::Again
+    }
+
+    /// Gives text to the draft, or says why the message is lost from here on.
+    pub(super) fn judge(
+        &mut self,
+        spoiled: Option<&Refusal>,
+        text: Vec<u8>,
+        fault: Option<TextFault>,
+        octets: u64,
+        received_fields: u32,
+    ) -> Option<Refusal> {
+        if spoiled.is_some() {
+            return None;
+        }
+        let octets_max = self.settings.limits.message_octets_max;
+        if let Some(fault) = fault {
+            Some(Refusal::Text(fault))
+        } else if octets_max != 0 && octets > octets_max {
+            Some(Refusal::TooBig)
+        } else if received_fields > HOPS_MAX {
+            Some(Refusal::Looping)
+        } else {
+            if !text.is_empty() {
+                self.order(Order::Append(text));
+            }
+            None
+        }
+    }
+
+    /// The message is here, whole.
+    pub(super) fn end_of_data(
+        &mut self,
+        now: Now,
+        hello: Hello,
+        mut message: Message,
+        octets: u64,
+        spoiled: Option<Refusal>,
+    ) {
+        message.end(now.instant, octets);
+        match spoiled {
+            Some(refusal) => self.refuse_message(now, hello, message, refusal),
+            None => self.ask(now, Question::Content { octets }, Resume::Content { hello, message }),
+        }
+    }
+
+    /// Says no to a whole message.
+    pub(super) fn refuse_message(&mut self, now: Now, hello: Hello, message: Message, refusal: Refusal) {
+        self.abandon();
+        let outcome = Outcome::Refused(refusal.clone());
+        self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
+        self.since = now.instant;
+        self.refuse(now, Some(Verb::Data), refusal, State::Ready(Some(hello)));
+    }
+
+    pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
+        self.order(Order::Commit);
+        let deadline = now.instant + self.settings.timeouts.store;
+        self.state = State::Storing(Box::new(Storing { hello, message, deadline }));
+    }
+
+    /// The spool has reported on the commit.
+    pub(super) fn stored(&mut self, now: Now, storing: Storing, report: Report) {
+        let Some(result) = Durable::from_report(report) else {
+            self.state = State::Storing(Box::new(storing));
+            return;
+        };
+        let Storing { hello, message, .. } = storing;
+        match result {
+            Ok(durable) => {
+                self.debt = 0;
+                self.since = now.instant;
+                self.record.stored = self.record.stored.saturating_add(1);
+                let outcome = Outcome::Stored(durable.id().clone());
+                self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
+                self.say(&catalog::message_accepted(durable));
+                self.state = State::Ready(Some(hello));
+            }
+            Err(fault) => {
+                self.refuse_message(now, hello, message, Refusal::Trouble(Trouble::Spool(fault)));
+            }
+        }
+    }
+
+    /// The spool lost a draft that is still being written.
+    pub(super) fn draft_failed(&mut self, now: Now, fault: SpoolFault) {
+        let refusal = Refusal::Trouble(Trouble::Spool(fault));
+        match &mut self.state {
+            State::Receiving(receiving) => {
+                receiving.reader.discard_from_now();
+                receiving.spoiled.get_or_insert(refusal);
+            }
+            State::Chunking(chunking) | State::InChunk(chunking, _) => {
+                chunking.reader.discard_from_now();
+                chunking.spoiled.get_or_insert(refusal);
+            }
+            State::Addressed(_) | State::Skipping { .. } | State::Asking { .. } | State::Paused { .. } => {
+                // The envelope alone was too much for the disk. No command is there to be answered with the
+                // trouble, and the recipients already promised are lost: only a new session can be honest.
+                self.dismiss(now, refusal, Reason::Trouble);
+                return;
+            }
+            // Nothing is being written in any other state: the report is late.
+            _ => return,
+        }
+        self.debt = 0;
+    }
+
+    /// The client's turn again, after the spool was behind.
+    pub(super) fn resume_pace(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Receiving(receiving) => receiving.pace.resume(now),
+            State::InChunk(chunking, _) => chunking.pace.resume(now),
+            _ => {}
+        }
+    }
+}
+
+impl Chunking {
+    /// What a chunk does to the message: text for the draft, or the end of it.
+    pub(super) fn take(&mut self, session: &mut Session, text: Vec<u8>) {
+        let fault = session.judge(
+            self.spoiled.as_ref(),
+            text,
+            self.reader.fault(),
+            self.reader.octets(),
+            self.reader.received_fields(),
+        );
+        if let Some(refusal) = fault {
+            session.abandon();
+            self.reader.discard_from_now();
+            self.spoiled = Some(refusal);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! BDAT (RFC 3030): chunks of known size. Whatever the reply will be, exactly that many octets are consumed, so
+//! that no octet of a chunk ever becomes a command.
+
+use super::pace::Pace;
+use super::state::{Chunking, State, Swallowing};
+use super::{Flow, Session};
+use crate::event::{Event, Outcome};
+use crate::now::Now;
+use crate::refusal::Refusal;
+use crate::reply::catalog;
+use crate::wire::command::{Chunk, Verb};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+impl Session {
+    pub(super) fn take_chunk(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+        let State::InChunk(mut chunking, chunk) = self.leave_state() else {
+            unreachable!("the state was looked at by the caller")
+        };
+        if rest.is_empty() && chunk.octets > 0 {
+            self.state = State::InChunk(chunking, chunk);
+            return Flow::Wait;
+        }
+        let mut text = Vec::new();
+        let progress = chunking.reader.read(rest, &mut text);
+        *rest = &rest[progress.used..];
+        chunking.pace.came(now.instant, progress.used);
+        chunking.take(self, text);
+        if progress.ended {
+            self.end_of_chunk(now, chunking, chunk);
+        } else {
+            self.state = State::InChunk(chunking, chunk);
+            if rest.is_empty() {
+                return Flow::Wait;
+            }
+        }
+        Flow::Again
+    }
+
+    fn end_of_chunk(&mut self, now: Now, mut chunking: Box<Chunking>, chunk: Chunk) {
+        self.since = now.instant;
+        if chunk.last {
+            chunking.reader.finish();
+            chunking.take(self, Vec::new());
+            let Chunking { hello, message, reader, spoiled, .. } = *chunking;
+            self.end_of_data(now, hello, message, reader.octets(), spoiled);
+        } else if let Some(refusal) = chunking.spoiled.take() {
+            let Chunking { hello, message, .. } = *chunking;
+            self.abandon();
+            let outcome = Outcome::Refused(refusal.clone());
+            self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
+            self.refuse(now, Some(Verb::Bdat), refusal, State::ChunksRefused(hello));
+        } else {
+            self.say(&catalog::chunk_ok(chunk.octets));
+            self.state = State::Chunking(chunking);
+        }
+    }
+
+    /// A chunk comes that nobody wants: `refusal` is said when it is through.
+    pub(super) fn refuse_chunk(&mut self, now: Now, chunk: Chunk, refusal: Refusal, then: State) {
+        let pace = Pace::new(now.instant);
+        let swallowing = Swallowing { left: chunk.octets, pace, refusal, then };
+        self.state = State::Swallowing(Box::new(swallowing));
+    }
+
+    pub(super) fn swallow(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+        let State::Swallowing(mut swallowing) = self.leave_state() else {
+            unreachable!("the state was looked at by the caller")
+        };
+        let used = usize::try_from(swallowing.left).unwrap_or(usize::MAX).min(rest.len());
+        *rest = &rest[used..];
+        swallowing.left -= u64::try_from(used).expect("not more than was left");
+        if swallowing.left > 0 {
+            swallowing.pace.came(now.instant, used);
+            self.state = State::Swallowing(swallowing);
+            return Flow::Wait;
+        }
+        let Swallowing { refusal, then, .. } = *swallowing;
+        self.since = now.instant;
+        self.refuse(now, Some(Verb::Bdat), refusal, then);
+        Flow::Again
+    }
+}

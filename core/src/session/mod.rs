@@ -1,0 +1,521 @@
+//! The one: a session with one client from 220 to close. Bytes, time, answers and reports come in by `handle`;
+//! replies, questions, orders and events come out of `poll`. It never waits, never fails, and owns every deadline.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a state that does not name a command or a report refuses or ignores it: that default is the rule"
+)]
+
+mod backlog;
+mod body;
+mod chunks;
+mod pace;
+mod state;
+mod timers;
+mod verbs;
+
+use crate::config::Settings;
+use crate::event::{Event, Outcome, SessionRecord};
+use crate::input::Input;
+use crate::limits::{
+    BODY_READ_MAX, BODY_WINDOW, COMMAND_LINE_MAX, COMMAND_READ_MAX, DISCARD_MAX, REPLY_GROUP_MAX,
+};
+use crate::mail::envelope::Hello;
+use crate::now::{Duration, Instant, Now};
+use crate::output::{Output, Reason};
+use crate::peer::{Peer, SessionId, TransactionId};
+use crate::policy::{Answer, Question, Ticket};
+use crate::refusal::{Refusal, Trouble};
+use crate::reply::{Reply, catalog};
+use crate::server::tarpit::Tarpit;
+use crate::spool::{Order, Report};
+use crate::wire::command::{self, Offered, SyntaxFault, Verb};
+use crate::wire::line::{self, Found};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use backlog::Backlog;
+use core::mem;
+use state::{Resume, State};
+
+/// A session with one client.
+#[derive(Debug)]
+pub struct Session {
+    settings: Arc<Settings>,
+    id: SessionId,
+    peer: Arc<Peer>,
+    state: State,
+    backlog: Backlog,
+    /// Replies that wait for company (RFC 2920 §3.2).
+    outbox: Vec<u8>,
+    outputs: VecDeque<Output>,
+    close: Option<Reason>,
+    tarpit: Tarpit,
+    /// Octets given to the spool and not yet reported back.
+    debt: usize,
+    next_ticket: u64,
+    began: Instant,
+    /// Since when the session waits for whatever its state waits for.
+    since: Instant,
+    client_gone: bool,
+    stop_by: Option<Instant>,
+    unknown: u32,
+    record: SessionRecord,
+}
+
+/// Whether work can go on with the octets at hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Again,
+    Wait,
+}
+
+impl Session {
+    /// A session with a client whose connection was just welcomed. Bring [`Input::Opened`] next.
+    pub fn new(settings: Arc<Settings>, id: SessionId, peer: Arc<Peer>) -> Session {
+        Session {
+            tarpit: Tarpit::new(settings.tarpit),
+            settings,
+            id,
+            peer,
+            state: State::Greeting,
+            backlog: Backlog::default(),
+            outbox: Vec::new(),
+            outputs: VecDeque::new(),
+            close: None,
+            debt: 0,
+            next_ticket: 0,
+            began: Instant::ZERO,
+            since: Instant::ZERO,
+            client_gone: false,
+            stop_by: None,
+            unknown: 0,
+            record: SessionRecord {
+                reason: Reason::PeerClosed,
+                commands: 0,
+                transactions: 0,
+                stored: 0,
+                tarpitted: Duration::ZERO,
+                lasted: Duration::ZERO,
+            },
+        }
+    }
+
+    /// Takes one input. Never fails, never waits. Drain [`Session::poll`] afterwards.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        if !matches!(self.state, State::Closing) {
+            match input {
+                Input::Opened => self.open(now),
+                Input::Bytes(octets) => self.hear(now, octets),
+                Input::Tick => self.tick(now),
+                Input::Answered(ticket, answer) => self.answered(now, ticket, answer),
+                Input::Reported(report) => self.reported(now, report),
+                Input::PeerClosed => self.client_gone = true,
+                Input::ShuttingDown => {
+                    self.stop_by.get_or_insert(now.instant + self.settings.timeouts.drain);
+                }
+            }
+            self.work_on_backlog(now);
+            self.leave_if_over(now);
+        }
+        self.invariants();
+    }
+
+    /// The next thing to do. Call until `None` after every input; an answer that is at hand at once may be
+    /// brought by `handle` before the next call, and then replies keep each other company.
+    pub fn poll(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        //= rfc2920#3.2/7
+        // Nothing more can be done with the octets at hand: whatever waits in the outbox leaves now, as one send.
+        if !self.outbox.is_empty() {
+            return Some(Output::Write(mem::take(&mut self.outbox)));
+        }
+        self.close.take().map(Output::Close)
+    }
+
+    /// How many octets the session would take now; 0 means: do not read.
+    pub fn wants_bytes(&self) -> usize {
+        if matches!(self.state, State::Closing) || self.client_gone || self.is_blocked() {
+            0
+        } else if self.state.is_in_data() {
+            BODY_READ_MAX
+        } else {
+            // Also while it asks, stores or waits in the tarpit: only so is a client that leaves noticed.
+            COMMAND_READ_MAX.saturating_sub(self.backlog.len())
+        }
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    fn open(&mut self, now: Now) {
+        self.began = now.instant;
+        self.ask(now, Question::Connect, Resume::Greet);
+    }
+
+    fn hear(&mut self, now: Now, octets: &[u8]) {
+        if self.backlog.is_empty() {
+            let mut rest = octets;
+            self.work(now, &mut rest);
+            self.backlog.push(rest);
+        } else {
+            self.backlog.push(octets);
+        }
+    }
+
+    fn work_on_backlog(&mut self, now: Now) {
+        let (octets, start) = self.backlog.take();
+        let mut rest = &octets[start..];
+        self.work(now, &mut rest);
+        let used = octets.len() - rest.len();
+        self.backlog.put_back(octets, used);
+    }
+
+    /// Uses octets as far as the state allows.
+    fn work(&mut self, now: Now, rest: &mut &[u8]) {
+        while self.step(now, rest) == Flow::Again {
+            if self.outbox.len() > REPLY_GROUP_MAX {
+                self.send();
+            }
+        }
+    }
+
+    fn step(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+        if self.is_blocked() || (self.stop_by.is_some() && self.state.is_at_command()) {
+            return Flow::Wait;
+        }
+        match &mut self.state {
+            State::Ready(_)
+            | State::Opened(_)
+            | State::Addressed(_)
+            | State::Chunking(_)
+            | State::ChunksRefused(_) => self.take_line(now, rest),
+            State::Skipping { .. } => self.skip(now, rest),
+            State::Receiving(_) => self.take_text(now, rest),
+            State::InChunk(..) => self.take_chunk(now, rest),
+            State::Swallowing(_) => self.swallow(now, rest),
+            State::Greeting
+            | State::Asking { .. }
+            | State::Storing(_)
+            | State::Paused { .. }
+            | State::Closing
+            | State::Moving => Flow::Wait,
+        }
+    }
+
+    fn take_line(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+        let octets = *rest;
+        match line::find(octets, COMMAND_LINE_MAX) {
+            Found::Incomplete => return Flow::Wait,
+            Found::Line { text, used } => {
+                *rest = &octets[used..];
+                self.record.commands = self.record.commands.saturating_add(1);
+                self.heard(text);
+                self.since = now.instant;
+                match command::parse(text, &self.offered()) {
+                    Ok(command) => self.obey(now, command),
+                    Err(fault) => self.misspelt(now, fault),
+                }
+            }
+            Found::Broken { fault, used } => {
+                // Said at once, not at the end of the line: whoever types LF for CRLF would wait for ever.
+                *rest = &octets[used..];
+                self.record.commands = self.record.commands.saturating_add(1);
+                self.heard(&octets[..used]);
+                self.since = now.instant;
+                let then = State::Skipping { dropped: 0, then: Box::new(self.leave_state()) };
+                self.refuse_unknown(now, None, Refusal::Line(fault), then);
+            }
+        }
+        Flow::Again
+    }
+
+    fn skip(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+        let (used, ended) = line::discard(rest);
+        *rest = &rest[used..];
+        let State::Skipping { dropped, then } = self.leave_state() else {
+            unreachable!("the state was looked at by the caller")
+        };
+        let dropped = dropped + used;
+        if ended {
+            self.state = *then;
+            return Flow::Again;
+        }
+        self.state = State::Skipping { dropped, then };
+        if dropped > DISCARD_MAX {
+            self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
+        }
+        Flow::Wait
+    }
+
+    fn misspelt(&mut self, now: Now, fault: SyntaxFault) {
+        let state = self.leave_state();
+        let verb = fault.verb();
+        if fault == SyntaxFault::UnknownVerb {
+            self.refuse_unknown(now, None, Refusal::Syntax(fault), state);
+        } else if fault == SyntaxFault::ChunkSize {
+            // How many octets follow cannot be told, so the commands behind them cannot be found either.
+            self.state = state;
+            self.dismiss(now, Refusal::Syntax(fault), Reason::Misbehaved);
+        } else {
+            self.refuse(now, verb, Refusal::Syntax(fault), state);
+        }
+    }
+
+    fn refuse_unknown(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
+        self.unknown = self.unknown.saturating_add(1);
+        if self.unknown >= self.settings.limits.unknown_commands_max {
+            self.state = then;
+            self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
+        } else {
+            self.refuse(now, verb, refusal, then);
+            //= rfc2920#3.2/6
+            // An unknown command may be one after which the client waits.
+            self.send();
+        }
+    }
+
+    /// What the client was offered, as the parser wants to know it.
+    fn offered(&self) -> Offered {
+        let extensions = &self.settings.extensions;
+        Offered {
+            chunking: extensions.chunking,
+            binarymime: extensions.chunking,
+            dsn: extensions.dsn,
+            deliverby: extensions.deliverby.is_some(),
+            ..Offered::default()
+        }
+    }
+
+    // --- saying -------------------------------------------------------------------------------------------
+
+    /// Puts a reply into the outbox, where it may wait for company.
+    fn say(&mut self, reply: &Reply) {
+        let start = self.outbox.len();
+        reply.encode_to(self.settings.extensions.enhanced_status_codes, &mut self.outbox);
+        if self.settings.transcript {
+            let said = &self.outbox[start..];
+            for line in said.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
+                let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
+                self.outputs.push_back(Output::Event(Event::Said(text)));
+            }
+        }
+    }
+
+    /// Lets the outbox leave.
+    fn send(&mut self) {
+        if !self.outbox.is_empty() {
+            let octets = mem::take(&mut self.outbox);
+            self.outputs.push_back(Output::Write(octets));
+        }
+    }
+
+    fn heard(&mut self, text: &[u8]) {
+        if self.settings.transcript {
+            let line = text.escape_ascii();
+            self.event(Event::Heard(alloc::format!("{line}")));
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Says no and goes on in state `then`, after the tarpit's wait if there is one.
+    fn refuse(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
+        let reply = catalog::refusal(&refusal);
+        let delay = if refusal.is_tarpitted() { self.tarpit.delay() } else { None };
+        self.event(Event::Refused { verb, refusal });
+        match delay {
+            None => {
+                self.say(&reply);
+                self.state = then;
+            }
+            Some(delay) => {
+                self.event(Event::TarpitDelayed(delay));
+                self.record.tarpitted = self.record.tarpitted.saturating_add(delay);
+                self.state = State::Paused { until: now.instant + delay, reply, then: Box::new(then) };
+            }
+        }
+    }
+
+    /// Says no and ends the session.
+    fn dismiss(&mut self, now: Now, refusal: Refusal, reason: Reason) {
+        let reply = catalog::refusal(&refusal);
+        self.event(Event::Refused { verb: None, refusal });
+        self.say(&reply);
+        self.end(now, reason);
+    }
+
+    // --- asking -------------------------------------------------------------------------------------------
+
+    fn ask(&mut self, now: Now, question: Question, resume: Resume) {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.state = State::Asking {
+            ticket,
+            deadline: now.instant + self.settings.timeouts.answer,
+            resume: Box::new(resume),
+        };
+        self.outputs.push_back(Output::Ask(ticket, question));
+    }
+
+    fn answered(&mut self, now: Now, answered: Ticket, answer: Answer) {
+        match self.leave_state() {
+            State::Asking { ticket, resume, .. } if ticket == answered => {
+                self.since = now.instant;
+                self.resume(now, *resume, answer);
+            }
+            // Late, or repeated: nobody waits for it any more.
+            state => self.state = state,
+        }
+    }
+
+    fn resume(&mut self, now: Now, resume: Resume, answer: Answer) {
+        let refusal = catalog::verdict_refusal(&answer.verdict);
+        match resume {
+            Resume::Greet => self.greet(),
+            Resume::Mail { hello, sender } => match refusal {
+                None => self.mail_proceed(now, hello, sender),
+                Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
+            },
+            Resume::Rcpt { state, path, params } => {
+                self.rcpt_proceed(now, state, path, params, answer.verdict);
+            }
+            Resume::Content { hello, message } => match refusal {
+                None => self.commit(now, hello, message),
+                Some(refusal) => self.refuse_message(now, hello, message, refusal),
+            },
+        }
+    }
+
+    fn greet(&mut self) {
+        let reply = catalog::greeting(&self.settings.host);
+        self.say(&reply);
+        self.state = State::Ready(None);
+    }
+
+    // --- reports ------------------------------------------------------------------------------------------
+
+    fn reported(&mut self, now: Now, report: Report) {
+        if let Report::Room(octets) = report {
+            let was_blocked = self.is_blocked();
+            self.debt = self.debt.saturating_sub(octets);
+            if was_blocked && !self.is_blocked() {
+                self.since = now.instant;
+                self.resume_pace(now.instant);
+            }
+            return;
+        }
+        match self.leave_state() {
+            State::Storing(storing) => self.stored(now, *storing, report),
+            state => {
+                self.state = state;
+                if let Report::Failed(fault) = report {
+                    self.draft_failed(now, fault);
+                }
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        if let Order::Append(octets) = &order {
+            self.debt += octets.len();
+        }
+        self.outputs.push_back(Output::Order(order));
+    }
+
+    /// Whether the spool is so far behind that nothing more is taken from the client.
+    fn is_blocked(&self) -> bool {
+        self.debt > BODY_WINDOW
+    }
+
+    // --- leaving ------------------------------------------------------------------------------------------
+
+    /// Takes the state out, to be moved on from.
+    fn leave_state(&mut self) -> State {
+        mem::replace(&mut self.state, State::Moving)
+    }
+
+    /// Gives up a transaction, if there is one; what the client said in HELO stays.
+    fn give_up(&mut self, now: Instant, state: State, outcome: Outcome) -> Option<Hello> {
+        let (hello, record) = match state {
+            State::Ready(hello) => return hello,
+            State::ChunksRefused(hello) => return Some(hello),
+            State::Greeting | State::Closing | State::Moving => return None,
+            State::Skipping { then, .. } | State::Paused { then, .. } => {
+                return self.give_up(now, *then, outcome);
+            }
+            State::Swallowing(swallowing) => return self.give_up(now, swallowing.then, outcome),
+            State::Asking { resume, .. } => match *resume {
+                Resume::Greet => return None,
+                Resume::Mail { hello, .. } => return Some(hello),
+                Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
+                Resume::Content { hello, message } => (hello, message.record(now, outcome)),
+            },
+            State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),
+            State::Addressed(inside) => (inside.hello, inside.transaction.record(now, outcome)),
+            State::Receiving(receiving) => (receiving.hello, receiving.message.record(now, outcome)),
+            State::Chunking(chunking) | State::InChunk(chunking, _) => {
+                (chunking.hello, chunking.message.record(now, outcome))
+            }
+            State::Storing(storing) => (storing.hello, storing.message.record(now, outcome)),
+        };
+        self.abandon();
+        self.event(Event::Transaction(Box::new(record)));
+        Some(hello)
+    }
+
+    /// The draft is not wanted any more.
+    fn abandon(&mut self) {
+        self.debt = 0;
+        self.outputs.push_back(Output::Order(Order::Abandon));
+    }
+
+    /// Ends the session, wherever it is.
+    fn end(&mut self, now: Now, reason: Reason) {
+        let state = self.leave_state();
+        self.give_up(now.instant, state, Outcome::Cut(reason));
+        self.state = State::Closing;
+        self.backlog.clear();
+        self.record.reason = reason;
+        self.record.lasted = now.instant.since(self.began);
+        self.event(Event::Closed(self.record));
+        self.close = Some(reason);
+    }
+
+    /// Ends the session if the client or the server is leaving and nothing under way forbids it.
+    fn leave_if_over(&mut self, now: Now) {
+        let boundary = self.state.is_at_command();
+        if self.stop_by.is_some() && (boundary || matches!(self.state, State::Paused { .. })) {
+            self.dismiss(now, Refusal::Trouble(Trouble::ShuttingDown), Reason::ShuttingDown);
+        } else if self.client_gone
+            && !self.is_blocked()
+            && (boundary || self.state.is_in_data() || matches!(self.state, State::Paused { .. }))
+        {
+            // What it sent before it left has been answered; a refusal in the tarpit is not owed to it any more.
+            self.end(now, Reason::PeerClosed);
+        }
+    }
+
+    fn transaction_id(&self) -> TransactionId {
+        TransactionId { session: self.id, number: self.record.transactions }
+    }
+
+    /// What holds after every input. Our own defect otherwise: the session ends, the server lives.
+    fn invariants(&self) {
+        assert!(!matches!(self.state, State::Moving), "no state was put in place");
+        assert!(
+            self.backlog.len() <= COMMAND_READ_MAX + BODY_READ_MAX,
+            "backlog of {} octets in state {}",
+            self.backlog.len(),
+            self.state.name()
+        );
+        assert!(self.close.is_none() || matches!(self.state, State::Closing), "closing and going on");
+    }
+}

@@ -1,0 +1,168 @@
+//! The states of a session. Each owns only what is true in it; moving on consumes it.
+//!
+//! | state | what it waits for | leaves by |
+//! | --- | --- | --- |
+//! | Greeting | the connection, then the answer about it | 220 said; closed |
+//! | Ready | a command, no transaction open | MAIL, QUIT |
+//! | Opened | the first recipient | RCPT admitted; RSET, HELO, QUIT |
+//! | Addressed | more recipients, or the message | DATA, BDAT; RSET, HELO, QUIT |
+//! | Receiving | CRLF.CRLF | the end of data |
+//! | Chunking | the next BDAT | BDAT; RSET, HELO, QUIT |
+//! | InChunk | the octets of a chunk | its last octet |
+//! | ChunksRefused | LAST or RSET, after a chunk was refused | BDAT LAST; RSET, HELO, QUIT |
+//! | Swallowing | the octets of a chunk that nobody wants | its last octet |
+//! | Skipping | the end of a broken line | CRLF |
+//! | Asking | an answer | the answer; its deadline |
+//! | Storing | the spool's report | Committed, Failed; its deadline |
+//! | Paused | the hour of a reply (tarpit) | the tick |
+//! | Closing | nothing | - |
+
+use super::pace::Pace;
+use crate::mail::envelope::{Hello, Sender};
+use crate::mail::transaction::{Addressed, Message, Opened};
+use crate::now::Instant;
+use crate::policy::Ticket;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::wire::chunk::ChunkReader;
+use crate::wire::command::Chunk;
+use crate::wire::dotted::DottedReader;
+use crate::wire::params::RcptParams;
+use crate::wire::path::ForwardPath;
+use alloc::boxed::Box;
+
+/// Where a session is. See the table above.
+#[derive(Debug)]
+pub(super) enum State {
+    Greeting,
+    Ready(Option<Hello>),
+    Opened(Box<InTransaction<Opened>>),
+    Addressed(Box<InTransaction<Addressed>>),
+    Receiving(Box<Receiving>),
+    Chunking(Box<Chunking>),
+    InChunk(Box<Chunking>, Chunk),
+    ChunksRefused(Hello),
+    Swallowing(Box<Swallowing>),
+    Skipping {
+        dropped: usize,
+        then: Box<State>,
+    },
+    Asking {
+        ticket: Ticket,
+        deadline: Instant,
+        resume: Box<Resume>,
+    },
+    Storing(Box<Storing>),
+    Paused {
+        until: Instant,
+        reply: Reply,
+        then: Box<State>,
+    },
+    Closing,
+    /// Only while a state is being replaced; `invariants` forbids it to stay.
+    Moving,
+}
+
+/// A transaction and the client that has it open.
+#[derive(Debug)]
+pub(super) struct InTransaction<T> {
+    pub(super) hello: Hello,
+    pub(super) transaction: T,
+}
+
+/// DATA under way.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    pub(super) hello: Hello,
+    pub(super) message: Message,
+    pub(super) reader: DottedReader,
+    /// Why the message will be refused at its end, if it will.
+    pub(super) spoiled: Option<Refusal>,
+    pub(super) pace: Pace,
+}
+
+/// BDAT under way: the message spans its chunks.
+#[derive(Debug)]
+pub(super) struct Chunking {
+    pub(super) hello: Hello,
+    pub(super) message: Message,
+    pub(super) reader: ChunkReader,
+    /// Why the message will be refused at the end of this chunk, if it will.
+    pub(super) spoiled: Option<Refusal>,
+    pub(super) pace: Pace,
+}
+
+/// A chunk of known size that nobody wants: its octets must not become commands.
+#[derive(Debug)]
+pub(super) struct Swallowing {
+    pub(super) left: u64,
+    pub(super) pace: Pace,
+    pub(super) refusal: Refusal,
+    pub(super) then: State,
+}
+
+/// The message is complete; the spool was told to commit it.
+#[derive(Debug)]
+pub(super) struct Storing {
+    pub(super) hello: Hello,
+    pub(super) message: Message,
+    pub(super) deadline: Instant,
+}
+
+/// What goes on when the answer comes.
+#[derive(Debug)]
+pub(super) enum Resume {
+    Greet,
+    Mail { hello: Hello, sender: Sender },
+    Rcpt { state: State, path: ForwardPath, params: RcptParams },
+    Content { hello: Hello, message: Message },
+}
+
+impl State {
+    /// One word, for assertions and recordings.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            State::Greeting => "greeting",
+            State::Ready(_) => "ready",
+            State::Opened(_) => "opened",
+            State::Addressed(_) => "addressed",
+            State::Receiving(_) => "receiving",
+            State::Chunking(_) => "chunking",
+            State::InChunk(..) => "in-chunk",
+            State::ChunksRefused(_) => "chunks-refused",
+            State::Swallowing(_) => "swallowing",
+            State::Skipping { .. } => "skipping",
+            State::Asking { .. } => "asking",
+            State::Storing(_) => "storing",
+            State::Paused { .. } => "paused",
+            State::Closing => "closing",
+            State::Moving => "moving",
+        }
+    }
+
+    /// Whether the next octets would be a command: the boundary at which a session may be told to go.
+    pub(super) fn is_at_command(&self) -> bool {
+        match self {
+            State::Ready(_)
+            | State::Opened(_)
+            | State::Addressed(_)
+            | State::Chunking(_)
+            | State::ChunksRefused(_)
+            | State::Skipping { .. } => true,
+            State::Greeting
+            | State::Receiving(_)
+            | State::InChunk(..)
+            | State::Swallowing(_)
+            | State::Asking { .. }
+            | State::Storing(_)
+            | State::Paused { .. }
+            | State::Closing
+            | State::Moving => false,
+        }
+    }
+
+    /// Whether the next octets would belong to a message or a chunk.
+    pub(super) fn is_in_data(&self) -> bool {
+        matches!(self, State::Receiving(_) | State::InChunk(..) | State::Swallowing(_))
+    }
+}

@@ -1,0 +1,107 @@
+//! Every wait of a session, and what happens when it is over. The hands only ask `deadline` and bring the tick.
+
+use super::Session;
+use super::state::{Resume, State};
+use crate::now::{Instant, Now};
+use crate::output::Reason;
+use crate::refusal::{Refusal, Trouble};
+use crate::wire::command::Verb;
+
+impl Session {
+    /// When to bring [`crate::Input::Tick`]; `None` only when the session is over.
+    pub fn deadline(&self) -> Option<Instant> {
+        let own = self.state_deadline()?;
+        if matches!(self.state, State::Storing(_)) {
+            return Some(own);
+        }
+        let session = self.began + self.settings.timeouts.session;
+        Some(own.min(session).min(self.stop_by.unwrap_or(session)))
+    }
+
+    fn state_deadline(&self) -> Option<Instant> {
+        let timeouts = &self.settings.timeouts;
+        if self.is_blocked() && !matches!(self.state, State::Closing) {
+            return Some(self.since + timeouts.store);
+        }
+        Some(match &self.state {
+            State::Greeting
+            | State::Ready(_)
+            | State::Opened(_)
+            | State::Addressed(_)
+            | State::Chunking(_)
+            | State::ChunksRefused(_)
+            | State::Skipping { .. }
+            | State::Moving => self.since + timeouts.command,
+            State::Receiving(receiving) => receiving.pace.deadline(timeouts),
+            State::InChunk(chunking, _) => chunking.pace.deadline(timeouts),
+            State::Swallowing(swallowing) => swallowing.pace.deadline(timeouts),
+            State::Asking { deadline, .. } => *deadline,
+            State::Storing(storing) => storing.deadline,
+            State::Paused { until, .. } => *until,
+            State::Closing => return None,
+        })
+    }
+
+    pub(super) fn tick(&mut self, now: Now) {
+        // Early ticks are harmless: the hands may round.
+        if self.deadline().is_none_or(|deadline| now.instant < deadline) {
+            return;
+        }
+        if self.state_deadline().is_some_and(|own| now.instant < own) {
+            self.over_all(now);
+            return;
+        }
+        match self.leave_state() {
+            State::Paused { reply, then, .. } => {
+                self.since = now.instant;
+                self.say(&reply);
+                self.state = *then;
+            }
+            State::Asking { resume, .. } => self.unanswered(now, *resume),
+            State::Storing(storing) => {
+                // Neither yes nor no would be true: the commit may still succeed. The client will come again.
+                self.state = State::Storing(storing);
+                self.end(now, Reason::Trouble);
+            }
+            state => {
+                let blocked = self.is_blocked();
+                self.state = state;
+                if blocked {
+                    let stuck = Trouble::Spool(crate::spool::SpoolFault::Broken);
+                    self.dismiss(now, Refusal::Trouble(stuck), Reason::Trouble);
+                } else {
+                    self.dismiss(now, Refusal::Trouble(Trouble::TimedOut), Reason::TimedOut);
+                }
+            }
+        }
+    }
+
+    /// The session's own time, or the time to stop, is over.
+    fn over_all(&mut self, now: Now) {
+        let (trouble, reason) = match self.stop_by {
+            Some(stop_by) if stop_by <= now.instant => (Trouble::ShuttingDown, Reason::ShuttingDown),
+            _ => (Trouble::TimedOut, Reason::TimedOut),
+        };
+        self.dismiss(now, Refusal::Trouble(trouble), reason);
+    }
+
+    /// No answer came in time: never yes, never a permanent no.
+    fn unanswered(&mut self, now: Now, resume: Resume) {
+        let refusal = Refusal::Trouble(Trouble::NoAnswer);
+        self.since = now.instant;
+        match resume {
+            Resume::Greet => {
+                self.state = State::Greeting;
+                self.dismiss(now, Refusal::Trouble(Trouble::Internal), Reason::Trouble);
+            }
+            Resume::Mail { hello, .. } => {
+                self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));
+            }
+            Resume::Rcpt { state, .. } => {
+                let state = state.count_refused();
+                self.refuse(now, Some(Verb::Rcpt), refusal, state);
+            }
+            Resume::Content { hello, message } => self.refuse_message(now, hello, message, refusal),
+        }
+    }
+}

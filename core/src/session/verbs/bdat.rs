@@ -1,0 +1,42 @@
+//! BDAT: a chunk of the message follows, of known size (RFC 3030 §2).
+
+use crate::now::Now;
+use crate::refusal::Refusal;
+use crate::session::Session;
+use crate::session::pace::Pace;
+use crate::session::state::{Chunking, InTransaction, State};
+use crate::wire::chunk::ChunkReader;
+use crate::wire::command::{Chunk, Verb};
+use alloc::boxed::Box;
+
+impl Session {
+    pub(in crate::session) fn bdat(&mut self, now: Now, state: State, chunk: Chunk) {
+        if !self.settings.extensions.chunking {
+            return self.refuse_chunk(now, chunk, Refusal::NotOffered(Verb::Bdat), state);
+        }
+        let chunking = match state {
+            State::Chunking(mut chunking) => {
+                chunking.pace.resume(now.instant);
+                chunking
+            }
+            State::Addressed(inside) => {
+                let reader = ChunkReader::new(inside.declares_binary());
+                let InTransaction { hello, transaction } = *inside;
+                let message = self.begin_message(now, &hello, transaction);
+                Box::new(Chunking { hello, message, reader, spoiled: None, pace: Pace::new(now.instant) })
+            }
+            State::ChunksRefused(hello) => {
+                // The client may finish what it began; the last chunk ends the matter as RSET would.
+                let then = if chunk.last { State::Ready(Some(hello)) } else { State::ChunksRefused(hello) };
+                return self.refuse_chunk(now, chunk, Refusal::ChunkAfterRefusal, then);
+            }
+            state => {
+                let refusal = state.wants_mail_first(Verb::Bdat);
+                return self.refuse_chunk(now, chunk, refusal, state);
+            }
+        };
+        let mut chunking = chunking;
+        chunking.reader.begin(chunk);
+        self.state = State::InChunk(chunking, chunk);
+    }
+}

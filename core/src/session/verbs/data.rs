@@ -1,0 +1,48 @@
+//! DATA: the message follows, up to CRLF.CRLF (RFC 2821 §4.1.1.4).
+
+use crate::now::Now;
+use crate::refusal::Refusal;
+use crate::reply::catalog;
+use crate::session::Session;
+use crate::session::pace::Pace;
+use crate::session::state::{InTransaction, Receiving, State};
+use crate::wire::command::Verb;
+use crate::wire::dotted::DottedReader;
+use crate::wire::params::BodyKind;
+use alloc::boxed::Box;
+
+impl Session {
+    pub(in crate::session) fn data(&mut self, now: Now, state: State) {
+        match state {
+            State::Addressed(inside) if inside.declares_binary() => {
+                self.refuse(now, Some(Verb::Data), Refusal::BinaryNeedsBdat, State::Addressed(inside));
+            }
+            State::Addressed(inside) => {
+                let InTransaction { hello, transaction } = *inside;
+                let message = self.begin_message(now, &hello, transaction);
+                self.say(&catalog::start_mail());
+                self.state = State::Receiving(Box::new(Receiving {
+                    hello,
+                    message,
+                    reader: DottedReader::new(),
+                    spoiled: None,
+                    pace: Pace::new(now.instant),
+                }));
+            }
+            state => {
+                let refusal = state.wants_mail_first(Verb::Data);
+                self.refuse(now, Some(Verb::Data), refusal, state);
+            }
+        }
+        //= rfc2920#3.2/6
+        // The client waits for this reply before it sends more.
+        self.send();
+    }
+}
+
+impl InTransaction<crate::mail::transaction::Addressed> {
+    /// Whether MAIL declared octets that DATA cannot carry (RFC 3030 §3).
+    pub(in crate::session) fn declares_binary(&self) -> bool {
+        self.transaction.opened.sender.params.body == Some(BodyKind::BinaryMime)
+    }
+}

@@ -1,0 +1,64 @@
+//! MAIL and its seven old names: a sender opens a transaction (RFC 2821 §4.1.1.2).
+
+use crate::mail::envelope::{Hello, Sender};
+use crate::mail::transaction::Opened;
+use crate::now::Now;
+use crate::policy::Question;
+use crate::refusal::Refusal;
+use crate::reply::catalog;
+use crate::session::Session;
+use crate::session::state::{InTransaction, Resume, State};
+use crate::wire::command::Verb;
+use crate::wire::params::{ByMode, MailParams};
+use crate::wire::path::ReversePath;
+use alloc::boxed::Box;
+
+impl Session {
+    pub(in crate::session) fn mail(
+        &mut self,
+        now: Now,
+        state: State,
+        verb: Verb,
+        path: ReversePath,
+        params: MailParams,
+    ) {
+        let hello = match state {
+            State::Ready(Some(hello)) => hello,
+            state @ (State::Opened(_) | State::Addressed(_)) => {
+                return self.refuse(now, Some(verb), Refusal::NestedMail, state);
+            }
+            state => {
+                let refusal = state.wants_mail_first(verb);
+                return self.refuse(now, Some(verb), refusal, state);
+            }
+        };
+        if let Err(refusal) = self.check_mail(&params) {
+            return self.refuse(now, Some(verb), refusal, State::Ready(Some(hello)));
+        }
+        let question = Question::Sender { path: path.clone(), size: params.size.unwrap_or(0) };
+        let deliver_by = params.by.map(|by| (now.wall.seconds().saturating_add(i64::from(by.seconds)), by));
+        let sender = Sender { path, params, deliver_by };
+        self.ask(now, question, Resume::Mail { hello, sender });
+    }
+
+    fn check_mail(&self, params: &MailParams) -> Result<(), Refusal> {
+        let octets_max = self.settings.limits.message_octets_max;
+        if octets_max != 0 && params.size.is_some_and(|size| size > octets_max) {
+            return Err(Refusal::DeclaredTooBig);
+        }
+        let least = self.settings.extensions.deliverby.unwrap_or(0);
+        match params.by {
+            Some(by) if by.mode == ByMode::Return && i64::from(by.seconds) < i64::from(least) => {
+                Err(Refusal::DeliverByTooSoon)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(in crate::session) fn mail_proceed(&mut self, now: Now, hello: Hello, sender: Sender) {
+        self.record.transactions = self.record.transactions.saturating_add(1);
+        self.say(&catalog::sender_ok(&sender.path));
+        let transaction = Opened::new(self.transaction_id(), sender, now.instant);
+        self.state = State::Opened(Box::new(InTransaction { hello, transaction }));
+    }
+}

@@ -1,0 +1,69 @@
+//! What each command does: a file per verb. A verb judges first and acts second; the parser has done with syntax
+//! before it comes here.
+
+mod bdat;
+mod data;
+mod hello;
+mod mail;
+mod others;
+mod rcpt;
+
+use super::Session;
+use super::state::State;
+use crate::now::Now;
+use crate::refusal::Refusal;
+use crate::wire::command::{Command, Verb};
+
+impl Session {
+    /// Carries out a well-formed command.
+    pub(super) fn obey(&mut self, now: Now, command: Command) {
+        let state = self.leave_state();
+        match command {
+            Command::Hello { verb, name } => self.hello(now, state, verb, name),
+            Command::Mail { verb, path, params } => self.mail(now, state, verb, path, params),
+            Command::Rcpt { path, params } => self.rcpt(now, state, path, params),
+            Command::Data => self.data(now, state),
+            Command::Bdat(chunk) => self.bdat(now, state, chunk),
+            Command::Rset => self.reset(now, state),
+            Command::Noop { verb } => self.noop(state, verb),
+            Command::Help(topic) => self.help(state, topic.as_deref()),
+            Command::Quit => self.quit(now, state),
+            Command::Vrfy { verb, .. } => self.not_verified(now, state, verb),
+            Command::Expn(_) => self.not_verified(now, state, Verb::Expn),
+            Command::Verbose => self.verbose(state),
+            Command::Tick(argument) => self.tick_command(state, &argument),
+            Command::Turn => self.not_offered(now, state, Verb::Turn),
+            Command::Etrn(_) => self.not_offered(now, state, Verb::Etrn),
+            Command::Auth(_) => self.not_offered(now, state, Verb::Auth),
+            Command::StartTls => self.not_offered(now, state, Verb::StartTls),
+        }
+    }
+
+    fn not_offered(&mut self, now: Now, state: State, verb: Verb) {
+        self.refuse(now, Some(verb), Refusal::NotOffered(verb), state);
+        self.send();
+    }
+}
+
+impl State {
+    /// A recipient was refused in this transaction.
+    pub(super) fn count_refused(mut self) -> State {
+        match &mut self {
+            State::Opened(inside) => inside.transaction.count_refused(),
+            State::Addressed(inside) => inside.transaction.opened.count_refused(),
+            _ => {}
+        }
+        self
+    }
+
+    /// Why a command that needs `Opened` or `Addressed` cannot be obeyed here.
+    fn wants_mail_first(&self, verb: Verb) -> Refusal {
+        match self {
+            State::Ready(None) => Refusal::HelloFirst,
+            State::Chunking(_) => Refusal::ChunksUnfinished(verb),
+            State::ChunksRefused(_) => Refusal::ChunkAfterRefusal,
+            State::Opened(_) => Refusal::RecipientFirst,
+            _ => Refusal::MailFirst,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The verbs that change little: RSET, NOOP, HELP, QUIT, VRFY and EXPN, and what old sendmails said.
+
+use crate::event::Outcome;
+use crate::limits::REPLY_LINES_MAX;
+use crate::now::Now;
+use crate::output::Reason;
+use crate::reply::catalog;
+use crate::session::Session;
+use crate::session::state::State;
+use crate::wire::command::Verb;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+impl Session {
+    pub(in crate::session) fn reset(&mut self, now: Now, state: State) {
+        let hello = self.give_up(now.instant, state, Outcome::Reset);
+        self.say(&catalog::reset_ok());
+        self.state = State::Ready(hello);
+    }
+
+    pub(in crate::session) fn noop(&mut self, state: State, verb: Verb) {
+        self.say(&catalog::noop_ok(verb));
+        //= rfc2920#3.2/6
+        self.send();
+        self.state = state;
+    }
+
+    pub(in crate::session) fn verbose(&mut self, state: State) {
+        self.say(&catalog::verbose_ok());
+        self.send();
+        self.state = state;
+    }
+
+    /// TICK marks a batch stream; from the network it changes nothing, or a client could falsify the trace.
+    pub(in crate::session) fn tick_command(&mut self, state: State, argument: &str) {
+        self.say(&catalog::tick_ok(argument));
+        self.send();
+        self.state = state;
+    }
+
+    pub(in crate::session) fn not_verified(&mut self, now: Now, state: State, verb: Verb) {
+        if matches!(state, State::Ready(None)) {
+            let refusal = crate::refusal::Refusal::HelloFirst;
+            self.refuse(now, Some(verb), refusal, state);
+        } else {
+            //= rfc2821#7.3/4
+            // Disabled is neither "exists" nor "does not exist".
+            self.say(&catalog::not_verified(verb));
+            self.state = state;
+        }
+        self.send();
+    }
+
+    pub(in crate::session) fn quit(&mut self, now: Now, state: State) {
+        //= rfc2821#4.1.1.10/3
+        // What is not complete is given up: QUIT is no end of data.
+        self.give_up(now.instant, state, Outcome::Reset);
+        self.say(&catalog::closing(&self.settings.host));
+        self.state = State::Ready(None);
+        self.end(now, Reason::Quit);
+    }
+
+    pub(in crate::session) fn help(&mut self, state: State, topic: Option<&str>) {
+        let named = topic.and_then(|topic| Verb::named(topic.as_bytes()));
+        let mut lines: Vec<String> = match named {
+            Some(verb) => alloc::vec![format!("{}: {}", verb.name(), purpose(verb))],
+            None => {
+                let verbs: Vec<&str> = SPOKEN.iter().map(|verb| verb.name()).collect();
+                alloc::vec![
+                    format!("smtpserver at {}", self.settings.host),
+                    format!("verbs: {}", verbs.join(" ")),
+                    String::from("HELP with a verb says what it is for"),
+                ]
+            }
+        };
+        if named.is_none() {
+            let room = REPLY_LINES_MAX - lines.len() - 1;
+            lines.extend(self.settings.help.iter().take(room).cloned());
+            lines.push(format!("write to postmaster@{} for help by a person", self.settings.host));
+        }
+        self.say(&catalog::help(lines));
+        self.send();
+        self.state = state;
+    }
+}
+
+/// The verbs that this server speaks.
+const SPOKEN: [Verb; 12] = [
+    Verb::Helo,
+    Verb::Ehlo,
+    Verb::Mail,
+    Verb::Rcpt,
+    Verb::Data,
+    Verb::Bdat,
+    Verb::Rset,
+    Verb::Noop,
+    Verb::Quit,
+    Verb::Help,
+    Verb::Vrfy,
+    Verb::Expn,
+];
+
+fn purpose(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Helo => "HELO name; say who you are, without extensions",
+        Verb::Ehlo => "EHLO name; say who you are and hear what is offered",
+        Verb::Mail => "MAIL FROM:<address> [SIZE= BODY= RET= ENVID= BY=]; begin a transaction",
+        Verb::Rcpt => "RCPT TO:<address> [NOTIFY= ORCPT=]; name a recipient",
+        Verb::Data => "DATA; send the message, end with CRLF.CRLF",
+        Verb::Bdat => "BDAT octets [LAST]; send a chunk of the message",
+        Verb::Rset => "RSET; give up the transaction",
+        Verb::Noop | Verb::Onex => "does nothing",
+        Verb::Quit => "QUIT; end the session",
+        Verb::Help => "HELP [verb]; this text",
+        Verb::Vrfy | Verb::Evfy => "VRFY text; addresses are not verified here",
+        Verb::Expn => "EXPN text; lists are not expanded here",
+        Verb::Send | Verb::Soml | Verb::Saml | Verb::Emal | Verb::Esnd | Verb::Esom | Verb::Esam => {
+            "an old name, understood as MAIL"
+        }
+        Verb::Verb_ => "VERB; accepted, changes nothing",
+        Verb::Tick => "TICK text; accepted, changes nothing",
+        Verb::Lhlo | Verb::Turn | Verb::Etrn | Verb::Auth | Verb::StartTls => "not offered here",
+    }
+}

@@ -1,0 +1,121 @@
+//! The envelope lines at the head of a spooled file: keyword, blank, value, LF; the last is `env-end`. Written so
+//! that a ZMailer router reads them.
+
+use crate::mail::envelope::{Hello, Recipient, Sender};
+use crate::peer::{Peer, TransactionId};
+use crate::wire::params::{BodyKind, ByMode, DeliverBy, Notify, Ret};
+use crate::wire::path::ReversePath;
+use crate::wire::xtext::Xtext;
+use alloc::string::{String, ToString};
+use core::fmt::Write;
+
+/// The lines that do not depend on recipients.
+pub fn head(hello: &Hello, peer: &Peer, sender: &Sender, id: TransactionId) -> String {
+    let mut out = String::with_capacity(512);
+    let literal = peer.literal();
+    let syntax = if hello.name.is_well_formed() { "OK" } else { "FAIL" };
+    // No name was looked up: the flags say so (reversed: not asked, verified and HELO verified: no).
+    let rcvdfrom = format_args!(
+        "rcvdfrom {literal} ({literal}:{port} {hello} rhost-flags-??-FAIL-{syntax}-FAIL)\n",
+        port = peer.client.port(),
+        hello = quoted(&alloc::format!("{} {}", hello.verb.name(), hello.name)),
+    )
+    .to_string();
+    out.push_str("external\n");
+    out.push_str(&rcvdfrom);
+    line(&mut out, "comment transaction", &id);
+    match sender.params.body {
+        Some(BodyKind::SevenBit) => out.push_str("bodytype 7BIT\n"),
+        Some(BodyKind::EightBitMime) => out.push_str("bodytype 8BITMIME\n"),
+        Some(BodyKind::BinaryMime) => out.push_str("bodytype BINARYMIME\n"),
+        None => {}
+    }
+    line(&mut out, "with", &hello.protocol());
+    match &sender.path {
+        ReversePath::Null => out.push_str("channel error\n"),
+        path @ ReversePath::Address(_) => line(&mut out, "from", path),
+    }
+    if let Some(envid) = &sender.params.envid {
+        line(&mut out, "envid", envid);
+    }
+    match sender.params.ret {
+        Some(Ret::Full) => out.push_str("notaryret FULL\n"),
+        Some(Ret::Hdrs) => out.push_str("notaryret HDRS\n"),
+        None => {}
+    }
+    out
+}
+
+/// The two lines of a recipient: its DSN wishes, then its address.
+pub fn recipient(sender: &Sender, recipient: &Recipient) -> String {
+    let path = recipient.path().to_string();
+    let as_xtext = Xtext::encode(without_brackets(&path).as_bytes());
+    let original = match &recipient.params().orcpt {
+        Some(orcpt) => alloc::format!("{};{}", orcpt.kind, orcpt.address),
+        None => alloc::format!("rfc822;{as_xtext}"),
+    };
+    let by = match &sender.deliver_by {
+        Some((hour, by)) => alloc::format!(" BY={hour};{}", by_flags(by)),
+        None => String::new(),
+    };
+    alloc::format!(
+        "todsn NOTIFY={notify}{by} ORCPT={original} INRCPT=rfc822;{as_xtext} INFROM=rfc822;{from}\nto {path}\n",
+        notify = notify(recipient.params().notify.as_ref(), sender.deliver_by.as_ref().map(|(_, by)| by)),
+        from = Xtext::encode(without_brackets(&sender.path.to_string()).as_bytes()),
+    )
+}
+
+fn without_brackets(path: &str) -> &str {
+    path.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(path)
+}
+
+/// The line that ends the envelope.
+pub const END: &str = "env-end\n";
+
+fn line(out: &mut String, keyword: &str, value: &dyn core::fmt::Display) {
+    writeln!(out, "{keyword} {value}").expect("writing to memory");
+}
+
+fn by_flags(by: &DeliverBy) -> String {
+    let mode = match by.mode {
+        ByMode::Return => "R",
+        ByMode::Notify => "N",
+    };
+    alloc::format!("{mode}{}", if by.trace { "T" } else { "" })
+}
+
+/// The wishes as the router wants them: mode N asks for a notice of delay unless there shall be none at all, and
+/// the trace flag for a notice of each relay (RFC 2852 §4).
+fn notify(wish: Option<&Notify>, by: Option<&DeliverBy>) -> String {
+    let mut words = match wish {
+        None => String::from("FAILURE,DELAY"),
+        Some(wish) => wish.to_string(),
+    };
+    let Some(by) = by else { return words };
+    let never = matches!(wish, Some(Notify::Never));
+    if by.mode == ByMode::Notify && !never && !words.contains("DELAY") {
+        words.push_str(",DELAY");
+    }
+    if by.trace && !never {
+        words.push_str(",TRACE");
+    }
+    words
+}
+
+/// A quoted string in the spool's way: octets outside printable ASCII as three octal digits, `" \ ( )` after a
+/// backslash.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for octet in text.bytes() {
+        match octet {
+            b'"' | b'\\' | b'(' | b')' => {
+                out.push('\\');
+                out.push(char::from(octet));
+            }
+            b' '..=b'~' => out.push(char::from(octet)),
+            _ => write!(out, "\\{octet:03o}").expect("writing to memory"),
+        }
+    }
+    out.push('"');
+    out
+}

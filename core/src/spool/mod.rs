@@ -1,0 +1,10 @@
+//! What a session asks of the spool and what the spool says back. This room touches no file: it holds the words
+//! (`Order`, `Report`), the envelope lines at the head of a spooled file, and the one place that makes `Durable`.
+
+pub mod control;
+pub mod id;
+mod order;
+mod report;
+
+pub use order::Order;
+pub use report::{Durable, Report, SpoolFault, Stored};
