@@ -48,6 +48,8 @@ pub struct TransactionRecord {
     pub recipients_refused: u32,
     /// Octets of the message, as RFC 1870 counts them.
     pub octets: u64,
+    /// Bare newlines that were made line ends, where the operator allows that.
+    pub normalized: u32,
     /// From MAIL to the first octet of data asked for.
     pub envelope: Duration,
     /// From there to the end of data.

@@ -4,6 +4,7 @@
 use crate::limits::{Limits, Timeouts};
 use crate::policy::Policy;
 use crate::server::tarpit::TarpitRule;
+use crate::wire::text::BareNewline;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub extensions: Extensions,
     /// Who may receive.
     pub policy: Policy,
+    /// What becomes of bare newlines in messages.
+    pub bare_newline: BareNewline,
     /// Lines added to the reply to HELP.
     pub help: Vec<String>,
     /// Whether sessions tell what they hear and say (`Event::Heard`, `Event::Said`).
@@ -71,6 +74,7 @@ impl Settings {
             tarpit: TarpitRule::default(),
             extensions: Extensions::default(),
             policy,
+            bare_newline: BareNewline::default(),
             help: Vec::new(),
             transcript: false,
         }

@@ -52,6 +52,7 @@ impl Opened {
             recipients: 0,
             recipients_refused: self.refused,
             octets: 0,
+            normalized: 0,
             envelope: now.since(self.began),
             data: Default::default(),
             store: Default::default(),
@@ -99,7 +100,7 @@ impl Addressed {
 
     /// The message begins now.
     pub fn begin(self, now: Instant) -> Message {
-        Message { addressed: self, asked: now, ended: None, octets: 0 }
+        Message { addressed: self, asked: now, ended: None, octets: 0, normalized: 0 }
     }
 }
 
@@ -112,18 +113,15 @@ pub struct Message {
     pub asked: Instant,
     ended: Option<Instant>,
     octets: u64,
+    normalized: u32,
 }
 
 impl Message {
     /// The end of data is here.
-    pub fn end(&mut self, now: Instant, octets: u64) {
+    pub fn end(&mut self, now: Instant, octets: u64, normalized: u32) {
         self.ended = Some(now);
         self.octets = octets;
-    }
-
-    /// Octets of the whole message; 0 before its end.
-    pub fn octets(&self) -> u64 {
-        self.octets
+        self.normalized = normalized;
     }
 
     /// What is known when it ends here.
@@ -131,6 +129,7 @@ impl Message {
         let ended = self.ended.unwrap_or(now);
         TransactionRecord {
             octets: self.octets,
+            normalized: self.normalized,
             data: ended.since(self.asked),
             store: now.since(ended),
             ..self.addressed.record(self.asked, outcome)

@@ -54,7 +54,7 @@ impl Session {
         }
         if progress.ended {
             let Receiving { hello, message, reader, spoiled, .. } = *receiving;
-            self.end_of_data(now, hello, message, reader.octets(), spoiled);
+            self.end_of_data(now, hello, message, (reader.octets(), reader.normalized()), spoiled);
         } else {
             self.state = State::Receiving(receiving);
         }
@@ -94,10 +94,10 @@ impl Session {
         now: Now,
         hello: Hello,
         mut message: Message,
-        octets: u64,
+        (octets, normalized): (u64, u32),
         spoiled: Option<Refusal>,
     ) {
-        message.end(now.instant, octets);
+        message.end(now.instant, octets, normalized);
         match spoiled {
             Some(refusal) => self.refuse_message(now, hello, message, refusal),
             None => self.ask(now, Question::Content { octets }, Resume::Content { hello, message }),

@@ -40,10 +40,11 @@ impl Session {
     fn end_of_chunk(&mut self, now: Now, mut chunking: Box<Chunking>, chunk: Chunk) {
         self.since = now.instant;
         if chunk.last {
-            chunking.reader.finish();
-            chunking.take(self, Vec::new());
+            let mut text = Vec::new();
+            chunking.reader.finish(&mut text);
+            chunking.take(self, text);
             let Chunking { hello, message, reader, spoiled, .. } = *chunking;
-            self.end_of_data(now, hello, message, reader.octets(), spoiled);
+            self.end_of_data(now, hello, message, (reader.octets(), reader.normalized()), spoiled);
         } else if let Some(refusal) = chunking.spoiled.take() {
             let Chunking { hello, message, .. } = *chunking;
             self.abandon();

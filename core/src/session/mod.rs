@@ -228,6 +228,11 @@ impl Session {
                 self.record.commands = self.record.commands.saturating_add(1);
                 self.heard(&octets[..used]);
                 self.since = now.instant;
+                if octets.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"BDAT")) {
+                    // A chunk may follow, and nobody can say how long it is.
+                    self.dismiss(now, Refusal::Syntax(SyntaxFault::ChunkSize), Reason::Misbehaved);
+                    return Flow::Wait;
+                }
                 let then = State::Skipping { dropped: 0, then: Box::new(self.leave_state()) };
                 self.refuse_unknown(now, None, Refusal::Line(fault), then);
             }

@@ -3,7 +3,7 @@
 //! A chunk may end anywhere, within a line or between CR and LF; the reader lives across the chunks of a message.
 
 use super::command::Chunk;
-use super::text::{Progress, StoredForm, TextFault};
+use super::text::{BareNewline, Progress, StoredForm, TextFault};
 use alloc::vec::Vec;
 use memchr::memchr3;
 
@@ -24,8 +24,8 @@ pub struct ChunkReader {
 
 impl ChunkReader {
     /// A reader for one message; `binary` when the client said `BODY=BINARYMIME`.
-    pub fn new(binary: bool) -> Self {
-        ChunkReader { binary, left: 0, cr: false, stored: StoredForm::default(), octets: 0 }
+    pub fn new(binary: bool, bare_newline: BareNewline) -> Self {
+        ChunkReader { binary, left: 0, cr: false, stored: StoredForm::new(bare_newline), octets: 0 }
     }
 
     /// Another chunk follows.
@@ -57,10 +57,10 @@ impl ChunkReader {
     /// The last chunk is complete. A CR at the very end has no LF to wait for any more: in text it is a fault.
     ///
     /// A last line without CRLF is legal and stays as it is.
-    pub fn finish(&mut self) {
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
         if self.cr && !self.binary {
             self.cr = false;
-            self.stored.broken(TextFault::BareCr);
+            self.stored.broken(TextFault::BareCr, out);
         }
     }
 
@@ -83,6 +83,11 @@ impl ChunkReader {
         self.stored.hops.received()
     }
 
+    /// How many bare newlines became line ends.
+    pub fn normalized(&self) -> u32 {
+        self.stored.normalized()
+    }
+
     /// Goes on to the end and appends nothing more.
     pub fn discard_from_now(&mut self) {
         self.stored.discard_from_now();
@@ -96,7 +101,7 @@ impl ChunkReader {
                     self.stored.line_end(out);
                     rest = behind;
                 } else {
-                    self.stored.broken(TextFault::BareCr);
+                    self.stored.broken(TextFault::BareCr, out);
                 }
                 continue;
             }
@@ -106,8 +111,8 @@ impl ChunkReader {
             let Some((&mark, behind)) = from_mark.split_first() else { return };
             match mark {
                 b'\r' => self.cr = true,
-                b'\n' => self.stored.broken(TextFault::BareLf),
-                _ => self.stored.broken(TextFault::Nul),
+                b'\n' => self.stored.broken(TextFault::BareLf, out),
+                _ => self.stored.broken(TextFault::Nul, out),
             }
             rest = behind;
         }

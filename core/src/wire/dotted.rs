@@ -3,7 +3,7 @@
 //! A CR or an LF alone neither ends a line nor starts one, so no mixture of them makes an end of data. This file
 //! never judges a message: it remembers the first fault, and finds the end all the same.
 
-use super::text::{Progress, StoredForm, TextFault};
+use super::text::{BareNewline, Progress, StoredForm, TextFault};
 use alloc::vec::Vec;
 use memchr::memchr3;
 
@@ -36,8 +36,8 @@ enum Place {
 
 impl DottedReader {
     /// A reader for one message.
-    pub fn new() -> Self {
-        DottedReader { place: Place::LineStart, stored: StoredForm::default(), octets: 0 }
+    pub fn new(bare_newline: BareNewline) -> Self {
+        DottedReader { place: Place::LineStart, stored: StoredForm::new(bare_newline), octets: 0 }
     }
 
     /// Takes octets from `input` and appends their stored form to `out`; stops behind the end of the data.
@@ -67,7 +67,7 @@ impl DottedReader {
                     rest = behind;
                 }
                 // The octet stays: within a line it may be another CR.
-                (Place::DotCr | Place::Cr, _) => self.broken(TextFault::BareCr),
+                (Place::DotCr | Place::Cr, _) => self.broken(TextFault::BareCr, out),
                 (Place::LineStart | Place::Dot, _) => self.place = Place::InLine,
                 (Place::InLine, _) => rest = self.read_in_line(rest, out),
                 (Place::Ended, _) => break,
@@ -97,6 +97,11 @@ impl DottedReader {
         self.stored.hops.received()
     }
 
+    /// How many bare newlines became line ends.
+    pub fn normalized(&self) -> u32 {
+        self.stored.normalized()
+    }
+
     /// Goes on to the end and appends nothing more.
     pub fn discard_from_now(&mut self) {
         self.stored.discard_from_now();
@@ -111,23 +116,17 @@ impl DottedReader {
         let Some((&octet, behind)) = rest.split_first() else { return rest };
         match octet {
             b'\r' => self.place = Place::Cr,
-            b'\n' => self.broken(TextFault::BareLf),
-            _ => self.broken(TextFault::Nul),
+            b'\n' => self.broken(TextFault::BareLf, out),
+            _ => self.broken(TextFault::Nul, out),
         }
         behind
     }
 
     /// One octet that is not text; it is part of a line, whatever it is.
-    fn broken(&mut self, fault: TextFault) {
+    fn broken(&mut self, fault: TextFault, out: &mut Vec<u8>) {
         self.octets += 1;
-        self.stored.broken(fault);
+        self.stored.broken(fault, out);
         self.place = Place::InLine;
-    }
-}
-
-impl Default for DottedReader {
-    fn default() -> Self {
-        DottedReader::new()
     }
 }
 

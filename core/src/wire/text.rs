@@ -26,10 +26,23 @@ pub enum TextFault {
     Nul,
 }
 
+/// What becomes of a bare CR or a bare LF. A NUL is a fault either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BareNewline {
+    /// It is a fault: the message is refused at its end.
+    #[default]
+    Reject,
+    /// It becomes a line end, for old senders. It still neither starts a line in the sense of the protocol nor
+    /// ends one, so it never makes an end of data.
+    Normalize,
+}
+
 /// The stored form being written: ordinary octets as they are, line ends as LF, nothing after the first fault.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StoredForm {
     fault: Option<TextFault>,
+    bare_newline: BareNewline,
+    normalized: u32,
     discarding: bool,
     pub(super) hops: HopCounter,
 }
@@ -47,8 +60,17 @@ impl StoredForm {
         self.append(b"\n", out);
     }
 
+    /// Stored form with this rule for bare newlines.
+    pub(super) fn new(bare_newline: BareNewline) -> StoredForm {
+        StoredForm { bare_newline, ..StoredForm::default() }
+    }
+
     /// One octet that no text may hold.
-    pub(super) fn broken(&mut self, fault: TextFault) {
+    pub(super) fn broken(&mut self, fault: TextFault, out: &mut Vec<u8>) {
+        if self.bare_newline == BareNewline::Normalize && fault != TextFault::Nul {
+            self.normalized = self.normalized.saturating_add(1);
+            return self.line_end(out);
+        }
         self.hops.other_octet();
         self.fault.get_or_insert(fault);
     }
@@ -62,6 +84,11 @@ impl StoredForm {
 
     pub(super) fn fault(&self) -> Option<TextFault> {
         self.fault
+    }
+
+    /// How many bare newlines were made line ends.
+    pub(super) fn normalized(&self) -> u32 {
+        self.normalized
     }
 
     pub(super) fn discard_from_now(&mut self) {

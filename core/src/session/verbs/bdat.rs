@@ -14,13 +14,13 @@ impl Session {
         if !self.settings.extensions.chunking {
             return self.refuse_chunk(now, chunk, Refusal::NotOffered(Verb::Bdat), state);
         }
-        let chunking = match state {
+        let mut chunking = match state {
             State::Chunking(mut chunking) => {
                 chunking.pace.resume(now.instant);
                 chunking
             }
             State::Addressed(inside) => {
-                let reader = ChunkReader::new(inside.declares_binary());
+                let reader = ChunkReader::new(inside.declares_binary(), self.settings.bare_newline);
                 let InTransaction { hello, transaction } = *inside;
                 let message = self.begin_message(now, &hello, transaction);
                 Box::new(Chunking { hello, message, reader, spoiled: None, pace: Pace::new(now.instant) })
@@ -35,7 +35,6 @@ impl Session {
                 return self.refuse_chunk(now, chunk, refusal, state);
             }
         };
-        let mut chunking = chunking;
         chunking.reader.begin(chunk);
         self.state = State::InChunk(chunking, chunk);
     }

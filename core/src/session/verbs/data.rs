@@ -24,7 +24,7 @@ impl Session {
                 self.state = State::Receiving(Box::new(Receiving {
                     hello,
                     message,
-                    reader: DottedReader::new(),
+                    reader: DottedReader::new(self.settings.bare_newline),
                     spoiled: None,
                     pace: Pace::new(now.instant),
                 }));

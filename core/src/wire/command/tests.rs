@@ -142,7 +142,7 @@ fn bad_lines() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_octets_make_it_panic(octets: Vec<u8>, verb in prop::sample::select(Verb::all()), tail in "[ -~\t]{0,30}") {

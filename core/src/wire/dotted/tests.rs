@@ -16,7 +16,8 @@ struct Seen {
 }
 
 fn seen<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
-    let (mut reader, mut out, mut used, mut ended) = (DottedReader::new(), Vec::new(), 0, false);
+    let (mut reader, mut out, mut used, mut ended) =
+        (DottedReader::new(BareNewline::Reject), Vec::new(), 0, false);
     for piece in pieces {
         let progress = reader.read(piece, &mut out);
         assert!(progress.used == piece.len() || progress.ended);
@@ -156,7 +157,7 @@ fn hops_are_counted_in_the_header_alone() {
 
 #[test]
 fn discarding_appends_nothing_and_finds_the_end() {
-    let (mut reader, mut out) = (DottedReader::new(), Vec::new());
+    let (mut reader, mut out) = (DottedReader::new(BareNewline::Reject), Vec::new());
     reader.read(b"a\r\nb", &mut out);
     reader.discard_from_now();
     let progress = reader.read(b"c\r\n.\r\nQUIT", &mut out);
@@ -195,7 +196,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn segmentation_changes_nothing(input in stream(), cut in 0..60_usize, width in 1..5_usize) {
@@ -207,7 +208,7 @@ proptest! {
     }
 
     #[test]
-    fn no_octets_make_it_panic(pieces: Vec<Vec<u8>>) {
+    fn no_octets_make_it_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..6)) {
         prop_assert_eq!(seen(pieces.iter().map(Vec::as_slice)), model(&pieces.concat()));
     }
 
@@ -233,7 +234,7 @@ fn speed_of_lines_of_seventy_octets() {
         message.extend_from_slice(b"\r\n");
     }
     let rounds = 16 << 10;
-    let (mut reader, mut out) = (DottedReader::new(), Vec::with_capacity(message.len()));
+    let (mut reader, mut out) = (DottedReader::new(BareNewline::Reject), Vec::with_capacity(message.len()));
     let start = std::time::Instant::now();
     for _ in 0..rounds {
         out.clear();
@@ -241,4 +242,25 @@ fn speed_of_lines_of_seventy_octets() {
     }
     let seconds = start.elapsed().as_secs_f64();
     std::eprintln!("{:.2} octets per nanosecond", f64::from(rounds) * message.len() as f64 / seconds / 1e9);
+}
+
+#[test]
+fn normalizing_makes_line_ends_and_never_an_end_of_data() {
+    for smuggled in [
+        &b"a\n.\nMAIL\r\n.\r\n"[..],
+        b"a\n.\r\nMAIL\r\n.\r\n",
+        b"a\r.\r\nMAIL\r\n.\r\n",
+        b"a\r\n.\nMAIL\r\n.\r\n",
+    ] {
+        let (mut reader, mut out) = (DottedReader::new(BareNewline::Normalize), Vec::new());
+        let progress = reader.read(smuggled, &mut out);
+        assert_eq!(progress, Progress { used: smuggled.len(), ended: true }, "{smuggled:?}");
+        assert_eq!(reader.fault(), None);
+        assert!(out.ends_with(b"MAIL\n"), "{out:?}");
+        assert!(!out.contains(&b'\r'));
+        assert!(reader.normalized() > 0);
+    }
+    let (mut reader, mut out) = (DottedReader::new(BareNewline::Normalize), Vec::new());
+    reader.read(b"a\0b\r\n.\r\n", &mut out);
+    assert_eq!(reader.fault(), Some(TextFault::Nul));
 }

@@ -203,7 +203,7 @@ fn what_is_not_offered_is_unknown() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_said_reads_the_same(seconds in 1..=999_999_999_i32, trace: bool, wishes in 1..8_u8) {
