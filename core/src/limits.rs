@@ -15,6 +15,8 @@ pub const COMMAND_READ_MAX: usize = 16_384;
 pub const BODY_READ_MAX: usize = 65_536;
 /// Octets given to the spool and not yet reported back, above which a session stops reading.
 pub const BODY_WINDOW: usize = 131_072;
+/// Octets of a draft that the spool may keep in memory; of what is beyond, it must report `Room` in time.
+pub const DRAFT_MEMORY_MAX: usize = 65_536;
 /// Octets of replies held back for company, above which they leave.
 pub const REPLY_GROUP_MAX: usize = 8_192;
 /// Longest reply text; longer ones are cut. RFC 2821 §4.5.3.1 allows a reply line of 512 octets.

@@ -1,6 +1,8 @@
 //! What an operator chooses: the settings of a server as one immutable value, and the table of parameters from
 //! which they are set. Reads no file: text comes in, settings or complaints come out.
 
+pub mod param;
+
 use crate::limits::{Limits, Timeouts};
 use crate::policy::Policy;
 use crate::server::tarpit::TarpitRule;

@@ -27,21 +27,26 @@ pub struct TarpitRule {
 impl TarpitRule {
     /// Reads the three numbers of the parameter, such as `20 0.1 300`: decimal, seconds first and last.
     pub fn parse(text: &str) -> Result<TarpitRule, TarpitFault> {
-        let mut words = text.split_ascii_whitespace();
-        let (Some(initial), Some(exponent), Some(top), None) =
-            (words.next(), words.next(), words.next(), words.next())
-        else {
-            return Err(TarpitFault { word: 0, kind: TarpitFaultKind::NotThree });
-        };
-        let number = |index: usize, word: &str, most: u64| match millionths(word) {
-            Err(fault) => Err(TarpitFault { word: index, kind: TarpitFaultKind::Number(fault) }),
-            Ok(value) if value > most => Err(TarpitFault { word: index, kind: TarpitFaultKind::TooBig }),
-            Ok(value) => Ok(value),
+        if text.split_ascii_whitespace().count() != 3 {
+            return Err(TarpitFault { at: 0, kind: TarpitFaultKind::NotThree });
+        }
+        let mut rest = text;
+        let mut number = |most: u64| {
+            let from_here = rest.trim_ascii_start();
+            let at = text.len() - from_here.len();
+            let end = from_here.find(|c: char| c.is_ascii_whitespace()).unwrap_or(from_here.len());
+            let (word, behind) = from_here.split_at(end);
+            rest = behind;
+            match millionths(word) {
+                Err(fault) => Err(TarpitFault { at, kind: TarpitFaultKind::Number(fault) }),
+                Ok(value) if value > most => Err(TarpitFault { at, kind: TarpitFaultKind::TooBig }),
+                Ok(value) => Ok(value),
+            }
         };
         Ok(TarpitRule {
-            initial_micros: number(0, initial, DELAY_MICROS_MAX)?,
-            exponent_millionths: number(1, exponent, EXPONENT_MILLIONTHS_MAX)?,
-            top_micros: number(2, top, DELAY_MICROS_MAX)?,
+            initial_micros: number(DELAY_MICROS_MAX)?,
+            exponent_millionths: number(EXPONENT_MILLIONTHS_MAX)?,
+            top_micros: number(DELAY_MICROS_MAX)?,
         })
     }
 }
@@ -49,8 +54,8 @@ impl TarpitRule {
 /// What is wrong with the text of a tarpit rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TarpitFault {
-    /// Which of the words is wrong, counted from 0.
-    pub word: usize,
+    /// The octet of the text, counted from 0, at which the wrong word begins.
+    pub at: usize,
     /// What is wrong with it.
     pub kind: TarpitFaultKind,
 }
@@ -213,15 +218,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_its_place() {
-        let fault = |word, kind| Err(TarpitFault { word, kind });
+        let fault = |at, kind| Err(TarpitFault { at, kind });
         for (text, expected) in [
             ("", fault(0, TarpitFaultKind::NotThree)),
             ("20 0.1", fault(0, TarpitFaultKind::NotThree)),
             ("20 0.1 300 1", fault(0, TarpitFaultKind::NotThree)),
-            ("20 -0.1 300", fault(1, TarpitFaultKind::Number(DecimalFault::Negative))),
-            ("20 0.1 x", fault(2, TarpitFaultKind::Number(DecimalFault::NotANumber))),
+            ("20 -0.1 300", fault(3, TarpitFaultKind::Number(DecimalFault::Negative))),
+            ("20 0.1  x", fault(8, TarpitFaultKind::Number(DecimalFault::NotANumber))),
             ("86400.000001 0.1 300", fault(0, TarpitFaultKind::TooBig)),
-            ("20 1000.1 300", fault(1, TarpitFaultKind::TooBig)),
+            (" 20 1000.1 300", fault(4, TarpitFaultKind::TooBig)),
         ] {
             assert_eq!(TarpitRule::parse(text), expected, "{text:?}");
         }

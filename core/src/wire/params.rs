@@ -273,7 +273,7 @@ impl fmt::Display for Orcpt {
 
 /// Reads what follows the path of MAIL: nothing, or parameters with spaces before each.
 ///
-/// Spec: RFC 2821 §4.1.1.2, RFC 2821 §4.1.1.11.
+/// Spec: RFC 2821 §4.1.1.2, RFC 2821 §4.1.1.2.
 pub fn mail_params(text: &[u8], offered: &Offered) -> Result<MailParams, SyntaxFault> {
     let mut params = MailParams::default();
     for word in words(text) {
@@ -295,7 +295,7 @@ pub fn mail_params(text: &[u8], offered: &Offered) -> Result<MailParams, SyntaxF
 
 /// Reads what follows the path of RCPT: nothing, or parameters with spaces before each.
 ///
-/// Spec: RFC 2821 §4.1.1.3, RFC 2821 §4.1.1.11.
+/// Spec: RFC 2821 §4.1.1.3, RFC 2821 §4.1.1.2.
 pub fn rcpt_params(text: &[u8], offered: &Offered) -> Result<RcptParams, SyntaxFault> {
     let mut params = RcptParams::default();
     for word in words(text) {

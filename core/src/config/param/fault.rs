@@ -1,0 +1,154 @@
+//! What is wrong with a line of parameters, told so that the operator can mend it without the manual.
+
+use super::table;
+use crate::limits::ECHO_MAX;
+use crate::server::tarpit::{DecimalFault, TarpitFaultKind};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Why a line sets nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamFault {
+    /// Where the wrong text begins, counted in characters from 1; one beyond the end when text is missing.
+    pub column: usize,
+    /// What is wrong.
+    pub kind: ParamFaultKind,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParamFaultKind {
+    /// The line is empty.
+    NoName,
+    /// No parameter has this name.
+    Unknown {
+        /// The name, cut and escaped.
+        name: String,
+        /// A name that looks like it.
+        near: Option<&'static str>,
+    },
+    /// The value does not fit the parameter.
+    Unfit {
+        /// The parameter's first name.
+        name: &'static str,
+        /// The value, cut and escaped.
+        given: String,
+        /// Why it does not fit.
+        unfit: Unfit,
+        /// What is wanted.
+        wanted: String,
+    },
+}
+
+/// Why a value does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// There is no value.
+    Missing,
+    /// There is a value, and the parameter takes none.
+    Unwanted,
+    /// It is not a whole number.
+    NotWhole,
+    /// It is below the least or above the greatest.
+    OutOfRange,
+    /// It is not a decimal number.
+    Decimal(DecimalFault),
+    /// It is not a tarpit rule.
+    Tarpit(TarpitFaultKind),
+    /// It is not a domain name.
+    NotADomain,
+    /// It holds control characters.
+    Control,
+    /// It is too long to be said in a reply.
+    TooLong,
+    /// The parameter has been given too often.
+    TooMany,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unfit::Missing => "is missing",
+            Unfit::Unwanted => "is too much",
+            Unfit::NotWhole => "is no whole number",
+            Unfit::OutOfRange => "is out of range",
+            Unfit::Decimal(fault) => return fault.fmt(f),
+            Unfit::Tarpit(fault) => return fault.fmt(f),
+            Unfit::NotADomain => "is no domain name",
+            Unfit::Control => "holds control characters",
+            Unfit::TooLong => "is too long",
+            Unfit::TooMany => "is one too many",
+        })
+    }
+}
+
+impl fmt::Display for ParamFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ParamFaultKind::NoName => f.write_str("the name of a parameter is missing"),
+            ParamFaultKind::Unknown { name, near } => {
+                write!(f, "there is no parameter \"{name}\"")?;
+                near.map_or(Ok(()), |near| write!(f, "; did you mean \"{near}\"?"))
+            }
+            ParamFaultKind::Unfit { name, given, unfit, wanted } if given.is_empty() => {
+                write!(f, "{name}: the value {unfit}; it takes {wanted}")
+            }
+            ParamFaultKind::Unfit { name, given, unfit, wanted } => {
+                write!(f, "{name}: \"{given}\" {unfit}; it takes {wanted}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ParamFault {}
+
+/// A value that was raised to the smallest that is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParamNote {
+    /// The parameter's first name.
+    pub name: &'static str,
+    /// What the line says.
+    pub given: u64,
+    /// What holds.
+    pub used: u64,
+}
+
+impl fmt::Display for ParamNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} is too small, {} is used", self.name, self.given, self.used)
+    }
+}
+
+/// A text of the operator as a complaint repeats it: escaped, and not too long.
+pub(super) fn echo(text: &str) -> String {
+    text.escape_debug().take(ECHO_MAX).collect()
+}
+
+/// The name in the table that looks most like `name`; of equals the first.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    // A wrong letter in each four may be a slip; more is another word.
+    let far = name.len() / 4 + 1;
+    if name.len() > ECHO_MAX {
+        return None;
+    }
+    let near = table().iter().flat_map(super::Param::names).map(|own| (distance(own, name), own));
+    near.filter(|(distance, _)| *distance <= far.min(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, own)| own)
+}
+
+/// How many letters must be added, dropped or changed to make one word of the other, without regard to case.
+pub(super) fn distance(one: &str, other: &str) -> usize {
+    // Row by row: `row[j]` is the distance of the letters of `one` so far from the first j of `other`.
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = core::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.bytes().enumerate() {
+            let changed = diagonal + usize::from(!a.eq_ignore_ascii_case(&b));
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
