@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     None,
     /// Every reply in a write of its own.
     NeverGroups,
+    /// Every reply is cut into two writes within its text.
+    TearsLines,
     /// All commands of a segment but the first are lost.
     DropsPipelined,
     /// A segment without CRLF is answered at once.
@@ -180,6 +182,13 @@ impl Session {
             if self.fault == Fault::DropsPipelined && !self.in_data {
                 self.unread.clear();
             }
+        }
+        if self.fault == Fault::TearsLines {
+            let torn = writes.iter().flat_map(|(delay, write)| {
+                let (head, tail) = write.split_at(write.len().min(6));
+                [(*delay, head.to_vec()), (Duration::ZERO, tail.to_vec())]
+            });
+            return torn.collect();
         }
         writes
     }

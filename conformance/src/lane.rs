@@ -182,13 +182,3 @@ pub struct Message {
     /// The stored file, octet for octet.
     pub raw: Vec<u8>,
 }
-
-impl Message {
-    /// Understands a spooled file: envelope lines up to `env-end`, perhaps the server's own `Received:`, the message.
-    ///
-    /// # Errors
-    /// [`Trouble`] if the envelope does not end.
-    pub fn parse(raw: &[u8]) -> Result<Message, Trouble> {
-        spool::parse(raw, std::path::Path::new("spooled message"))
-    }
-}

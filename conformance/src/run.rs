@@ -227,6 +227,18 @@ fn disagreement(script: &Script, first: Option<&Run>, run: &Run, variant: Varian
     })
 }
 
+impl Judgement {
+    /// The result for a reader: one line, or the failure's whole [report](Failure::report).
+    pub fn report(&self, script: &Script, lane: &str) -> String {
+        let notes: String = self.notes.iter().map(|note| format!(" ({note})")).collect();
+        match &self.outcome {
+            Outcome::Passed => format!("{}: passed in lane {lane}{notes}", script.file),
+            Outcome::Skipped(reason) => format!("{}: skipped in lane {lane}: {reason}", script.file),
+            Outcome::Failed(failure) => failure.report(script, lane).to_string(),
+        }
+    }
+}
+
 impl Failure {
     /// The failure for a reader: where, what, the script around it with the difference marked, and the real dialogue.
     pub fn report<'a>(&'a self, script: &'a Script, lane: &'a str) -> impl fmt::Display + 'a {

@@ -112,3 +112,54 @@ fn is_gone(kind: ErrorKind) -> bool {
             | ErrorKind::NotConnected
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A client's stage with one connection, and the server's end of it.
+    fn pair() -> (Sockets, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let mut sockets = Sockets::new(listener.local_addr().expect("an address"));
+        assert_eq!(sockets.connect(), Ok(0));
+        (sockets, listener.accept().expect("a client").0)
+    }
+
+    #[test]
+    fn what_the_server_does_is_taken() {
+        let (mut client, mut server) = pair();
+        assert_eq!(client.take(0, Duration::ZERO), Ok(Taken::Nothing));
+        server.write_all(b"220 hi\r\n").expect("written");
+        assert_eq!(client.take(0, SECOND), Ok(Taken::Wrote(b"220 hi\r\n".to_vec())));
+        assert_eq!(client.take(0, Duration::from_millis(1)), Ok(Taken::Nothing));
+        drop(server);
+        assert_eq!(client.take(0, SECOND), Ok(Taken::Closed));
+        assert_eq!(client.take(0, SECOND), Ok(Taken::Closed));
+    }
+
+    #[test]
+    fn the_three_ends_look_different_to_a_server() {
+        let mut octets = Vec::new();
+        let (mut client, mut server) = pair();
+        client.send(0, b"QUIT\r\n").expect("sent");
+        client.end(0, End::Half).expect("ended");
+        server.read_to_end(&mut octets).expect("an orderly end");
+        assert_eq!(octets, b"QUIT\r\n");
+        server.write_all(b"221 bye\r\n").expect("the other half is open");
+        assert_eq!(client.take(0, SECOND), Ok(Taken::Wrote(b"221 bye\r\n".to_vec())));
+
+        let (mut client, mut server) = pair();
+        client.end(0, End::Full).expect("ended");
+        assert_eq!(server.read(&mut [0; 8]).map_err(|error| error.kind()), Ok(0));
+
+        let (mut client, mut server) = pair();
+        client.end(0, End::Reset).expect("ended");
+        assert_eq!(server.read(&mut [0; 8]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+        assert_eq!(client.take(0, SECOND), Ok(Taken::Closed));
+        assert_eq!(client.send(0, b"NOOP\r\n"), Ok(()));
+    }
+}

@@ -9,10 +9,11 @@ use super::{Message, Trouble};
 
 /// All messages of the post office, the oldest first.
 pub(super) fn read(postoffice: &Path) -> Result<Vec<Message>, Trouble> {
-    files(postoffice)?
-        .iter()
-        .map(|path| parse(&fs::read(path).map_err(|error| trouble(path, &error))?, path))
-        .collect()
+    let message = |path: &PathBuf| {
+        let raw = fs::read(path).map_err(|error| trouble(path, &error))?;
+        Message::parse(&raw).map_err(|fault| Trouble(format!("{}: {}", path.display(), fault.0)))
+    };
+    files(postoffice)?.iter().map(message).collect()
 }
 
 /// Throws all messages away.
@@ -50,28 +51,35 @@ fn files(postoffice: &Path) -> Result<Vec<PathBuf>, Trouble> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-pub(super) fn parse(raw: &[u8], path: &Path) -> Result<Message, Trouble> {
-    let mut message = Message { raw: raw.to_vec(), ..Message::default() };
-    let mut binary = false;
-    let mut rest = raw;
-    loop {
-        let Some(end) = rest.iter().position(|octet| *octet == b'\n') else {
-            return Err(Trouble(format!("{}: the envelope has no env-end", path.display())));
-        };
-        let line = String::from_utf8_lossy(&rest[..end]).into_owned();
-        rest = &rest[end + 1..];
-        match line.split_once(' ').unwrap_or((&line, "")) {
-            ("env-end", _) => break,
-            ("from", path) => message.from = bare(path),
-            ("channel", "error") => message.from = String::new(),
-            ("to", path) => message.to.push(bare(path)),
-            ("bodytype", kind) => binary = kind.eq_ignore_ascii_case("BINARYMIME"),
-            _ => {}
+impl Message {
+    /// A stored file, read as envelope and message. A `Received:` field in front of the message is taken for the
+    /// server's own, so a lane that stores as the manual says needs no reader of its own.
+    ///
+    /// # Errors
+    /// [`Trouble`] if the envelope has no end.
+    pub fn parse(raw: &[u8]) -> Result<Self, Trouble> {
+        let mut message = Self { raw: raw.to_vec(), ..Self::default() };
+        let mut binary = false;
+        let mut rest = raw;
+        loop {
+            let Some(end) = rest.iter().position(|octet| *octet == b'\n') else {
+                return Err(Trouble("a stored file without env-end".to_string()));
+            };
+            let line = String::from_utf8_lossy(&rest[..end]).into_owned();
+            rest = &rest[end + 1..];
+            match line.split_once(' ').unwrap_or((&line, "")) {
+                ("env-end", _) => break,
+                ("from", path) => message.from = bare(path),
+                ("channel", "error") => message.from = String::new(),
+                ("to", path) => message.to.push(bare(path)),
+                ("bodytype", kind) => binary = kind.eq_ignore_ascii_case("BINARYMIME"),
+                _ => {}
+            }
         }
+        let sent = without_trace(rest);
+        message.body = if binary { sent.to_vec() } else { with_crlf(sent) };
+        Ok(message)
     }
-    let sent = without_trace(rest);
-    message.body = if binary { sent.to_vec() } else { with_crlf(sent) };
-    Ok(message)
 }
 
 fn bare(path: &str) -> String {
@@ -112,7 +120,7 @@ mod tests {
     use super::*;
 
     fn message(raw: &[u8]) -> Message {
-        parse(raw, Path::new("test")).expect("a good file")
+        Message::parse(raw).expect("a good file")
     }
 
     #[test]
@@ -132,7 +140,7 @@ mod tests {
         assert_eq!((got.from.as_str(), got.body.as_slice()), ("", &b"a\nb\r\n"[..]));
         assert_eq!(message(b"env-end\nReceived: x\n").body, b"");
         assert_eq!(message(b"env-end\nno trace").body, b"no trace");
-        assert!(parse(b"from <a@b>\nto <c@d>\n", Path::new("test")).is_err());
+        assert!(Message::parse(b"from <a@b>\nto <c@d>\n").is_err());
     }
 
     #[test]

@@ -149,18 +149,30 @@ impl<'s> Performance<'s> {
         Ok(())
     }
 
-    fn patience(&mut self) -> Duration {
-        self.until.take().unwrap_or(self.talk.now() + self.options.within)
+    /// The hour until which the next server step may come, and how that reads in a complaint.
+    fn patience(&mut self) -> (Duration, String) {
+        let now = self.talk.now();
+        let until = self.until.take().unwrap_or(now + self.options.within);
+        let left = until.saturating_sub(now);
+        // Real time is never round.
+        let left = (left + Duration::from_millis(5)).as_millis() / 10 * 10;
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX));
+        let reads = if left.is_zero() {
+            "at that moment".to_string()
+        } else {
+            format!("within {}", spell_duration(left))
+        };
+        (until, reads)
     }
 
     /// The next line, or why there is none.
     fn hear(&mut self, step: &Step) -> Result<Line, Stop> {
-        let until = self.patience();
+        let (until, waited) = self.patience();
         let heard = self.talk.line(step.client, until)?;
         let (what, rest) = match heard {
             Heard::Line(line) => return Ok(line),
             Heard::Closed(rest) => ("the server closed the connection".to_string(), rest),
-            Heard::Nothing(rest) => (format!("nothing came by {}", spell_duration(until)), rest),
+            Heard::Nothing(rest) => (format!("nothing came {waited}"), rest),
         };
         Err(Stop::Otherwise { line: step.line, what, got: server_lines(&rest) })
     }
@@ -269,7 +281,7 @@ impl<'s> Performance<'s> {
     }
 
     fn exactly(&mut self, step: &Step, octets: &[u8]) -> Result<(), Stop> {
-        let until = self.patience();
+        let (until, _) = self.patience();
         let (got, one_write) = self.talk.octets(step.client, octets.len(), until)?;
         let what = if got != octets {
             "other octets came"
@@ -308,7 +320,11 @@ impl<'s> Performance<'s> {
         let came = self.talk.listen(step.client, end.saturating_sub(tolerance))?;
         let now = self.talk.now();
         if came && now < end.saturating_sub(tolerance) {
-            let what = format!("the server was quiet for {} only", spell_duration(now.saturating_sub(start)));
+            let kept = now.saturating_sub(start);
+            let what = match kept.as_millis() {
+                0 => "the server was not quiet at all".to_string(),
+                _ => format!("the server was quiet for {} only", spell_duration(kept)),
+            };
             let unheard = self.talk.unheard(step.client)?;
             let got = if unheard.is_empty() { vec!["S closes".to_string()] } else { server_lines(unheard) };
             return Err(Stop::Otherwise { line: step.line, what, got });
@@ -322,7 +338,7 @@ impl<'s> Performance<'s> {
     }
 
     fn closes(&mut self, step: &Step) -> Result<(), Stop> {
-        let until = self.patience();
+        let (until, waited) = self.patience();
         let what = match self.talk.line(step.client, until)? {
             Heard::Closed(rest) if rest.is_empty() => return Ok(()),
             Heard::Closed(rest) => {
@@ -332,7 +348,7 @@ impl<'s> Performance<'s> {
             Heard::Line(line) => {
                 return Err(self.other(step, "the server said more instead of closing", &[line]));
             }
-            Heard::Nothing(_) => format!("the connection was still open at {}", spell_duration(until)),
+            Heard::Nothing(_) => format!("the server did not close {waited}"),
         };
         Err(Stop::otherwise(step.line, what))
     }

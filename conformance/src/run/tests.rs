@@ -78,9 +78,9 @@ fn a_lost_line_is_told_with_what_came() {
 fn time_is_exact_in_an_exact_lane() {
     let head = "world plain, tarpit 20\nS: 220 {*}\nC: RCPT TO:<a@b>\n";
     for (wait, line, what) in [
-        ("quiet 19s", 5, "nothing came by 19s"),
+        ("quiet 19s", 5, "nothing came at that moment"),
         ("quiet 21s", 4, "the server was quiet for 20s only"),
-        ("within 19s", 5, "nothing came by 19s"),
+        ("within 19s", 5, "nothing came within 19s"),
     ] {
         let (got_line, _, got, _) = failure(&format!("{head}{wait}\nS: 550 {{*}}"), Fault::None);
         assert_eq!((got_line, got.as_str()), (line, what), "{wait}");
@@ -88,7 +88,7 @@ fn time_is_exact_in_an_exact_lane() {
     passes(&format!("{head}quiet 20s\nS: 550 {{*}}"));
     passes(&format!("{head}within 20s\nS: 550 {{*}}"));
     let (line, _, what, _) = failure(&format!("{head}S: 550 {{*}}"), Fault::None);
-    assert_eq!((line, what.as_str()), (4, "nothing came by 10s"));
+    assert_eq!((line, what.as_str()), (4, "nothing came within 10s"));
 }
 
 #[test]
@@ -101,6 +101,8 @@ fn writes_are_cut_as_the_marks_say() {
     let (line, _, what, _) = failure(&format!("{group}S: 250 {{*}}\nS: 250 {{*}}"), Fault::None);
     assert_eq!(line, 6);
     assert!(what.contains("the server put more into it"), "{what}");
+    let (line, _, what, _) = failure(&format!("{group}S+ 250 {{*}}\nS: 250 {{*}}"), Fault::TearsLines);
+    assert_eq!((line, what.as_str()), (6, "this line came in more than one write"));
     passes("S| \"220 mx.example hello\\r\\n\"\nC: NOOP\nS: 250 {*}");
     let (line, ..) = failure("S| \"220 mx\"\nS| \".example hello\\r\\n\"", Fault::None);
     assert_eq!(line, 1);
@@ -139,7 +141,7 @@ fn nothing_may_be_left_unheard() {
 fn closing_is_awaited_and_noticed() {
     passes("S: 220 {*}\nC: QUIT\nS: 221 {*}\nS closes");
     let (line, _, what, _) = failure("S: 220 {*}\nC: NOOP\nS: 250 {*}\nS closes", Fault::None);
-    assert_eq!((line, what.as_str()), (4, "the connection was still open at 10s"));
+    assert_eq!((line, what.as_str()), (4, "the server did not close within 10s"));
     let (line, _, what, _) = failure("S: 220 {*}\nC: QUIT\nS: 221 {*}\nS: 221 {*}", Fault::None);
     assert_eq!((line, what.as_str()), (4, "the server closed the connection"));
     passes("S: 220 {*}\nC closes\nS closes");

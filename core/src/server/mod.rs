@@ -2,7 +2,10 @@
 //! the order to stop. The same face as a session: `handle`, `poll`, `deadline`. It knows no octets of a dialogue.
 
 pub mod admission;
+pub mod auth_window;
 pub mod commit;
+pub mod rate_window;
+pub(crate) mod table;
 pub mod tarpit;
 
 use crate::config::Settings;

@@ -1,7 +1,7 @@
 //! The octets of a message on their way to the spool, and what follows their end: content question, commit,
 //! report, reply. Nothing here says 250 without `Durable`.
 
-use super::state::{Chunking, Receiving, Resume, State, Storing};
+use super::state::{Receiving, Resume, State, Storing};
 use super::{Flow, Session};
 use crate::event::{Event, Outcome};
 use crate::limits::HOPS_MAX;
@@ -45,15 +45,13 @@ impl Session {
         *rest = &rest[progress.used..];
         receiving.pace.came(now.instant, progress.used);
         let Receiving { reader, spoiled, .. } = &mut *receiving;
-        let fault =
-            self.judge(spoiled.as_ref(), text, reader.fault(), reader.octets(), reader.received_fields());
-        if let Some(refusal) = fault {
-            self.abandon();
+        let fault = self.fault_of(reader.fault(), reader.octets(), reader.received_fields());
+        if self.keep(text, &fault, spoiled) {
             reader.discard_from_now();
-            *spoiled = Some(refusal);
         }
         if progress.ended {
             let Receiving { hello, message, reader, spoiled, .. } = *receiving;
+            let spoiled = fault.or(spoiled);
             self.end_of_data(now, hello, message, (reader.octets(), reader.normalized()), spoiled);
         } else {
             self.state = State::Receiving(receiving);
@@ -61,18 +59,14 @@ impl Session {
         Flow::Again
     }
 
-    /// Gives text to the draft, or says why the message is lost from here on.
-    pub(super) fn judge(
-        &mut self,
-        spoiled: Option<&Refusal>,
-        text: Vec<u8>,
+    /// What is wrong with a message so far. A function of its octets alone, so that it does not matter how they
+    /// came: the worst fault wins, not the first one seen.
+    pub(super) fn fault_of(
+        &self,
         fault: Option<TextFault>,
         octets: u64,
         received_fields: u32,
     ) -> Option<Refusal> {
-        if spoiled.is_some() {
-            return None;
-        }
         let octets_max = self.settings.limits.message_octets_max;
         if let Some(fault) = fault {
             Some(Refusal::Text(fault))
@@ -81,10 +75,31 @@ impl Session {
         } else if received_fields > HOPS_MAX {
             Some(Refusal::Looping)
         } else {
-            if !text.is_empty() {
-                self.order(Order::Append(text));
-            }
             None
+        }
+    }
+
+    /// Gives text to the draft; once something is wrong the draft is given up, and the answer is true: read on
+    /// to the end, and keep nothing.
+    pub(super) fn keep(
+        &mut self,
+        text: Vec<u8>,
+        fault: &Option<Refusal>,
+        spoiled: &mut Option<Refusal>,
+    ) -> bool {
+        match (&spoiled, fault) {
+            (Some(_), _) => false,
+            (None, Some(refusal)) => {
+                self.abandon();
+                *spoiled = Some(refusal.clone());
+                true
+            }
+            (None, None) => {
+                if !text.is_empty() {
+                    self.order(Order::Append(text));
+                }
+                false
+            }
         }
     }
 
@@ -172,24 +187,6 @@ impl Session {
             State::Receiving(receiving) => receiving.pace.resume(now),
             State::InChunk(chunking, _) => chunking.pace.resume(now),
             _ => {}
-        }
-    }
-}
-
-impl Chunking {
-    /// What a chunk does to the message: text for the draft, or the end of it.
-    pub(super) fn take(&mut self, session: &mut Session, text: Vec<u8>) {
-        let fault = session.judge(
-            self.spoiled.as_ref(),
-            text,
-            self.reader.fault(),
-            self.reader.octets(),
-            self.reader.received_fields(),
-        );
-        if let Some(refusal) = fault {
-            session.abandon();
-            self.reader.discard_from_now();
-            self.spoiled = Some(refusal);
         }
     }
 }

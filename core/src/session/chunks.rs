@@ -25,7 +25,7 @@ impl Session {
         let progress = chunking.reader.read(rest, &mut text);
         *rest = &rest[progress.used..];
         chunking.pace.came(now.instant, progress.used);
-        chunking.take(self, text);
+        self.take_from_chunk(&mut chunking, text);
         if progress.ended {
             self.end_of_chunk(now, chunking, chunk);
         } else {
@@ -37,15 +37,30 @@ impl Session {
         Flow::Again
     }
 
+    fn chunk_fault(&self, chunking: &Chunking) -> Option<Refusal> {
+        let reader = &chunking.reader;
+        self.fault_of(reader.fault(), reader.octets(), reader.received_fields())
+    }
+
+    fn take_from_chunk(&mut self, chunking: &mut Chunking, text: Vec<u8>) -> Option<Refusal> {
+        let fault = self.chunk_fault(chunking);
+        if self.keep(text, &fault, &mut chunking.spoiled) {
+            chunking.reader.discard_from_now();
+        }
+        fault
+    }
+
     fn end_of_chunk(&mut self, now: Now, mut chunking: Box<Chunking>, chunk: Chunk) {
         self.since = now.instant;
         if chunk.last {
             let mut text = Vec::new();
             chunking.reader.finish(&mut text);
-            chunking.take(self, text);
+            let fault = self.take_from_chunk(&mut chunking, text);
             let Chunking { hello, message, reader, spoiled, .. } = *chunking;
+            let spoiled = fault.or(spoiled);
             self.end_of_data(now, hello, message, (reader.octets(), reader.normalized()), spoiled);
-        } else if let Some(refusal) = chunking.spoiled.take() {
+        } else if let Some(spoiled) = chunking.spoiled.take() {
+            let refusal = self.chunk_fault(&chunking).unwrap_or(spoiled);
             let Chunking { hello, message, .. } = *chunking;
             self.abandon();
             let outcome = Outcome::Refused(refusal.clone());

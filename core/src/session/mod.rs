@@ -247,13 +247,15 @@ impl Session {
             unreachable!("the state was looked at by the caller")
         };
         let dropped = dropped + used;
-        if ended {
+        // Judged by the line's length alone, wherever the segments end.
+        if dropped > DISCARD_MAX {
+            self.state = *then;
+            self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
+        } else if ended {
             self.state = *then;
             return Flow::Again;
-        }
-        self.state = State::Skipping { dropped, then };
-        if dropped > DISCARD_MAX {
-            self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
+        } else {
+            self.state = State::Skipping { dropped, then };
         }
         Flow::Wait
     }

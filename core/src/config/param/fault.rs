@@ -58,6 +58,8 @@ pub enum Unfit {
     Tarpit(TarpitFaultKind),
     /// It is not a domain name.
     NotADomain,
+    /// It is none of the words to choose from.
+    NotAChoice,
     /// It holds control characters.
     Control,
     /// It is too long to be said in a reply.
@@ -76,6 +78,7 @@ impl fmt::Display for Unfit {
             Unfit::Decimal(fault) => return fault.fmt(f),
             Unfit::Tarpit(fault) => return fault.fmt(f),
             Unfit::NotADomain => "is no domain name",
+            Unfit::NotAChoice => "is none of the words to choose from",
             Unfit::Control => "holds control characters",
             Unfit::TooLong => "is too long",
             Unfit::TooMany => "is one too many",

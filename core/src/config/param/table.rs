@@ -5,6 +5,7 @@ use crate::config::Settings;
 use crate::limits::REPLY_TEXT_MAX;
 use crate::now::Duration;
 use crate::server::tarpit::TarpitRule;
+use crate::wire::text::BareNewline;
 
 /// Greatest message that may be allowed: a petabyte, far beyond any file system in use.
 const OCTETS_MOST: u64 = 1_000_000_000_000_000;
@@ -53,6 +54,16 @@ fn tarpit(settings: &mut Settings, value: &str) -> Checked {
         return Err((0, Unfit::Missing));
     }
     settings.tarpit = TarpitRule::parse(value).map_err(|fault| (fault.at, Unfit::Tarpit(fault.kind)))?;
+    Ok(())
+}
+
+fn bare_newline(settings: &mut Settings, value: &str) -> Checked {
+    settings.bare_newline = match value {
+        word if word.eq_ignore_ascii_case("reject") => BareNewline::Reject,
+        word if word.eq_ignore_ascii_case("normalize") => BareNewline::Normalize,
+        "" => return Err((0, Unfit::Missing)),
+        _ => return Err((0, Unfit::NotAChoice)),
+    };
     Ok(())
 }
 
@@ -171,6 +182,13 @@ pub(super) static TABLE: &[Param] = &[
             set: tarpit,
         },
         "Delay before refusals: next = previous + previous * exponent, up to toplimit; initial below 1 is off.",
+    ),
+    row(
+        "bare-newline",
+        &[],
+        "reject",
+        Argument::Text { form: "reject|normalize", wanted: "reject or normalize", set: bare_newline },
+        "What becomes of a bare CR or LF in a message: it is refused, or the bare newline becomes a line end.",
     ),
     row(
         "deliverby",

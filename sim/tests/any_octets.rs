@@ -1,0 +1,146 @@
+//! Whatever a client sends, a session answers, stays within its bounds, and says the same however the octets were
+//! cut. Laws 2 (answered), 4 (seamless) and 6 (bounded) of the house, on streams near and far from valid.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use smtpserver_conformance::Lane;
+use smtpserver_conformance::lane::{End, Message, Stage, Taken};
+use smtpserver_conformance::script::World;
+use smtpserver_sim::CoreLane;
+use std::time::Duration;
+
+/// What clients say, right and wrong; strung together at random they reach every state.
+const PHRASES: &[&[u8]] = &[
+    b"EHLO client.example\r\n",
+    b"HELO client.example\r\n",
+    b"MAIL FROM:<ann@client.example>\r\n",
+    b"MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\n",
+    b"MAIL FROM:<ann@client.example> BODY=BINARYMIME RET=HDRS ENVID=x BY=100;NT\r\n",
+    b"RCPT TO:<bob@local.example>\r\n",
+    b"RCPT TO:<bob@local.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob\r\n",
+    b"RCPT TO:<nobody@elsewhere.example>\r\n",
+    b"DATA\r\n",
+    b"Subject: hi\r\n\r\n..dot\r\n.\r\n",
+    b"\r\n.\r\n",
+    b".\r\n",
+    b"BDAT 12\r\nSubject: hi\n",
+    b"BDAT 0\r\n",
+    b"BDAT 0 LAST\r\n",
+    b"BDAT 5 LAST\r\na\r\nb\r",
+    b"BDAT 20 LAST\r\n",
+    b"BDAT x\r\n",
+    b"RSET\r\n",
+    b"NOOP\r\n",
+    b"QUIT\r\n",
+    b"HELP\r\n",
+    b"VRFY bob\r\n",
+    b"TURN\r\n",
+    b"STARTTLS\r\n",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"BDAT 99999999999999999999 LAST\r\n",
+    b"MAIL FROM:<\"a b\"@[IPv6:::1]>\r\n",
+];
+
+fn streams() -> impl Strategy<Value = Vec<u8>> {
+    let phrase = prop_oneof![
+        12 => prop::sample::select(PHRASES).prop_map(<[u8]>::to_vec),
+        2 => vec(any::<u8>(), 0..40),
+        1 => vec(Just(b'a'), 0..9000),
+        1 => vec(prop::sample::select(&b"\r\n.\0 a"[..]), 0..12),
+    ];
+    // Half of the streams begin as a good client would, or few would get far.
+    let opening = prop_oneof![
+        Just(Vec::new()),
+        Just([PHRASES[0], PHRASES[2], PHRASES[5]].concat()),
+        Just([PHRASES[0], PHRASES[2], PHRASES[5], PHRASES[8]].concat()),
+        Just([PHRASES[0], PHRASES[4], PHRASES[5], PHRASES[12]].concat()),
+    ];
+    (opening, vec(phrase, 0..25)).prop_map(|(opening, rest)| [opening, rest.concat()].concat())
+}
+
+/// What the server said, and what it kept, when the stream came in these segments.
+fn run(world: &World, stream: &[u8], cuts: &[usize]) -> (Vec<u8>, Vec<Message>) {
+    let mut lane = CoreLane;
+    let mut stage = lane.open(world).expect("a plain world");
+    let connection = stage.connect().expect("welcome");
+    let mut rest = stream;
+    for cut in cuts {
+        let (segment, behind) = rest.split_at((*cut).min(rest.len()));
+        stage.send(connection, segment).expect("sent");
+        rest = behind;
+    }
+    stage.send(connection, rest).expect("sent");
+    stage.end(connection, End::Half).expect("ended");
+    let said = hear(&mut *stage, connection);
+    (said, stage.spool().expect("seen").expect("visible"))
+}
+
+/// Everything up to the end of the session, which must come: the client has left.
+fn hear(stage: &mut dyn Stage, connection: usize) -> Vec<u8> {
+    let mut said = Vec::new();
+    loop {
+        match stage.take(connection, Duration::from_secs(86_400)).expect("heard") {
+            Taken::Wrote(octets) => said.extend(octets),
+            Taken::Closed => return said,
+            Taken::Nothing => panic!("the session does not end"),
+        }
+    }
+}
+
+/// Every reply is a line of printable ASCII that begins with a code, ends with CRLF and is not too long.
+fn check_replies(said: &[u8]) {
+    for line in said.split_inclusive(|octet| *octet == b'\n') {
+        assert!(line.len() <= 512, "a reply line of {} octets", line.len());
+        let text = line.strip_suffix(b"\r\n").expect("a whole line");
+        assert!(text.iter().all(|octet| (b' '..=b'~').contains(octet)), "{}", text.escape_ascii());
+        assert!(text.len() > 3 && text[..3].iter().all(u8::is_ascii_digit), "{}", text.escape_ascii());
+        assert!(matches!(text[3], b' ' | b'-'));
+    }
+}
+
+fn world(settings: &[&str]) -> World {
+    World { base: "plain".into(), settings: settings.iter().map(|&line| line.into()).collect() }
+}
+
+/// The two runs said and kept the same; otherwise both are shown as text.
+fn same(
+    stream: &[u8],
+    cut: &(Vec<u8>, Vec<Message>),
+    whole: &(Vec<u8>, Vec<Message>),
+) -> Result<(), TestCaseError> {
+    prop_assert!(
+        cut == whole,
+        "client: {}\ncut:    {}\nwhole:  {}\nkept {} and {}",
+        stream.escape_ascii(),
+        cut.0.escape_ascii(),
+        whole.0.escape_ascii(),
+        cut.1.len(),
+        whole.1.len()
+    );
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn replies_do_not_depend_on_segments(stream in streams(), cuts in vec(0_usize..200, 0..30)) {
+        let world = world(&["maxsize 5000", "max-unknown-commands 1000"]);
+        let whole = run(&world, &stream, &[]);
+        check_replies(&whole.0);
+        same(&stream, &run(&world, &stream, &cuts), &whole)?;
+        let octets = vec![1; stream.len()];
+        same(&stream, &run(&world, &stream, &octets), &whole)?;
+    }
+
+    #[test]
+    fn the_tarpit_delays_and_changes_nothing(stream in streams()) {
+        let quick = run(&world(&["max-unknown-commands 1000"]), &stream, &[]);
+        let slow = run(&world(&["max-unknown-commands 1000", "tarpit 2 0.5 9", "timeout-session 86400"]), &stream, &[]);
+        // A client that left is not owed what waits in the tarpit, so the slow dialogue is the head of the quick one.
+        prop_assert!(quick.0.starts_with(&slow.0), "{} against {}", slow.0.escape_ascii(), quick.0.escape_ascii());
+    }
+}
