@@ -1,1 +1,74 @@
-//! Empty as yet.
+//! Fuzz targets: ordinary functions over octets that panic when something that must hold does not.
+//!
+//! Each has a corpus in `corpus/NAME`, replayed by `cargo test`, and a program in `src/bin/NAME.rs`, which
+//! `cargo xtask fuzz NAME` builds with coverage. Nothing here knows how octets are invented.
+
+mod chunk;
+mod command;
+mod dotted;
+mod line;
+mod params;
+mod path;
+mod session;
+mod xtext;
+
+pub use chunk::chunk;
+pub use command::command;
+pub use dotted::dotted;
+pub use line::line;
+pub use params::params;
+pub use path::path;
+pub use session::session;
+pub use xtext::xtext;
+
+#[cfg(fuzzing)]
+pub use libfuzzer_sys;
+
+/// A target: its name, and what it does with octets.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target there is.
+pub const TARGETS: [Target; 8] = [
+    ("chunk", chunk),
+    ("command", command),
+    ("dotted", dotted),
+    ("line", line),
+    ("params", params),
+    ("path", path),
+    ("session", session),
+    ("xtext", xtext),
+];
+
+/// Makes a file in `src/bin` the program of a target: under libFuzzer when it is built for that, and otherwise one
+/// that replays the files named on its command line.
+#[macro_export]
+macro_rules! program {
+    ($target:ident) => {
+        #[cfg(fuzzing)]
+        $crate::libfuzzer_sys::fuzz_target!(|data: &[u8]| $crate::$target(data));
+
+        #[cfg(not(fuzzing))]
+        fn main() -> std::io::Result<()> {
+            $crate::replay($crate::$target)
+        }
+    };
+}
+
+/// Runs a target over each file named on the command line.
+pub fn replay(target: fn(&[u8])) -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        println!("{}", path.display());
+        target(&std::fs::read(path)?);
+    }
+    Ok(())
+}
+
+/// One octet to choose by, and the rest. Choices come first, so that a corpus file stays readable behind them.
+fn choice(data: &[u8]) -> (u8, &[u8]) {
+    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+/// `data` in pieces of one to `most` octets, in the order in which they would come.
+fn pieces(data: &[u8], most: u8) -> impl Iterator<Item = &[u8]> {
+    data.chunks(usize::from(most.max(1)))
+}

@@ -15,7 +15,7 @@ pub fn received(hello: &Hello, peer: &Peer, host: &str, transaction: &Addressed,
         None => String::new(),
     };
     format!(
-        "Received: from {name} ({literal})\n\tby {host} with {protocol} id {id}{recipient};\n\t{date}\n",
+        "Received: from {name} ({literal})\n\tby {host} with {protocol} id {id}{recipient};\n\t{date} (UTC)\n",
         name = hello.name,
         literal = peer.literal(),
         protocol = hello.protocol(),

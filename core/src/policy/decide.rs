@@ -43,6 +43,7 @@ pub fn decide(policy: &Policy, space: Space, question: &Question) -> Verdict {
         Question::Recipient { peer, path } => {
             let admitted = (policy.open_to_loopback && peer.client.ip().is_loopback())
                 || match path {
+                    //= rfc2821#4.5.1/3
                     ForwardPath::Postmaster => true,
                     ForwardPath::Address(address) => {
                         let domain = address.domain_lowercase();

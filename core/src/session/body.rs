@@ -23,7 +23,7 @@ impl Session {
     /// The envelope is complete: its last line and the trace field go to the draft, the message follows.
     pub(super) fn begin_message(&mut self, now: Now, hello: &Hello, transaction: Addressed) -> Message {
         let mut head = control::END.as_bytes().to_vec();
-        //= rfc2821#4.4/1
+        //= rfc2821#4.4/1 rfc2821#4.4/8
         // The trace field is the first of the header, and ours.
         head.extend_from_slice(
             trace::received(hello, &self.peer, &self.settings.host, &transaction, now.wall).as_bytes(),
@@ -73,6 +73,7 @@ impl Session {
         } else if octets_max != 0 && octets > octets_max {
             Some(Refusal::TooBig)
         } else if received_fields > HOPS_MAX {
+            //= rfc2821#6.2/2
             Some(Refusal::Looping)
         } else {
             None
@@ -129,6 +130,8 @@ impl Session {
     }
 
     pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
+        //= rfc2821#6.1/1
+        // Nothing is promised before the spool has reported.
         self.order(Order::Commit);
         let deadline = now.instant + self.settings.timeouts.store;
         self.state = State::Storing(Box::new(Storing { hello, message, deadline }));

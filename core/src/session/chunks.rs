@@ -67,6 +67,7 @@ impl Session {
             self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
             self.refuse(now, Some(Verb::Bdat), refusal, State::ChunksRefused(hello));
         } else {
+            //= rfc3030#2/5
             self.say(&catalog::chunk_ok(chunk.octets));
             self.state = State::Chunking(chunking);
         }
@@ -74,6 +75,8 @@ impl Session {
 
     /// A chunk comes that nobody wants: `refusal` is said when it is through.
     pub(super) fn refuse_chunk(&mut self, now: Now, chunk: Chunk, refusal: Refusal, then: State) {
+        //= rfc3030#2/6
+        // Counted and thrown away before anything is said.
         let pace = Pace::new(now.instant);
         let swallowing = Swallowing { left: chunk.octets, pace, refusal, then };
         self.state = State::Swallowing(Box::new(swallowing));

@@ -5,34 +5,34 @@
     reason = "a state that does not name a command or a report refuses or ignores it: that default is the rule"
 )]
 
+mod asking;
 mod backlog;
 mod body;
 mod chunks;
+mod leaving;
 mod pace;
+mod saying;
 mod state;
 mod timers;
 mod verbs;
 
 use crate::config::Settings;
-use crate::event::{Event, Outcome, SessionRecord};
+use crate::event::SessionRecord;
 use crate::input::Input;
 use crate::limits::{
     BODY_READ_MAX, BODY_WINDOW, COMMAND_LINE_MAX, COMMAND_READ_MAX, DISCARD_MAX, REPLY_GROUP_MAX,
 };
-use crate::mail::envelope::Hello;
 use crate::now::{Duration, Instant, Now};
 use crate::output::{Output, Reason};
 use crate::peer::{Peer, SessionId, TransactionId};
-use crate::policy::{Answer, Question, Ticket};
-use crate::refusal::{Refusal, Trouble};
-use crate::reply::{Reply, catalog};
+use crate::policy::Question;
+use crate::refusal::Refusal;
 use crate::server::tarpit::Tarpit;
 use crate::spool::{Order, Report};
 use crate::wire::command::{self, Offered, SyntaxFault, Verb};
 use crate::wire::line::{self, Found};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
@@ -299,116 +299,6 @@ impl Session {
         }
     }
 
-    // --- saying -------------------------------------------------------------------------------------------
-
-    /// Puts a reply into the outbox, where it may wait for company.
-    fn say(&mut self, reply: &Reply) {
-        let start = self.outbox.len();
-        reply.encode_to(self.settings.extensions.enhanced_status_codes, &mut self.outbox);
-        if self.settings.transcript {
-            let said = &self.outbox[start..];
-            for line in said.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
-                let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
-                self.outputs.push_back(Output::Event(Event::Said(text)));
-            }
-        }
-    }
-
-    /// Lets the outbox leave.
-    fn send(&mut self) {
-        if !self.outbox.is_empty() {
-            let octets = mem::take(&mut self.outbox);
-            self.outputs.push_back(Output::Write(octets));
-        }
-    }
-
-    fn heard(&mut self, text: &[u8]) {
-        if self.settings.transcript {
-            let line = text.escape_ascii();
-            self.event(Event::Heard(alloc::format!("{line}")));
-        }
-    }
-
-    fn event(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
-    }
-
-    /// Says no and goes on in state `then`, after the tarpit's wait if there is one.
-    fn refuse(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
-        let reply = catalog::refusal(&refusal);
-        let delay = if refusal.is_tarpitted() { self.tarpit.delay() } else { None };
-        self.event(Event::Refused { verb, refusal });
-        match delay {
-            None => {
-                self.say(&reply);
-                self.state = then;
-            }
-            Some(delay) => {
-                self.event(Event::TarpitDelayed(delay));
-                self.record.tarpitted = self.record.tarpitted.saturating_add(delay);
-                self.state = State::Paused { until: now.instant + delay, reply, then: Box::new(then) };
-            }
-        }
-    }
-
-    /// Says no and ends the session.
-    fn dismiss(&mut self, now: Now, refusal: Refusal, reason: Reason) {
-        let reply = catalog::refusal(&refusal);
-        self.event(Event::Refused { verb: None, refusal });
-        self.say(&reply);
-        self.end(now, reason);
-    }
-
-    // --- asking -------------------------------------------------------------------------------------------
-
-    fn ask(&mut self, now: Now, question: Question, resume: Resume) {
-        self.next_ticket += 1;
-        let ticket = Ticket(self.next_ticket);
-        self.state = State::Asking {
-            ticket,
-            deadline: now.instant + self.settings.timeouts.answer,
-            resume: Box::new(resume),
-        };
-        self.outputs.push_back(Output::Ask(ticket, question));
-    }
-
-    fn answered(&mut self, now: Now, answered: Ticket, answer: Answer) {
-        match self.leave_state() {
-            State::Asking { ticket, resume, .. } if ticket == answered => {
-                self.since = now.instant;
-                self.resume(now, *resume, answer);
-            }
-            // Late, or repeated: nobody waits for it any more.
-            state => self.state = state,
-        }
-    }
-
-    fn resume(&mut self, now: Now, resume: Resume, answer: Answer) {
-        let refusal = catalog::verdict_refusal(&answer.verdict);
-        match resume {
-            Resume::Greet => self.greet(),
-            Resume::Mail { hello, sender } => match refusal {
-                None => self.mail_proceed(now, hello, sender),
-                Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
-            },
-            Resume::Rcpt { state, path, params } => {
-                self.rcpt_proceed(now, state, path, params, answer.verdict);
-            }
-            Resume::Content { hello, message } => match refusal {
-                None => self.commit(now, hello, message),
-                Some(refusal) => self.refuse_message(now, hello, message, refusal),
-            },
-        }
-    }
-
-    fn greet(&mut self) {
-        let reply = catalog::greeting(&self.settings.host);
-        self.say(&reply);
-        self.state = State::Ready(None);
-    }
-
-    // --- reports ------------------------------------------------------------------------------------------
-
     fn reported(&mut self, now: Now, report: Report) {
         if let Report::Room(octets) = report {
             let was_blocked = self.is_blocked();
@@ -440,74 +330,6 @@ impl Session {
     /// Whether the spool is so far behind that nothing more is taken from the client.
     fn is_blocked(&self) -> bool {
         self.debt > BODY_WINDOW
-    }
-
-    // --- leaving ------------------------------------------------------------------------------------------
-
-    /// Takes the state out, to be moved on from.
-    fn leave_state(&mut self) -> State {
-        mem::replace(&mut self.state, State::Moving)
-    }
-
-    /// Gives up a transaction, if there is one; what the client said in HELO stays.
-    fn give_up(&mut self, now: Instant, state: State, outcome: Outcome) -> Option<Hello> {
-        let (hello, record) = match state {
-            State::Ready(hello) => return hello,
-            State::ChunksRefused(hello) => return Some(hello),
-            State::Greeting | State::Closing | State::Moving => return None,
-            State::Skipping { then, .. } | State::Paused { then, .. } => {
-                return self.give_up(now, *then, outcome);
-            }
-            State::Swallowing(swallowing) => return self.give_up(now, swallowing.then, outcome),
-            State::Asking { resume, .. } => match *resume {
-                Resume::Greet => return None,
-                Resume::Mail { hello, .. } => return Some(hello),
-                Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
-                Resume::Content { hello, message } => (hello, message.record(now, outcome)),
-            },
-            State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),
-            State::Addressed(inside) => (inside.hello, inside.transaction.record(now, outcome)),
-            State::Receiving(receiving) => (receiving.hello, receiving.message.record(now, outcome)),
-            State::Chunking(chunking) | State::InChunk(chunking, _) => {
-                (chunking.hello, chunking.message.record(now, outcome))
-            }
-            State::Storing(storing) => (storing.hello, storing.message.record(now, outcome)),
-        };
-        self.abandon();
-        self.event(Event::Transaction(Box::new(record)));
-        Some(hello)
-    }
-
-    /// The draft is not wanted any more.
-    fn abandon(&mut self) {
-        self.debt = 0;
-        self.outputs.push_back(Output::Order(Order::Abandon));
-    }
-
-    /// Ends the session, wherever it is.
-    fn end(&mut self, now: Now, reason: Reason) {
-        let state = self.leave_state();
-        self.give_up(now.instant, state, Outcome::Cut(reason));
-        self.state = State::Closing;
-        self.backlog.clear();
-        self.record.reason = reason;
-        self.record.lasted = now.instant.since(self.began);
-        self.event(Event::Closed(self.record));
-        self.close = Some(reason);
-    }
-
-    /// Ends the session if the client or the server is leaving and nothing under way forbids it.
-    fn leave_if_over(&mut self, now: Now) {
-        let boundary = self.state.is_at_command();
-        if self.stop_by.is_some() && (boundary || matches!(self.state, State::Paused { .. })) {
-            self.dismiss(now, Refusal::Trouble(Trouble::ShuttingDown), Reason::ShuttingDown);
-        } else if self.client_gone
-            && !self.is_blocked()
-            && (boundary || self.state.is_in_data() || matches!(self.state, State::Paused { .. }))
-        {
-            // What it sent before it left has been answered; a refusal in the tarpit is not owed to it any more.
-            self.end(now, Reason::PeerClosed);
-        }
     }
 
     fn transaction_id(&self) -> TransactionId {

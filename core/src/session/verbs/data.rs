@@ -14,6 +14,7 @@ use alloc::boxed::Box;
 impl Session {
     pub(in crate::session) fn data(&mut self, now: Now, state: State) {
         match state {
+            //= rfc3030#3/2
             State::Addressed(inside) if inside.declares_binary() => {
                 self.refuse(now, Some(Verb::Data), Refusal::BinaryNeedsBdat, State::Addressed(inside));
             }
@@ -34,7 +35,7 @@ impl Session {
                 self.refuse(now, Some(Verb::Data), refusal, state);
             }
         }
-        //= rfc2920#3.2/6
+        //= rfc2920#3.2/5
         // The client waits for this reply before it sends more.
         self.send();
     }

@@ -23,7 +23,7 @@ impl Session {
             self.send();
             return;
         }
-        //= rfc2821#4.1.4/3
+        //= rfc2821#4.1.4/4
         // A greeting in the middle ends whatever was open, exactly as RSET does.
         self.give_up(now.instant, state, Outcome::Reset);
         let hello = Hello { verb, name };
@@ -33,7 +33,7 @@ impl Session {
             catalog::hello(&self.settings.host, hello.name.as_str())
         };
         self.say(&reply);
-        //= rfc2920#3.2/6
+        //= rfc2920#3.2/5
         self.send();
         self.state = State::Ready(Some(hello));
     }

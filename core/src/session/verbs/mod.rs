@@ -28,8 +28,8 @@ impl Session {
             Command::Noop { verb } => self.noop(state, verb),
             Command::Help(topic) => self.help(state, topic.as_deref()),
             Command::Quit => self.quit(now, state),
-            Command::Vrfy { verb, .. } => self.not_verified(now, state, verb),
-            Command::Expn(_) => self.not_verified(now, state, Verb::Expn),
+            Command::Vrfy { verb, .. } => self.not_verified(state, verb),
+            Command::Expn(_) => self.not_verified(state, Verb::Expn),
             Command::Verbose => self.verbose(state),
             Command::Tick(argument) => self.tick_command(state, &argument),
             Command::Turn => self.not_offered(now, state, Verb::Turn),
@@ -59,6 +59,7 @@ impl State {
     /// Why a command that needs `Opened` or `Addressed` cannot be obeyed here.
     fn wants_mail_first(&self, verb: Verb) -> Refusal {
         match self {
+            //= rfc2821#4.1.4/16 rfc2821#4.1.4/1
             State::Ready(None) => Refusal::HelloFirst,
             State::Chunking(_) => Refusal::ChunksUnfinished(verb),
             State::ChunksRefused(_) => Refusal::ChunkAfterRefusal,

@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 
 impl Session {
     pub(in crate::session) fn reset(&mut self, now: Now, state: State) {
+        //= rfc2821#4.1.1.5/1 rfc2821#4.1.1.5/2
         let hello = self.give_up(now.instant, state, Outcome::Reset);
         self.say(&catalog::reset_ok());
         self.state = State::Ready(hello);
@@ -21,7 +22,7 @@ impl Session {
 
     pub(in crate::session) fn noop(&mut self, state: State, verb: Verb) {
         self.say(&catalog::noop_ok(verb));
-        //= rfc2920#3.2/6
+        //= rfc2920#3.2/5
         self.send();
         self.state = state;
     }
@@ -39,21 +40,16 @@ impl Session {
         self.state = state;
     }
 
-    pub(in crate::session) fn not_verified(&mut self, now: Now, state: State, verb: Verb) {
-        if matches!(state, State::Ready(None)) {
-            let refusal = crate::refusal::Refusal::HelloFirst;
-            self.refuse(now, Some(verb), refusal, state);
-        } else {
-            //= rfc2821#7.3/4
-            // Disabled is neither "exists" nor "does not exist".
-            self.say(&catalog::not_verified(verb));
-            self.state = state;
-        }
+    pub(in crate::session) fn not_verified(&mut self, state: State, verb: Verb) {
+        //= rfc2821#7.3/2 rfc2821#4.1.4/11
+        // Disabled is neither "exists" nor "does not exist"; it needs no greeting before it.
+        self.say(&catalog::not_verified(verb));
         self.send();
+        self.state = state;
     }
 
     pub(in crate::session) fn quit(&mut self, now: Now, state: State) {
-        //= rfc2821#4.1.1.10/3
+        //= rfc2821#4.1.1.10/1
         // What is not complete is given up: QUIT is no end of data.
         self.give_up(now.instant, state, Outcome::Reset);
         self.say(&catalog::closing(&self.settings.host));

@@ -32,7 +32,7 @@ impl Session {
         let count = inside.transaction.recipients();
         let limits = &self.settings.limits;
         if count >= limits.recipients_max {
-            //= rfc2821#4.5.3.1/9
+            //= rfc2821#4.5.3.1/10 rfc2821#4.5.3.1/13
             // Those already admitted stay; the client sends the others in another transaction.
             Err(Refusal::Trouble(Trouble::TooManyRecipients))
         } else if inside.transaction.opened.sender.path == ReversePath::Null

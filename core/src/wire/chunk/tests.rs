@@ -1,3 +1,5 @@
+//! The chunk reader against a naive twin, under any segmentation.
+
 use super::*;
 use proptest::prelude::*;
 

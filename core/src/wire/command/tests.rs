@@ -1,3 +1,5 @@
+//! Command lines, good and bad, as tables; and any octets.
+
 use super::*;
 use alloc::format;
 use alloc::string::ToString;

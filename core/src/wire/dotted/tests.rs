@@ -1,3 +1,5 @@
+//! The reader of DATA against a naive twin, under any segmentation; the smuggler's sequences.
+
 extern crate std;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Lines against a naive twin.
+
 use super::*;
 use alloc::vec::Vec;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Parameters, good and bad, as tables; and any octets.
+
 use super::*;
 use alloc::string::ToString;
 use alloc::vec::Vec;

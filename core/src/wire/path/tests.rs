@@ -1,3 +1,5 @@
+//! Addresses, good and bad, as tables; what parses is canonical.
+
 use super::*;
 use alloc::format;
 use alloc::string::{String, ToString};

@@ -1,3 +1,5 @@
+//! xtext there and back.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,0 +1,59 @@
+//! Questions: a ticket out, and what goes on when the answer comes. An answer with another ticket than the one
+//! that is waited for is late or repeated, and dropped.
+
+use super::Session;
+use super::state::{Resume, State};
+use crate::now::Now;
+use crate::output::Output;
+use crate::policy::{Answer, Question, Ticket};
+use crate::reply::catalog;
+use crate::wire::verb::Verb;
+use alloc::boxed::Box;
+
+impl Session {
+    pub(super) fn ask(&mut self, now: Now, question: Question, resume: Resume) {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.state = State::Asking {
+            ticket,
+            deadline: now.instant + self.settings.timeouts.answer,
+            resume: Box::new(resume),
+        };
+        self.outputs.push_back(Output::Ask(ticket, question));
+    }
+
+    pub(super) fn answered(&mut self, now: Now, answered: Ticket, answer: Answer) {
+        match self.leave_state() {
+            State::Asking { ticket, resume, .. } if ticket == answered => {
+                self.since = now.instant;
+                self.resume(now, *resume, answer);
+            }
+            // Late, or repeated: nobody waits for it any more.
+            state => self.state = state,
+        }
+    }
+
+    pub(super) fn resume(&mut self, now: Now, resume: Resume, answer: Answer) {
+        let refusal = catalog::verdict_refusal(&answer.verdict);
+        match resume {
+            Resume::Greet => self.greet(),
+            Resume::Mail { hello, sender } => match refusal {
+                None => self.mail_proceed(now, hello, sender),
+                Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
+            },
+            Resume::Rcpt { state, path, params } => {
+                self.rcpt_proceed(now, state, path, params, answer.verdict);
+            }
+            Resume::Content { hello, message } => match refusal {
+                None => self.commit(now, hello, message),
+                Some(refusal) => self.refuse_message(now, hello, message, refusal),
+            },
+        }
+    }
+
+    pub(super) fn greet(&mut self) {
+        let reply = catalog::greeting(&self.settings.host);
+        self.say(&reply);
+        self.state = State::Ready(None);
+    }
+}

@@ -1,0 +1,74 @@
+//! Replies on their way out: which may wait for company and when they leave (RFC 2920 §3.2), and how the tarpit
+//! holds a refusal back. No sentence is made here.
+
+use super::Session;
+use super::state::State;
+use crate::event::Event;
+use crate::now::Now;
+use crate::output::{Output, Reason};
+use crate::refusal::Refusal;
+use crate::reply::{Reply, catalog};
+use crate::wire::verb::Verb;
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::mem;
+
+impl Session {
+    /// Puts a reply into the outbox, where it may wait for company.
+    pub(super) fn say(&mut self, reply: &Reply) {
+        let start = self.outbox.len();
+        reply.encode_to(self.settings.extensions.enhanced_status_codes, &mut self.outbox);
+        if self.settings.transcript {
+            let said = &self.outbox[start..];
+            for line in said.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
+                let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
+                self.outputs.push_back(Output::Event(Event::Said(text)));
+            }
+        }
+    }
+
+    /// Lets the outbox leave.
+    pub(super) fn send(&mut self) {
+        if !self.outbox.is_empty() {
+            let octets = mem::take(&mut self.outbox);
+            self.outputs.push_back(Output::Write(octets));
+        }
+    }
+
+    pub(super) fn heard(&mut self, text: &[u8]) {
+        if self.settings.transcript {
+            let line = text.escape_ascii();
+            self.event(Event::Heard(alloc::format!("{line}")));
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Says no and goes on in state `then`, after the tarpit's wait if there is one.
+    pub(super) fn refuse(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
+        let reply = catalog::refusal(&refusal);
+        let delay = if refusal.is_tarpitted() { self.tarpit.delay() } else { None };
+        self.event(Event::Refused { verb, refusal });
+        match delay {
+            None => {
+                self.say(&reply);
+                self.state = then;
+            }
+            Some(delay) => {
+                self.event(Event::TarpitDelayed(delay));
+                self.record.tarpitted = self.record.tarpitted.saturating_add(delay);
+                self.state = State::Paused { until: now.instant + delay, reply, then: Box::new(then) };
+            }
+        }
+    }
+
+    /// Says no and ends the session.
+    pub(super) fn dismiss(&mut self, now: Now, refusal: Refusal, reason: Reason) {
+        let reply = catalog::refusal(&refusal);
+        self.event(Event::Refused { verb: None, refusal });
+        self.say(&reply);
+        self.end(now, reason);
+    }
+}

@@ -1,0 +1,4 @@
+//! The target `line` as a program.
+#![cfg_attr(fuzzing, no_main)]
+
+smtpserver_fuzz::program!(line);

@@ -1,0 +1,43 @@
+//! `cargo xtask test`: everything that must pass, from a fresh clone. What CI runs.
+
+use crate::steps::{Outcome, Steps};
+use crate::{cargo, check, conformance, fuzz, peers, smoke};
+use std::process::ExitCode;
+
+/// How strict and how long.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// A foreign program that is not installed is a failure, not a skipped step
+    #[arg(long)]
+    require_peers: bool,
+    /// Stop at the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// How long each fuzz target runs; 0 runs none
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    fuzz_seconds: u32,
+}
+
+/// The verb.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let mut steps = Steps::new(!options.fail_fast);
+    check::style(&mut steps);
+    peers::step(&mut steps, options.require_peers);
+    steps.step("release build", || Outcome::of(cargo::run(&["build", "--quiet", "--release"])));
+    steps.step("all tests", || {
+        let mut command = cargo::command(&["test", "--quiet", "--workspace", "--exclude", "smtpserver-fuzz"]);
+        if options.require_peers {
+            command.env(peers::REQUIRE_ENV, "1");
+        }
+        Outcome::of(cargo::finish(&mut command))
+    });
+    check::scripts(&mut steps);
+    check::spec(&mut steps);
+    conformance::tcp_step(&mut steps);
+    steps.step("smoke", smoke::step);
+    steps.step("fuzz corpora, replayed", || {
+        Outcome::of(cargo::run(&["test", "--quiet", "--package", "smtpserver-fuzz"]))
+    });
+    fuzz::steps(&mut steps, options.fuzz_seconds);
+    steps.finish()
+}
