@@ -229,8 +229,11 @@ fn syntax(fault: &SyntaxFault) -> Reply {
         SyntaxFault::UnknownVerb => {
             Reply::new(C500_UNRECOGNIZED, E5_5_1_INVALID_COMMAND, "unknown command, try HELP")
         }
-        SyntaxFault::IllegalOctets => {
-            Reply::new(C500_UNRECOGNIZED, E5_5_2_SYNTAX, "command has control characters or is not ASCII")
+        SyntaxFault::NotAscii => {
+            Reply::new(C500_UNRECOGNIZED, E5_5_2_SYNTAX, "command has octets that are not ASCII")
+        }
+        SyntaxFault::ControlCharacter => {
+            Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "command has control characters")
         }
         SyntaxFault::ArgumentMissing(verb) => bad(format!("{verb} needs an argument")),
         SyntaxFault::ArgumentUnexpected(verb) => bad(format!("{verb} takes no argument")),

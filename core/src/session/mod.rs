@@ -281,9 +281,6 @@ impl Session {
             self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
         } else {
             self.refuse(now, verb, refusal, then);
-            //= rfc2920#3.2/6
-            // An unknown command may be one after which the client waits.
-            self.send();
         }
     }
 

@@ -54,13 +54,23 @@ impl Session {
         match delay {
             None => {
                 self.say(&reply);
+                self.send_unless_grouped(verb);
                 self.state = then;
             }
             Some(delay) => {
                 self.event(Event::TarpitDelayed(delay));
                 self.record.tarpitted = self.record.tarpitted.saturating_add(delay);
-                self.state = State::Paused { until: now.instant + delay, reply, then: Box::new(then) };
+                self.state = State::Paused { until: now.instant + delay, verb, reply, then: Box::new(then) };
             }
+        }
+    }
+
+    /// Lets the outbox leave, unless the reply just said may wait for those of the commands behind it.
+    pub(super) fn send_unless_grouped(&mut self, verb: Option<Verb>) {
+        //= rfc2920#3.2/2 rfc2920#3.2/5 rfc2920#3.2/6
+        // An unknown command, too, may be one after which the client waits.
+        if !matches!(verb, Some(Verb::Mail | Verb::Rcpt | Verb::Rset | Verb::Bdat)) {
+            self.send();
         }
     }
 

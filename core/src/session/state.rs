@@ -29,6 +29,7 @@ use crate::wire::command::Chunk;
 use crate::wire::dotted::DottedReader;
 use crate::wire::params::RcptParams;
 use crate::wire::path::ForwardPath;
+use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 
 /// Where a session is. See the table above.
@@ -55,6 +56,7 @@ pub(super) enum State {
     Storing(Box<Storing>),
     Paused {
         until: Instant,
+        verb: Option<Verb>,
         reply: Reply,
         then: Box<State>,
     },

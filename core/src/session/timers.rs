@@ -52,9 +52,10 @@ impl Session {
             return;
         }
         match self.leave_state() {
-            State::Paused { reply, then, .. } => {
+            State::Paused { verb, reply, then, .. } => {
                 self.since = now.instant;
                 self.say(&reply);
+                self.send_unless_grouped(verb);
                 self.state = *then;
             }
             State::Asking { resume, .. } => self.unanswered(now, *resume),

@@ -140,8 +140,10 @@ impl Default for Offered {
 pub enum SyntaxFault {
     /// The first word is no verb, or there is none.
     UnknownVerb,
-    /// A control character or an octet that is not ASCII.
-    IllegalOctets,
+    /// An octet that is not ASCII. Spec: RFC 2821 §2.4.
+    NotAscii,
+    /// A control character. Spec: RFC 2821 §4.1.2.
+    ControlCharacter,
     /// The verb needs an argument.
     ArgumentMissing(Verb),
     /// The verb takes no argument.
@@ -181,7 +183,8 @@ impl SyntaxFault {
             | SyntaxFault::PathBad { verb, .. } => Some(*verb),
             SyntaxFault::ChunkSize => Some(Verb::Bdat),
             SyntaxFault::UnknownVerb
-            | SyntaxFault::IllegalOctets
+            | SyntaxFault::NotAscii
+            | SyntaxFault::ControlCharacter
             | SyntaxFault::HelloName
             | SyntaxFault::ParamUnknown(_)
             | SyntaxFault::ParamTwice(_)
@@ -198,12 +201,14 @@ pub fn parse(line: &[u8], offered: &Offered) -> Result<Command, SyntaxFault> {
     let line = trimmed_end(line);
     let word_end = line.iter().position(is_blank).unwrap_or(line.len());
     let verb = Verb::named(&line[..word_end]);
-    if line.iter().any(|&octet| octet != b'\t' && !matches!(octet, b' '..=b'~')) {
+    if let Some(octet) = line.iter().find(|&&octet| octet != b'\t' && !matches!(octet, b' '..=b'~')) {
         // Whatever is wrong with BDAT, data may follow it.
-        return Err(if verb == Some(Verb::Bdat) {
-            SyntaxFault::ChunkSize
-        } else {
-            SyntaxFault::IllegalOctets
+        return Err(match verb {
+            Some(Verb::Bdat) => SyntaxFault::ChunkSize,
+            //= rfc2821#2.4/10
+            _ if !octet.is_ascii() => SyntaxFault::NotAscii,
+            //= rfc2821#4.1.2/11
+            _ => SyntaxFault::ControlCharacter,
         });
     }
     let verb = verb.ok_or(SyntaxFault::UnknownVerb)?;

@@ -12,6 +12,8 @@ use core::fmt;
 pub(crate) const ENVID_OCTETS_MAX: usize = 100;
 /// The greatest length of the value of ORCPT in octets, as typed. Spec: RFC 3461 §4.2.
 pub(crate) const ORCPT_OCTETS_MAX: usize = 500;
+/// The greatest length of the value of NOTIFY in octets: each occasion, twice and more.
+pub(crate) const NOTIFY_OCTETS_MAX: usize = 64;
 /// The greatest number of digits in SIZE. Spec: RFC 1870 §4.
 pub(crate) const SIZE_DIGITS_MAX: usize = 20;
 /// The greatest number of digits in BY. Spec: RFC 2852 §4.
@@ -187,59 +189,35 @@ pub struct RcptParams {
     pub orcpt: Option<Orcpt>,
 }
 
-/// When to report on a recipient.
+/// When to report on a recipient: NEVER alone, or a list of SUCCESS, FAILURE and DELAY. It goes on as it was
+/// given, in upper case: order and repetition are the sender's affair.
 ///
 /// Spec: RFC 3461 §4.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Notify {
-    /// Never.
-    Never,
-    /// On these occasions, one at least.
-    On {
-        /// The message was delivered.
-        success: bool,
-        /// The message could not be delivered.
-        failure: bool,
-        /// The message is late.
-        delay: bool,
-    },
-}
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Notify(String);
 
 impl Notify {
     fn parse(value: &str) -> Option<Notify> {
-        if value.eq_ignore_ascii_case("NEVER") {
-            return Some(Notify::Never);
-        }
-        let (mut success, mut failure, mut delay) = (false, false, false);
-        for occasion in value.split(',') {
-            let wish = match occasion.to_ascii_uppercase().as_str() {
-                "SUCCESS" => &mut success,
-                "FAILURE" => &mut failure,
-                "DELAY" => &mut delay,
-                _ => return None,
-            };
-            if core::mem::replace(wish, true) {
-                return None;
-            }
-        }
-        Some(Notify::On { success, failure, delay })
+        let value = value.to_ascii_uppercase();
+        let known = |occasion: &str| matches!(occasion, "SUCCESS" | "FAILURE" | "DELAY");
+        let valid = value == "NEVER" || value.split(',').all(known);
+        (valid && value.len() <= NOTIFY_OCTETS_MAX).then_some(Notify(value))
+    }
+
+    /// Whether there shall be no report at all.
+    pub fn is_never(&self) -> bool {
+        self.0 == "NEVER"
+    }
+
+    /// Whether a late message shall be reported.
+    pub fn on_delay(&self) -> bool {
+        self.0.split(',').any(|occasion| occasion == "DELAY")
     }
 }
 
-/// The value of NOTIFY, in one fixed order.
 impl fmt::Display for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (success, failure, delay) = match *self {
-            Notify::Never => return f.write_str("NEVER"),
-            Notify::On { success, failure, delay } => (success, failure, delay),
-        };
-        let occasions = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
-        let mut comma = "";
-        for (_, name) in occasions.into_iter().filter(|(wanted, _)| *wanted) {
-            write!(f, "{comma}{name}")?;
-            comma = ",";
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
@@ -355,9 +333,11 @@ fn is_number(text: &str, digits_max: usize) -> bool {
     (1..=digits_max).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit())
 }
 
+/// Twenty digits may say more than 64 bits hold; no limit is that high, so the greatest number serves as well.
+///
 /// Spec: RFC 1870 §4.
 fn size(value: &str) -> Option<u64> {
-    if is_number(value, SIZE_DIGITS_MAX) { value.parse().ok() } else { None }
+    is_number(value, SIZE_DIGITS_MAX).then(|| value.parse().unwrap_or(u64::MAX))
 }
 
 /// Spec: RFC 3461 §4.4.

@@ -22,6 +22,9 @@ impl Session {
                 let InTransaction { hello, transaction } = *inside;
                 let message = self.begin_message(now, &hello, transaction);
                 self.say(&catalog::start_mail());
+                //= rfc2920#3.2/5
+                // The client waits for this reply before it sends more.
+                self.send();
                 self.state = State::Receiving(Box::new(Receiving {
                     hello,
                     message,
@@ -35,9 +38,6 @@ impl Session {
                 self.refuse(now, Some(Verb::Data), refusal, state);
             }
         }
-        //= rfc2920#3.2/5
-        // The client waits for this reply before it sends more.
-        self.send();
     }
 }
 

@@ -19,9 +19,7 @@ const LIMIT_SAID_MAX: u32 = 999_999;
 impl Session {
     pub(in crate::session) fn hello(&mut self, now: Now, state: State, verb: Verb, name: ClientName) {
         if verb == Verb::Lhlo {
-            self.refuse(now, Some(verb), Refusal::NotOffered(verb), state);
-            self.send();
-            return;
+            return self.refuse(now, Some(verb), Refusal::NotOffered(verb), state);
         }
         //= rfc2821#4.1.4/4
         // A greeting in the middle ends whatever was open, exactly as RSET does.

@@ -41,7 +41,6 @@ impl Session {
 
     fn not_offered(&mut self, now: Now, state: State, verb: Verb) {
         self.refuse(now, Some(verb), Refusal::NotOffered(verb), state);
-        self.send();
     }
 }
 
