@@ -92,9 +92,9 @@ pub fn closing(host: &str) -> Reply {
     Reply::new(C221_CLOSING, E2_0_0_OK, format!("{host} closing connection"))
 }
 
-/// `214`: help.
+/// `214 2.0.0`: help.
 pub fn help(lines: Vec<String>) -> Reply {
-    Reply::plain(C214_HELP, lines.into_iter().map(Cow::Owned).collect())
+    Reply::many(C214_HELP, E2_0_0_OK, lines.into_iter().map(Cow::Owned).collect())
 }
 
 /// `450 4.7.1` in place of a greeting: too many connections (manual, MaxSameIpSource, MaxParallelConnections).
@@ -150,8 +150,8 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             "RCPT: too many recipients for a message with the null sender",
         ),
         Refusal::DeliverByTooSoon => Reply::new(
-            C553_NOT_ALLOWED,
-            E5_7_1_REFUSED,
+            C555_PARAMETER_REFUSED,
+            E5_5_4_INVALID_ARGUMENTS,
             "MAIL: BY with mode R asks for less time than the least offered",
         ),
         Refusal::DeclaredTooBig => {
@@ -252,7 +252,7 @@ fn syntax(fault: &SyntaxFault) -> Reply {
             Reply::new(C501_BAD_ARGUMENT, enhanced, format!("{verb}: {} (column {column})", path_fault(*why)))
         }
         SyntaxFault::ParamUnknown(name) => Reply::new(
-            C555_PARAMETER_UNKNOWN,
+            C555_PARAMETER_REFUSED,
             E5_5_4_INVALID_ARGUMENTS,
             format!("parameter {name} is not known"),
         ),

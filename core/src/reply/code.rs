@@ -20,9 +20,8 @@ pub(super) const C502_NOT_IMPLEMENTED: Code = Code(502);
 pub(super) const C503_BAD_SEQUENCE: Code = Code(503);
 pub(super) const C550_REFUSED: Code = Code(550);
 pub(super) const C552_TOO_MUCH: Code = Code(552);
-pub(super) const C553_NOT_ALLOWED: Code = Code(553);
 pub(super) const C554_FAILED: Code = Code(554);
-pub(super) const C555_PARAMETER_UNKNOWN: Code = Code(555);
+pub(super) const C555_PARAMETER_REFUSED: Code = Code(555);
 
 /// An enhanced status code: class, subject, detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

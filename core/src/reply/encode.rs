@@ -21,7 +21,12 @@ impl Reply {
         Reply { code, enhanced: Some(enhanced), lines: alloc::vec![text.into()] }
     }
 
-    /// A reply that never carries an enhanced code: greeting, EHLO, HELP, 354 (RFC 2034 §4).
+    /// A reply of several lines, each with the enhanced code (RFC 2034 §4).
+    pub(super) fn many(code: Code, enhanced: Enhanced, lines: Vec<Cow<'static, str>>) -> Reply {
+        Reply { enhanced: Some(enhanced), ..Reply::plain(code, lines) }
+    }
+
+    /// A reply that never carries an enhanced code: greeting, HELO, EHLO, 354 (RFC 2034 §4).
     pub(super) fn plain(code: Code, lines: Vec<Cow<'static, str>>) -> Reply {
         assert!(!lines.is_empty(), "a reply has a line");
         assert!(lines.len() <= REPLY_LINES_MAX, "a reply has too many lines");

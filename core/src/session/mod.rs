@@ -219,7 +219,7 @@ impl Session {
                 self.since = now.instant;
                 match command::parse(text, &self.offered()) {
                     Ok(command) => self.obey(now, command),
-                    Err(fault) => self.misspelt(now, fault),
+                    Err(fault) => self.misspelt(now, command::verb(text), fault),
                 }
             }
             Found::Broken { fault, used } => {
@@ -260,9 +260,8 @@ impl Session {
         Flow::Wait
     }
 
-    fn misspelt(&mut self, now: Now, fault: SyntaxFault) {
+    fn misspelt(&mut self, now: Now, verb: Option<Verb>, fault: SyntaxFault) {
         let state = self.leave_state();
-        let verb = fault.verb();
         if fault == SyntaxFault::UnknownVerb {
             self.refuse_unknown(now, None, Refusal::Syntax(fault), state);
         } else if fault == SyntaxFault::ChunkSize {

@@ -69,7 +69,7 @@ impl Session {
     pub(super) fn send_unless_grouped(&mut self, verb: Option<Verb>) {
         //= rfc2920#3.2/2 rfc2920#3.2/5 rfc2920#3.2/6
         // An unknown command, too, may be one after which the client waits.
-        if !matches!(verb, Some(Verb::Mail | Verb::Rcpt | Verb::Rset | Verb::Bdat)) {
+        if !verb.is_some_and(Verb::may_be_grouped) {
             self.send();
         }
     }

@@ -173,25 +173,9 @@ pub enum SyntaxFault {
     ChunkSize,
 }
 
-impl SyntaxFault {
-    /// The verb of the ill-formed command, where it is known.
-    pub fn verb(&self) -> Option<Verb> {
-        match self {
-            SyntaxFault::ArgumentMissing(verb)
-            | SyntaxFault::ArgumentUnexpected(verb)
-            | SyntaxFault::NoColonKeyword(verb)
-            | SyntaxFault::PathBad { verb, .. } => Some(*verb),
-            SyntaxFault::ChunkSize => Some(Verb::Bdat),
-            SyntaxFault::UnknownVerb
-            | SyntaxFault::NotAscii
-            | SyntaxFault::ControlCharacter
-            | SyntaxFault::HelloName
-            | SyntaxFault::ParamUnknown(_)
-            | SyntaxFault::ParamTwice(_)
-            | SyntaxFault::ParamBad(_)
-            | SyntaxFault::ParamMissingValue(_) => None,
-        }
-    }
+/// The verb of a command line, whatever else is wrong with the line.
+pub fn verb(line: &[u8]) -> Option<Verb> {
+    Verb::named(&line[..line.iter().position(is_blank).unwrap_or(line.len())])
 }
 
 /// Understands a command line; `line` is without its CRLF.
@@ -200,7 +184,7 @@ impl SyntaxFault {
 pub fn parse(line: &[u8], offered: &Offered) -> Result<Command, SyntaxFault> {
     let line = trimmed_end(line);
     let word_end = line.iter().position(is_blank).unwrap_or(line.len());
-    let verb = Verb::named(&line[..word_end]);
+    let verb = verb(line);
     if let Some(octet) = line.iter().find(|&&octet| octet != b'\t' && !matches!(octet, b' '..=b'~')) {
         // Whatever is wrong with BDAT, data may follow it.
         return Err(match verb {
