@@ -1,1 +1,58 @@
-//! The hands.
+//! The hands of the mail receiving server: sockets, threads, files, clocks and signals around `smtpserver-core`,
+//! which makes every decision.
+//!
+//! [`drive`] is the loop between a session and its client; [`desk`] is where all sessions meet the one server;
+//! [`spool_fs`] keeps messages. `serve` puts them together for the daemon and the demonstration.
+
+pub mod args;
+pub mod clock;
+mod demo;
+pub mod desk;
+pub mod drive;
+pub mod journal;
+pub mod lines;
+pub mod listen;
+pub mod mailbox;
+mod pid_file;
+mod pipe;
+mod port_holder;
+pub mod seat;
+mod serve;
+pub mod session_log;
+mod signals;
+pub mod spool;
+pub mod spool_fs;
+mod spool_read;
+
+use args::{Args, Command, SpoolCommand};
+
+/// Does what the command line asks for. An error is one line for a person, and the exit code.
+pub fn run(args: Args) -> Result<(), Stop> {
+    match args.command {
+        None => serve::daemon(args.daemon),
+        Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
+        Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),
+    }
+}
+
+/// Why the program ends without having done what it was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// One line for a person.
+    pub line: String,
+    /// The exit code: 2 when it cannot work like this, 1 when it did not find or do something.
+    pub code: u8,
+}
+
+impl Stop {
+    /// It cannot work like this: an option, a directory or a port is not fit.
+    pub(crate) fn unfit(line: impl std::fmt::Display) -> Stop {
+        Stop { line: line.to_string(), code: 2 }
+    }
+
+    /// It did not find or do what was asked for.
+    pub(crate) fn failed(line: impl std::fmt::Display) -> Stop {
+        Stop { line: line.to_string(), code: 1 }
+    }
+}

@@ -1,2 +1,22 @@
-//! Empty as yet.
-fn main() {}
+//! The program: reads the command line, does what it asks for, and says in one line why it cannot.
+
+use smtpserver::args::{Args, Parsed};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match Args::read() {
+        Ok(Parsed::Args(args)) => smtpserver::run(*args),
+        Ok(Parsed::Text(text)) => {
+            print!("{text}");
+            Ok(())
+        }
+        Err(stop) => Err(stop),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            eprintln!("smtpserver: {}", stop.line);
+            ExitCode::from(stop.code)
+        }
+    }
+}

@@ -152,6 +152,8 @@ impl Session {
                 let outcome = Outcome::Stored(durable.id().clone());
                 self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
                 self.say(&catalog::message_accepted(durable));
+                //= rfc2821#6.1/8 rfc2920#3.2/5
+                self.send();
                 self.state = State::Ready(Some(hello));
             }
             Err(fault) => {

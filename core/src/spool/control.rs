@@ -84,18 +84,12 @@ fn by_flags(by: &DeliverBy) -> String {
     alloc::format!("{mode}{}", if by.trace { "T" } else { "" })
 }
 
-/// The wishes as the router wants them: mode N asks for a notice of delay unless there shall be none at all, and
-/// the trace flag for a notice of each relay (RFC 2852 §4).
+/// The wishes as the router wants them; the trace flag asks for a notice of each relay (RFC 2852 §4).
 fn notify(wish: Option<&Notify>, by: Option<&DeliverBy>) -> String {
     //= rfc3461#5.2.1/5
     // What was wished goes on unchanged; what was not is what RFC 3461 §4.1 supposes.
     let mut words = wish.map_or_else(|| String::from("FAILURE,DELAY"), ToString::to_string);
-    let never = wish.is_some_and(Notify::is_never);
-    let Some(by) = by.filter(|_| !never) else { return words };
-    if by.mode == ByMode::Notify && wish.is_some_and(|wish| !wish.on_delay()) {
-        words.push_str(",DELAY");
-    }
-    if by.trace {
+    if by.is_some_and(|by| by.trace) && !wish.is_some_and(Notify::is_never) {
         words.push_str(",TRACE");
     }
     words

@@ -208,11 +208,6 @@ impl Notify {
     pub fn is_never(&self) -> bool {
         self.0 == "NEVER"
     }
-
-    /// Whether a late message shall be reported.
-    pub fn on_delay(&self) -> bool {
-        self.0.split(',').any(|occasion| occasion == "DELAY")
-    }
 }
 
 impl fmt::Display for Notify {

@@ -1,0 +1,96 @@
+//! The demonstration: a server for whoever has just built this program. It takes mail for anybody from this machine,
+//! tells in plain words what it does, and delivers nothing.
+
+use crate::args::{self, DemoArgs};
+use crate::journal::{self, Journal};
+use crate::lines::{Lines, printable};
+use crate::spool_fs::{self, FileSpool, ROUTER};
+use crate::{Stop, listen, serve};
+use smtpserver_core::event::{Outcome, TransactionRecord};
+use smtpserver_core::spool::id::SpoolId;
+use smtpserver_core::{Event, Now, Peer, SessionId};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Runs the demonstration until it is told to stop.
+pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
+    let place = args.place()?;
+    let mut settings = args::settings(&args.params)?;
+    settings.policy.open_to_loopback = true;
+    serve::raise_descriptor_limit();
+
+    std::fs::create_dir_all(&args.postoffice).map_err(|error| {
+        Stop::unfit(format!("the spool directory {} cannot be made: {error}", args.postoffice.display()))
+    })?;
+    let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
+    let sockets = listen::open(&[place], DemoArgs::PORT).map_err(Stop::unfit)?;
+    let address = sockets[0].local_addr().map_err(Stop::failed)?;
+
+    let stderr = Lines::to(|| Some(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
+    journal::trace_to(stderr.clone(), tracing::Level::WARN);
+    println!("This is smtpserver, for a try. It takes mail for any recipient, from this machine only.");
+    println!("Nothing is delivered anywhere: each message becomes a file in");
+    println!("  {}", postoffice.join(ROUTER).display());
+    println!();
+    for line in serve::listening_lines(&sockets) {
+        println!("{line}");
+    }
+    println!();
+    println!("Send it something from another terminal:");
+    println!("  {}", curl_line(&address.to_string()));
+    println!("  swaks --server {address} --from ann@example.org --to bob@example.net");
+    println!();
+    println!("Ctrl-C stops it.");
+
+    let page = Arc::new(Page { router: postoffice.join(ROUTER), accepted: AtomicU64::new(0) });
+    let spool = FileSpool::open(&postoffice, &settings.host);
+    let ended = serve::serve(settings, spool, sockets, page.clone());
+    stderr.flush(serve::LAST_WRITES_MAX);
+    match page.accepted.load(Ordering::Relaxed) {
+        0 => println!("Stopped. No message came."),
+        1 => println!("Stopped. One message came; it stays where it is."),
+        n => println!("Stopped. {n} messages came; they stay where they are."),
+    }
+    ended
+}
+
+fn curl_line(address: &str) -> String {
+    format!(
+        "printf 'Subject: hello\\r\\n\\r\\nIt works.\\r\\n' | curl -sS smtp://{address} \
+         --mail-from ann@example.org --mail-rcpt bob@example.net -T -"
+    )
+}
+
+/// Shows accepted messages on stdout.
+struct Page {
+    router: PathBuf,
+    accepted: AtomicU64,
+}
+
+impl Journal for Page {
+    fn opened(&self, _now: Now, _session: SessionId, _peer: &Peer) {}
+
+    fn note(&self, _now: Now, _session: SessionId, _peer: &Peer, event: &Event) {
+        if let Event::Transaction(record) = event
+            && let Outcome::Stored(id) = &record.outcome
+        {
+            self.accepted.fetch_add(1, Ordering::Relaxed);
+            println!("{}", human_line(record, id, &self.router));
+        }
+    }
+}
+
+fn human_line(record: &TransactionRecord, id: &SpoolId, router: &Path) -> String {
+    let from = match record.from.as_str() {
+        "" => "nobody (a report)".into(),
+        from => printable(from),
+    };
+    let first = record.to.first().map(|to| printable(to)).unwrap_or_default();
+    let others = match record.recipients.saturating_sub(1) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let file = router.join(SpoolId::file_name(id.as_str()).unwrap_or_default());
+    format!("{} octets from {from} to {first}{others}: {}", record.octets, file.display())
+}

@@ -1,0 +1,194 @@
+//! Sockets that listen, and the loop that accepts from one. A connection is admitted before anything is set aside for
+//! it; what it says is not looked at here.
+
+use crate::desk::{Admission, Desk};
+use crate::drive::{drive, turn_away};
+use crate::port_holder;
+use crate::spool::Spool;
+use smtpserver_core::{Peer, Session};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// Connections that the system holds for us until we accept them.
+const BACKLOG: i32 = 1024;
+/// How long to wait after an accept that failed for want of something that may come back.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// An address as an operator writes it: `127.0.0.1`, `127.0.0.1:25`, `[::1]:25`, `::1`, `any`, `any6:25`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The address.
+    pub ip: IpAddr,
+    /// The port, when it was written.
+    pub port: Option<u16>,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Place, String> {
+        if let Ok(full) = text.parse::<SocketAddr>() {
+            return Ok(Place { ip: full.ip(), port: Some(full.port()) });
+        }
+        if let Some(ip) = ip(text) {
+            return Ok(Place { ip, port: None });
+        }
+        let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+        match (ip(host), port.parse()) {
+            (Some(ip), Ok(port)) => Ok(Place { ip, port: Some(port) }),
+            _ => Err(format!("{text:?} is not an address such as 127.0.0.1:25, [::1]:25, any or any6")),
+        }
+    }
+}
+
+fn ip(text: &str) -> Option<IpAddr> {
+    match text {
+        "any" => Some(Ipv4Addr::UNSPECIFIED.into()),
+        "any6" => Some(Ipv6Addr::UNSPECIFIED.into()),
+        _ => text.trim_start_matches('[').trim_end_matches(']').parse().ok(),
+    }
+}
+
+/// A socket that cannot be had.
+#[derive(Debug)]
+pub struct CannotListen {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+impl fmt::Display for CannotListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = self.address.port();
+        write!(f, "cannot listen on {}: ", self.address)?;
+        if self.error.kind() == ErrorKind::AddrInUse {
+            return match port_holder::find(self.address) {
+                Some(holder) => write!(f, "port {port} is in use, held by {holder}"),
+                None => write!(f, "port {port} is in use; `ss -ltnp` as root shows by whom"),
+            };
+        }
+        if self.error.kind() == ErrorKind::PermissionDenied && port < 1024 {
+            return write!(f, "ports below 1024 need root or CAP_NET_BIND_SERVICE");
+        }
+        write!(f, "{}", self.error)
+    }
+}
+
+/// Opens the sockets. With no places, the loopback addresses that this machine has.
+pub fn open(places: &[Place], port: u16) -> Result<Vec<TcpListener>, CannotListen> {
+    if places.is_empty() {
+        return open_loopback(port);
+    }
+    places.iter().map(|place| bind(SocketAddr::new(place.ip, place.port.unwrap_or(port)))).collect()
+}
+
+fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
+    let four = bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))?;
+    // With port 0 the system has chosen one, and IPv6 follows it if it can.
+    let chosen = four.local_addr().map_or(port, |address| address.port());
+    let six = bind(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), chosen));
+    match six {
+        Ok(six) => Ok(vec![four, six]),
+        Err(refused) if port != 0 && refused.error.kind() == ErrorKind::AddrInUse => Err(refused),
+        Err(refused) => {
+            tracing::debug!("IPv4 only: {}", refused.error);
+            Ok(vec![four])
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, CannotListen> {
+    let open = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(TcpListener::from(socket))
+    };
+    open().map_err(|error| CannotListen { address, error })
+}
+
+/// Accepts connections and starts their sessions, until it is dropped.
+pub async fn accept<S: Spool>(listener: tokio::net::TcpListener, desk: Arc<Desk<S>>) {
+    let mut pause = PAUSE_MIN;
+    loop {
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                pause = PAUSE_MIN;
+                welcome(stream, client, &desk);
+            }
+            // The client left before we came to it.
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                // Out of descriptors or memory: try again when some may have come back, and never spin.
+                tracing::warn!("cannot accept connections: {error}; trying again in {pause:?}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+fn welcome<S: Spool>(stream: TcpStream, client: SocketAddr, desk: &Arc<Desk<S>>) {
+    // Replies are grouped by the session; the system must not hold them back to group them once more.
+    let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+    let Ok(local) = ready else { return };
+    let peer = Arc::new(Peer::new(client, local));
+    match desk.admit(&peer) {
+        Admission::Welcome(settings, seat) => {
+            let session = Session::new(settings, seat.session(), peer);
+            tokio::spawn(drive(stream, session, seat));
+        }
+        Admission::TurnAway(words, presence) => {
+            tracing::debug!(peer = %client, "turned away: too many connections");
+            tokio::spawn(turn_away(stream, words, presence));
+        }
+        Admission::Drop => tracing::debug!(peer = %client, "dropped: far too many connections"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_written_in_many_ways() {
+        let table = [
+            ("127.0.0.1", "127.0.0.1", None),
+            ("127.0.0.1:25", "127.0.0.1", Some(25)),
+            ("::1", "::1", None),
+            ("[::1]", "::1", None),
+            ("[::1]:25", "::1", Some(25)),
+            ("any", "0.0.0.0", None),
+            ("any:2525", "0.0.0.0", Some(2525)),
+            ("any6:25", "::", Some(25)),
+        ];
+        for (text, ip, port) in table {
+            let place: Place = text.parse().expect(text);
+            assert_eq!((place.ip.to_string().as_str(), place.port), (ip, port), "{text}");
+        }
+        for text in ["", "localhost", "127.0.0.1:", "127.0.0.1:99999", "any6:x", "1.2.3"] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_with_its_holder() {
+        let first = open(&[], 0).expect("a free port");
+        let taken = first[0].local_addr().expect("address").port();
+        let refused = open(&[], taken).expect_err("taken");
+        let line = refused.to_string();
+        assert!(line.contains(&format!("127.0.0.1:{taken}")), "{line}");
+        assert!(line.contains(&format!("pid {}", std::process::id())), "{line}");
+    }
+}

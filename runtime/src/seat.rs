@@ -1,0 +1,97 @@
+//! A session's seat at the desk: the hands of the driver in production. It holds what the session has acquired and
+//! gives all of it back when it is dropped, whether the session ended well, panicked or was cut off.
+
+use crate::desk::{Desk, Presence};
+use crate::drive::{Hands, Letter};
+use crate::mailbox::{DraftNumber, Mailbox, Post};
+use crate::spool::{Account, Draft, Spool};
+use smtpserver_core::policy::{Answer, Question, Ticket};
+use smtpserver_core::spool::{Order, Report, SpoolFault};
+use smtpserver_core::{Event, Now, Peer, SessionId};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A session's seat.
+pub struct Seat<S: Spool> {
+    presence: Presence<S>,
+    peer: Arc<Peer>,
+    mailbox: Arc<Mailbox>,
+    draft: Option<S::Draft>,
+    number: DraftNumber,
+    /// Whether a commit was ordered for the draft of this number.
+    committing: bool,
+}
+
+impl<S: Spool> Seat<S> {
+    pub(crate) fn new(presence: Presence<S>, peer: Arc<Peer>, mailbox: Arc<Mailbox>) -> Seat<S> {
+        Seat { presence, peer, mailbox, draft: None, number: DraftNumber::default(), committing: false }
+    }
+
+    /// Whose seat it is.
+    pub fn session(&self) -> SessionId {
+        self.presence.session()
+    }
+
+    fn desk(&self) -> &Arc<Desk<S>> {
+        self.presence.desk()
+    }
+
+    /// From here on whatever is still said about the present draft speaks of the past.
+    fn give_up_draft(&mut self) {
+        self.draft = None;
+        self.number = self.number.next();
+        if std::mem::take(&mut self.committing) {
+            self.desk().cancel(self.session());
+        }
+    }
+}
+
+impl<S: Spool> Hands for Seat<S> {
+    fn now(&self) -> Now {
+        self.desk().now()
+    }
+
+    fn ask(&mut self, now: Now, ticket: Ticket, question: Question) -> Option<Answer> {
+        self.desk().ask(now, self.session(), ticket, question)
+    }
+
+    fn order(&mut self, now: Now, order: Order) {
+        match order {
+            Order::Begin => {
+                self.give_up_draft();
+                let account = Account::new(self.mailbox.clone(), self.number);
+                self.draft = Some(self.desk().spool().begin(account));
+            }
+            Order::Append(octets) => {
+                if let Some(draft) = &mut self.draft {
+                    draft.append(octets);
+                }
+            }
+            Order::Commit => match self.draft.take() {
+                Some(draft) => {
+                    self.committing = true;
+                    self.desk().commit(now, self.session(), self.number, draft);
+                }
+                None => self.mailbox.put(Post::Report(self.number, Report::Failed(SpoolFault::Broken))),
+            },
+            Order::Abandon => self.give_up_draft(),
+        }
+    }
+
+    fn note(&mut self, now: Now, event: Event) {
+        self.desk().journal().note(now, self.session(), &self.peer, &event);
+    }
+
+    fn poll_letter(&mut self, context: &mut Context<'_>) -> Poll<Letter> {
+        let letter = self.mailbox.poll(context, self.number);
+        if let Poll::Ready(Letter::Reported(Report::Committed(_) | Report::Failed(_))) = letter {
+            self.committing = false;
+        }
+        letter
+    }
+
+    fn panicked(&mut self) {
+        self.desk().count_panic();
+        tracing::error!(session = %self.session(), peer = %self.peer.client, "a session broke an assertion of ours: ended");
+    }
+}

@@ -1,0 +1,39 @@
+//! What the operating system tells us to do: stop (SIGTERM, SIGINT), or nothing (SIGHUP). SIGPIPE is ignored by the
+//! language's start-up code already.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that we listen to.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on these signals do not end the process by themselves.
+    pub(crate) fn catch() -> std::io::Result<Signals> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                tracing::info!("SIGHUP: there is no configuration file to read again");
+            }
+        });
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns when we are told to stop.
+    pub(crate) async fn stop(&mut self) {
+        std::future::poll_fn(|context| {
+            let terminate = self.terminate.poll_recv(context);
+            let interrupt = self.interrupt.poll_recv(context);
+            if terminate.is_ready() || interrupt.is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,197 @@
+//! Keeps messages in files, in ZMailer's format and directories: a message is written to a file in
+//! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>`, and that directory is synced. Only then is
+//! it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
+//!
+//! Work goes to few hands: the thread that has finished a draft tells the desk itself and carries out on the spot
+//! what the desk orders next, which is the publication of all drafts that are ready. So a message changes threads
+//! twice, and drafts that become ready during one publication share the next.
+
+mod draft;
+mod place;
+mod pool;
+mod temp;
+
+pub use draft::FileDraft;
+pub(crate) use place::ROUTER;
+
+use crate::desk::Desk;
+use crate::spool::{Account, Published, Spool, Task};
+use place::{Complaint, PUBLIC, Place};
+use pool::Pool;
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use smtpserver_core::peer::SessionId;
+use smtpserver_core::spool::{SpoolFault, Stored};
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Threads for the disk. Between 16 and 64 made no difference in measurements; one for each of ten sessions matters.
+pub const THREADS_MAX: usize = 32;
+
+/// A spool of files.
+#[derive(Clone)]
+pub struct FileSpool {
+    place: Arc<Place>,
+    pool: Arc<Pool>,
+}
+
+/// A directory that the spool cannot do without and cannot use.
+#[derive(Debug)]
+pub struct Unusable {
+    path: PathBuf,
+    error: std::io::Error,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the spool directory {} cannot be used: {}", self.path.display(), self.error)
+    }
+}
+
+impl FileSpool {
+    /// Opens the spool in a directory that [`prepare`] has found fit. To be called in the process that will serve:
+    /// its pid is part of the names of unfinished files.
+    pub fn open(postoffice: &Path, host: &str) -> FileSpool {
+        FileSpool { place: Arc::new(Place::new(postoffice, host)), pool: Pool::new(THREADS_MAX) }
+    }
+
+    /// Removes what earlier processes of this host have left unfinished. To be called before the first draft.
+    pub fn tidy_up(&self) {
+        match self.place.remove_leftovers() {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!("spool: removed {removed} unfinished files of earlier processes"),
+            Err(error) => tracing::warn!("spool: cannot tidy up: {error}"),
+        }
+    }
+
+    /// Waits until nothing is left to be written or removed, at most `wait`.
+    pub fn wait_for_rest(&self, wait: Duration) {
+        self.pool.wait_for_rest(wait);
+    }
+
+    /// Carries out a task, and what follows from it.
+    fn carry_out(&self, desk: &Arc<Desk<Self>>, task: Task<FileDraft>) {
+        match task {
+            Task::Sync(session, draft) => {
+                let (spool, desk) = (self.clone(), desk.clone());
+                draft.when_quiet(move |draft| {
+                    let result = draft.finish().map(|stored| (stored, draft));
+                    spool.go_on(&desk, desk.synced(session, result));
+                });
+            }
+            Task::Publish(batch) => self.go_on(desk, desk.published(self.publish(batch))),
+            Task::Measure => self.go_on(desk, desk.measured(self.place.free_kib())),
+        }
+    }
+
+    /// What the desk wants next. A publication is what sessions wait for: it is done here and now, the rest goes to
+    /// other threads.
+    fn go_on(&self, desk: &Arc<Desk<Self>>, mut tasks: Vec<Task<FileDraft>>) {
+        while !tasks.is_empty() {
+            let mut own = None;
+            for task in tasks {
+                match task {
+                    Task::Publish(batch) => own = Some(batch),
+                    Task::Sync(..) | Task::Measure => self.start(desk, task),
+                }
+            }
+            tasks = own.map(|batch| desk.published(self.publish(batch))).unwrap_or_default();
+        }
+    }
+
+    /// Renames all, then syncs the directory once. All that is not safely there afterwards has failed.
+    fn publish(&self, batch: Vec<(SessionId, Stored, FileDraft)>) -> Published {
+        let router = match self.open_router() {
+            Ok(router) => router,
+            Err(complaint) => {
+                let fault = self.log(&complaint);
+                return batch.into_iter().map(|(session, ..)| (session, Err(fault))).collect();
+            }
+        };
+        let mut results = Vec::with_capacity(batch.len());
+        let mut names = Vec::with_capacity(batch.len());
+        for (session, stored, draft) in batch {
+            let result = match draft.into_file() {
+                Some(mut file) => file.publish(&router, stored).map_err(|complaint| self.log(&complaint)),
+                None => Err(SpoolFault::Broken),
+            };
+            results.push((
+                session,
+                result.map(|name| {
+                    names.push(name);
+                    stored
+                }),
+            ));
+        }
+        if !names.is_empty()
+            && let Err(error) = fs::fsync(&router)
+        {
+            let fault = self.log(&Complaint::new("sync", self.place.router(), error));
+            for name in names {
+                // The names are not safe, so they are not kept. The router may have been faster: then the message
+                // goes its way and the client, which is told that it failed, sends it once more.
+                let _ = fs::unlinkat(&router, &name, AtFlags::empty());
+            }
+            for (_, result) in &mut results {
+                *result = Err(fault);
+            }
+        } else if results.iter().all(|(_, result)| result.is_ok()) {
+            self.place.all_is_well();
+        }
+        results
+    }
+
+    fn open_router(&self) -> Result<OwnedFd, Complaint> {
+        let path = self.place.router();
+        fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|error| Complaint::new("open", path, error))
+    }
+
+    fn log(&self, complaint: &Complaint) -> SpoolFault {
+        self.place.log(complaint);
+        complaint.fault()
+    }
+}
+
+impl Spool for FileSpool {
+    type Draft = FileDraft;
+
+    fn begin(&self, account: Account) -> FileDraft {
+        FileDraft::new(&self.place, &self.pool, account)
+    }
+
+    fn start(&self, desk: &Arc<Desk<Self>>, task: Task<FileDraft>) {
+        let (spool, its_desk) = (self.clone(), desk.clone());
+        let job = Box::new(move || spool.carry_out(&its_desk, task));
+        if let Err(job) = self.pool.submit(job) {
+            // Every task owes the desk a word. Better a network thread that waits than a commit that hangs.
+            job();
+        }
+    }
+}
+
+/// Finds out whether a spool can be kept in this directory, which must exist; makes `public` and `router` in it when
+/// they are missing. Returns its absolute path, as a daemon changes its own directory.
+pub fn prepare(postoffice: &Path) -> Result<PathBuf, Unusable> {
+    let absolute =
+        postoffice.canonicalize().map_err(|error| Unusable { path: postoffice.to_path_buf(), error })?;
+    for name in [PUBLIC, ROUTER] {
+        let path = absolute.join(name);
+        try_directory(&path).map_err(|error| Unusable { path, error })?;
+    }
+    Ok(absolute)
+}
+
+fn try_directory(directory: &Path) -> std::io::Result<()> {
+    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    // Rights and read-only file systems show themselves only when something is made.
+    let probe = directory.join(format!(".probe.{}", std::process::id()));
+    std::fs::OpenOptions::new().write(true).create_new(true).open(&probe)?;
+    std::fs::remove_file(&probe)
+}

@@ -1,0 +1,198 @@
+//! Where the spool lies: the directories of a POSTOFFICE, the names of files in them, and complaints about them.
+//! Directories are named by path each time and never kept open: when an operator moves or re-makes one, the next
+//! message finds the new one, or fails, but never goes to a place where nobody looks.
+
+use rustix::fs;
+use rustix::io::Errno;
+use smtpserver_core::spool::SpoolFault;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// The host's part of a temporary name, at most (as the spool's other writers have it).
+const HOST_OCTETS_MAX: usize = 19;
+
+/// The directory of unfinished messages.
+pub(super) const PUBLIC: &str = "public";
+/// The directory of whole messages.
+pub(crate) const ROUTER: &str = "router";
+
+/// A POSTOFFICE.
+pub(super) struct Place {
+    public: PathBuf,
+    router: PathBuf,
+    /// This host, as names of unfinished files begin.
+    host: String,
+    /// `host:pid.`
+    prefix: String,
+    serial: AtomicU64,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// A spell of failures of one kind.
+struct Trouble {
+    fault: SpoolFault,
+    failures: u64,
+}
+
+/// What could not be done, to what, and why.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    doing: &'static str,
+    path: PathBuf,
+    error: Errno,
+}
+
+impl Place {
+    pub(super) fn new(postoffice: &Path, host: &str) -> Place {
+        let host = host_part(host);
+        Place {
+            public: postoffice.join(PUBLIC),
+            router: postoffice.join(ROUTER),
+            prefix: format!("{host}:{}.", std::process::id()),
+            host,
+            serial: AtomicU64::new(0),
+            trouble: Mutex::new(None),
+        }
+    }
+
+    /// Where whole messages lie.
+    pub(super) fn router(&self) -> &Path {
+        &self.router
+    }
+
+    /// A name in `public` that this process has not used before.
+    pub(super) fn fresh_path(&self) -> PathBuf {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        self.public.join(format!("{}{serial:x}", self.prefix))
+    }
+
+    /// Kibibytes that are free for us; `None` when the system does not say.
+    pub(super) fn free_kib(&self) -> Option<u64> {
+        match fs::statvfs(&self.public) {
+            Ok(stat) => Some(stat.f_bavail.saturating_mul(stat.f_frsize) / 1024),
+            Err(error) => {
+                self.log(&Complaint::new("measure", &self.public, error));
+                None
+            }
+        }
+    }
+
+    /// Removes what processes of this host have left in `public` that do not live any more. Returns how many.
+    pub(super) fn remove_leftovers(&self) -> std::io::Result<usize> {
+        let mut removed = 0;
+        for entry in std::fs::read_dir(&self.public)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let pid = name.to_str().and_then(|name| name.strip_prefix(&self.host)).and_then(pid_of);
+            // One with our own pid is from an earlier life: we have not written any yet.
+            if pid.is_some_and(|pid| pid == std::process::id() || !lives(pid))
+                && entry.file_type().is_ok_and(|kind| kind.is_file())
+            {
+                std::fs::remove_file(entry.path())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Logs a complaint, the first of its kind in a row: a full disk fails every message, and each of them has a line
+    /// of its own in the journal anyway.
+    pub(super) fn log(&self, complaint: &Complaint) {
+        let fault = complaint.fault();
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *trouble {
+            Some(trouble) if trouble.fault == fault => trouble.failures += 1,
+            _ => {
+                *trouble = Some(Trouble { fault, failures: 1 });
+                drop(trouble);
+                tracing::error!("spool: {complaint}");
+            }
+        }
+    }
+
+    /// A publication went well.
+    pub(super) fn all_is_well(&self) {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Trouble { failures, .. }) = trouble {
+            tracing::info!("spool: works again, after {failures} failures");
+        }
+    }
+}
+
+impl Complaint {
+    pub(super) fn new(doing: &'static str, path: &Path, error: Errno) -> Complaint {
+        Complaint { doing, path: path.to_path_buf(), error }
+    }
+
+    /// What the session is told.
+    pub(super) fn fault(&self) -> SpoolFault {
+        match self.error {
+            Errno::NOSPC | Errno::DQUOT => SpoolFault::Full,
+            Errno::NOENT | Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::NOTDIR => SpoolFault::Unusable,
+            _ => SpoolFault::Broken,
+        }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.doing, self.path.display(), self.error)
+    }
+}
+
+/// A host's name as it stands in temporary names.
+fn host_part(host: &str) -> String {
+    host.chars().filter(|c| c.is_ascii_graphic() && *c != '/' && *c != ':').take(HOST_OCTETS_MAX).collect()
+}
+
+/// The pid in `:PID.SERIAL`.
+fn pid_of(rest: &str) -> Option<u32> {
+    let (pid, serial) = rest.strip_prefix(':')?.split_once('.')?;
+    u64::from_str_radix(serial, 16).ok()?;
+    pid.parse().ok()
+}
+
+fn lives(pid: u32) -> bool {
+    let Ok(pid) = i32::try_from(pid) else { return false };
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_dead_have_left_is_removed() {
+        let postoffice = tempfile::tempdir().expect("directory");
+        let public = postoffice.path().join(PUBLIC);
+        std::fs::create_dir(&public).expect("made");
+        let living = nix::unistd::getppid();
+        // Linux never gives out a pid above 4,194,304.
+        for name in
+            ["mx:4999999.1f".into(), "mx:4999999".into(), "other:4999999.1".into(), format!("mx:{living}.1")]
+        {
+            std::fs::write(public.join(name), "x").expect("file");
+        }
+        assert_eq!(Place::new(postoffice.path(), "mx").remove_leftovers().expect("readable"), 1);
+        assert!(!public.join("mx:4999999.1f").exists());
+        assert!(public.join(format!("mx:{living}.1")).exists());
+    }
+
+    #[test]
+    fn faults_are_sorted_by_what_the_client_is_to_hear() {
+        let fault = |error| Complaint::new("write", Path::new("/x"), error).fault();
+        assert_eq!(fault(Errno::NOSPC), SpoolFault::Full);
+        assert_eq!(fault(Errno::NOENT), SpoolFault::Unusable);
+        assert_eq!(fault(Errno::IO), SpoolFault::Broken);
+    }
+
+    #[test]
+    fn names_stay_inside_their_directory() {
+        let place = Place::new(Path::new("/po"), "../../a very.long-host.name.example");
+        let path = place.fresh_path();
+        assert_eq!(path.parent(), Some(Path::new("/po/public")));
+        assert_ne!(path, place.fresh_path());
+    }
+}
