@@ -11,7 +11,7 @@ use alloc::string::String;
 /// The trace field in stored form: lines end with LF, continuation lines begin with a tab.
 pub fn received(hello: &Hello, peer: &Peer, host: &str, transaction: &Addressed, now: Wall) -> String {
     let recipient = match transaction.only_recipient() {
-        Some(path) => format!("\n\tfor {path}"),
+        Some(path) => format!("\n\tfor <{path}>"),
         None => String::new(),
     };
     format!(

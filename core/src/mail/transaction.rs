@@ -8,7 +8,7 @@ use super::envelope::{Recipient, Sender};
 use crate::event::{Outcome, TransactionRecord};
 use crate::now::Instant;
 use crate::peer::TransactionId;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Recipients that a transaction remembers by name, for logs.
@@ -47,7 +47,7 @@ impl Opened {
     pub fn record(&self, now: Instant, outcome: Outcome) -> TransactionRecord {
         TransactionRecord {
             id: self.id,
-            from: self.sender.path.to_string(),
+            from: self.sender.path.bare(),
             to: Vec::new(),
             recipients: 0,
             recipients_refused: self.refused,
@@ -75,7 +75,7 @@ impl Addressed {
     pub fn admit(&mut self, recipient: &Recipient) {
         self.count += 1;
         if self.remembered.len() < REMEMBERED_MAX {
-            self.remembered.push(recipient.path().to_string());
+            self.remembered.push(recipient.path().bare());
         }
     }
 

@@ -48,8 +48,8 @@ pub fn head(hello: &Hello, peer: &Peer, sender: &Sender, id: TransactionId) -> S
 
 /// The two lines of a recipient: its DSN wishes, then its address.
 pub fn recipient(sender: &Sender, recipient: &Recipient) -> String {
-    let path = recipient.path().to_string();
-    let as_xtext = Xtext::encode(without_brackets(&path).as_bytes());
+    let path = recipient.path();
+    let as_xtext = Xtext::encode(path.bare().as_bytes());
     let original = match &recipient.params().orcpt {
         Some(orcpt) => alloc::format!("{};{}", orcpt.kind, orcpt.address),
         None => alloc::format!("rfc822;{as_xtext}"),
@@ -61,12 +61,8 @@ pub fn recipient(sender: &Sender, recipient: &Recipient) -> String {
     alloc::format!(
         "todsn NOTIFY={notify}{by} ORCPT={original} INRCPT=rfc822;{as_xtext} INFROM=rfc822;{from}\nto {path}\n",
         notify = notify(recipient.params().notify.as_ref(), sender.deliver_by.as_ref().map(|(_, by)| by)),
-        from = Xtext::encode(without_brackets(&sender.path.to_string()).as_bytes()),
+        from = Xtext::encode(sender.path.bare().as_bytes()),
     )
-}
-
-fn without_brackets(path: &str) -> &str {
-    path.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(path)
 }
 
 /// The line that ends the envelope.

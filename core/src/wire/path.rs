@@ -4,7 +4,7 @@
 
 use super::domain::{self, DomainFault};
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 /// The greatest length of a path in octets, with its brackets. Spec: RFC 2821 §4.5.3.1.
@@ -126,6 +126,26 @@ pub enum ForwardPath {
     Postmaster,
     /// This mailbox.
     Address(Address),
+}
+
+impl ReversePath {
+    /// The mailbox without brackets; empty for nobody.
+    pub fn bare(&self) -> String {
+        match self {
+            ReversePath::Null => String::new(),
+            ReversePath::Address(address) => address.to_string(),
+        }
+    }
+}
+
+impl ForwardPath {
+    /// The mailbox without brackets.
+    pub fn bare(&self) -> String {
+        match self {
+            ForwardPath::Postmaster => String::from("postmaster"),
+            ForwardPath::Address(address) => address.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for ReversePath {
