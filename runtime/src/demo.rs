@@ -43,10 +43,17 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     println!();
     println!("Ctrl-C stops it.");
 
-    let page = Arc::new(Page { router: postoffice.join(ROUTER), accepted: AtomicU64::new(0) });
+    let stdout = Lines::to(|| Some(Box::new(std::io::stdout()))).map_err(Stop::failed)?;
+    let page = Arc::new(Page {
+        router: postoffice.join(ROUTER),
+        lines: stdout.clone(),
+        accepted: AtomicU64::new(0),
+    });
     let spool = FileSpool::open(&postoffice, &settings.host);
     let ended = serve::serve(settings, spool, sockets, page.clone());
-    stderr.flush(serve::LAST_WRITES_MAX);
+    for lines in [stdout, stderr] {
+        lines.flush(serve::LAST_WRITES_MAX);
+    }
     match page.accepted.load(Ordering::Relaxed) {
         0 => println!("Stopped. No message came."),
         1 => println!("Stopped. One message came; it stays where it is."),
@@ -65,6 +72,7 @@ fn curl_line(address: &str) -> String {
 /// Shows accepted messages on stdout.
 struct Page {
     router: PathBuf,
+    lines: Lines,
     accepted: AtomicU64,
 }
 
@@ -76,14 +84,14 @@ impl Journal for Page {
             && let Outcome::Stored(id) = &record.outcome
         {
             self.accepted.fetch_add(1, Ordering::Relaxed);
-            println!("{}", human_line(record, id, &self.router));
+            self.lines.add(human_line(record, id, &self.router).as_bytes());
         }
     }
 }
 
 fn human_line(record: &TransactionRecord, id: &SpoolId, router: &Path) -> String {
     let from = match record.from.as_str() {
-        "" => "nobody (a report)".into(),
+        "<>" => "nobody (a report)".into(),
         from => printable(from),
     };
     let first = record.to.first().map(|to| printable(to)).unwrap_or_default();
@@ -92,5 +100,5 @@ fn human_line(record: &TransactionRecord, id: &SpoolId, router: &Path) -> String
         n => format!(" and {n} more"),
     };
     let file = router.join(SpoolId::file_name(id.as_str()).unwrap_or_default());
-    format!("{} octets from {from} to {first}{others}: {}", record.octets, file.display())
+    format!("{} octets from {from} to {first}{others}: {}\n", record.octets, file.display())
 }

@@ -101,7 +101,7 @@ impl Message {
         Ok(Message {
             path: path.to_path_buf(),
             id,
-            written: Wall::from_seconds(stat.mtime()),
+            written: Wall::from_micros(stat.mtime() * 1_000_000 + i64::from(mtime_nanos / 1000)),
             octets: stat.size().saturating_sub(envelope_octets),
             envelope,
             rest,

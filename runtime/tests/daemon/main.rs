@@ -1,0 +1,34 @@
+//! The real program, started for each test on a free port with a spool of its own, and spoken to over loopback.
+//! Nothing here knows its inside: only its words, its files and its exit codes.
+#![allow(missing_docs)]
+
+use std::io::Write;
+
+mod client;
+mod clients;
+mod corpus;
+mod demo;
+mod e2e;
+mod faults;
+mod kill9;
+mod limits;
+mod server;
+mod spool;
+mod stop;
+
+/// Says loudly that something was not tested, or fails where everything must be (`SMTPSERVER_REQUIRE_PEERS=1`).
+fn skipped(what: &str) {
+    assert!(std::env::var_os("SMTPSERVER_REQUIRE_PEERS").is_none(), "cannot test: {what}");
+    // Not by a macro, whose output a test that passes would hide.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
+}
+
+/// Whether a program can be started. When it cannot, the test says so and is over.
+fn is_here(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let here = std::env::split_paths(&paths).any(|folder| folder.join(program).is_file());
+    if !here {
+        skipped(&format!("{program} is not installed"));
+    }
+    here
+}
