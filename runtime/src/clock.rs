@@ -1,4 +1,5 @@
 //! The only reader of clocks. Everything else is handed a `Now`; a simulator hands out its own.
+#![expect(clippy::disallowed_methods, reason = "this is the one place that reads clocks")]
 
 use smtpserver_core::now::{Instant, Now, Wall};
 use std::time::SystemTime;

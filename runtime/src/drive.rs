@@ -142,7 +142,7 @@ where
             && set_for.is_none_or(|set_for| deadline < set_for)
         {
             let wait = deadline.since(now.instant).clamp(WAIT_MIN, WAIT_MAX);
-            timer.as_mut().reset(tokio::time::Instant::now() + wait);
+            timer.set(tokio::time::sleep(wait));
             set_for = Some(deadline);
         }
 
@@ -194,3 +194,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 /// How long a client may leave our words untaken (as RFC 2821 §4.5.3.2 has it for a command: 5 minutes).
-const UNTAKEN_MAX: Duration = Duration::from_secs(300);
+pub(crate) const UNTAKEN_MAX: Duration = Duration::from_secs(300);
 /// How long the last words may need to leave.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 /// How long, and how many octets, a client may go on sending after our end. To close at once would throw away

@@ -195,3 +195,6 @@ fn try_directory(directory: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().write(true).create_new(true).open(&probe)?;
     std::fs::remove_file(&probe)
 }
+
+#[cfg(test)]
+mod tests;

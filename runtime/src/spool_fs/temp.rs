@@ -47,7 +47,8 @@ impl TempFile {
     /// Makes the octets durable and says how the file is known from now on.
     ///
     /// `fdatasync` is enough: it has to bring whatever is needed to read the octets back, that is the size and where
-    /// they lie; the name is the directory's affair. It is never tried twice: the system may have dropped the
+    /// they lie; the name is the directory's affair, and the modification time, which the spool id is made of, lies
+    /// beside the size that has just changed. It is never tried twice: the system may have dropped the
     /// pages that it could not write, and then says that all is well.
     pub(super) fn sync(&self) -> Result<Stored, Complaint> {
         fs::fdatasync(&self.file).map_err(|error| self.complaint("sync", error))?;

@@ -48,8 +48,9 @@ impl Stored {
             String::from_utf8(octets[..end].to_vec()).expect("text").lines().map(Into::into).collect();
         let rest = &octets[end + b"env-end\n".len()..];
         assert!(rest.starts_with(b"Received: "), "no trace field at the head of {}", path.display());
-        // Its last word is the zone: what follows is not ours, even where it looks like a continuation.
-        let end = find(rest, b" (UTC)\n").expect("a whole field") + b" (UTC)\n".len();
+        // It ends with the line that has the zone: what follows is not ours, even where it looks like a continuation.
+        let zone = find(rest, b" +0000").expect("a date");
+        let end = zone + find(&rest[zone..], b"\n").expect("a whole field") + 1;
         Stored { envelope, received: rest[..end].to_vec(), message: rest[end..].to_vec() }
     }
 

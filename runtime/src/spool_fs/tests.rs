@@ -1,0 +1,164 @@
+//! The spool with its real files and threads, without sessions.
+
+use super::*;
+use crate::mailbox::{DraftNumber, Mailbox};
+use crate::spool::Draft;
+use smtpserver_core::spool::Report;
+use std::task::{Context, Poll, Waker};
+
+struct Try {
+    folder: tempfile::TempDir,
+    spool: FileSpool,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Try {
+    fn new() -> Try {
+        let folder = tempfile::tempdir().expect("a folder");
+        let postoffice = prepare(folder.path()).expect("usable");
+        Try { spool: FileSpool::open(&postoffice, "mx"), folder, mailbox: Arc::default() }
+    }
+
+    fn draft(&self) -> FileDraft {
+        self.spool.begin(Account::new(self.mailbox.clone(), DraftNumber::default()))
+    }
+
+    fn files(&self, directory: &str) -> Vec<Vec<u8>> {
+        let entries = std::fs::read_dir(self.folder.path().join(directory)).expect("a directory");
+        entries.map(|entry| std::fs::read(entry.expect("an entry").path()).expect("a file")).collect()
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut all = Vec::new();
+        while let Poll::Ready(letter) = self.mailbox.poll(&mut context, DraftNumber::default()) {
+            if let crate::drive::Letter::Reported(report) = letter {
+                all.push(report);
+            }
+        }
+        all
+    }
+
+    fn room(&self) -> usize {
+        let room = |report: &Report| if let Report::Room(octets) = report { *octets } else { 0 };
+        self.reports().iter().map(room).sum()
+    }
+
+    /// Finishes a draft on this thread, or on the one that is still at work on it.
+    fn finish(&self, draft: FileDraft) -> Result<(Stored, FileDraft), SpoolFault> {
+        let (tell, told) = std::sync::mpsc::channel();
+        draft.when_quiet(move |draft| {
+            let stored = draft.finish();
+            let _ = tell.send(stored.map(|stored| (stored, draft)));
+        });
+        told.recv_timeout(Duration::from_secs(30)).expect("it becomes quiet")
+    }
+}
+
+fn session(serial: u64) -> SessionId {
+    SessionId { began: 0, serial }
+}
+
+#[test]
+fn a_small_draft_touches_no_disk_before_it_is_finished() {
+    let the = Try::new();
+    let mut draft = the.draft();
+    draft.append(b"one ".to_vec());
+    draft.append(b"two".to_vec());
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert!(the.files(PUBLIC).is_empty());
+    let (stored, draft) = the.finish(draft).expect("kept");
+    assert_eq!(the.files(PUBLIC), [b"one two"]);
+    assert!(the.files(ROUTER).is_empty());
+    let results = the.spool.publish(vec![(session(1), stored, draft)]);
+    assert_eq!(results, [(session(1), Ok(stored))]);
+    let path = the.folder.path().join(ROUTER).join(stored.inode.to_string());
+    assert_eq!(std::fs::read(path).expect("published"), b"one two");
+    assert!(the.files(PUBLIC).is_empty());
+}
+
+#[test]
+fn a_large_draft_is_written_in_order_and_gives_its_room_back() {
+    let the = Try::new();
+    let mut draft = the.draft();
+    let mut sent = Vec::new();
+    let mut debt = 0;
+    for number in 0..300_u32 {
+        let piece = number.to_be_bytes().repeat(2000);
+        sent.extend_from_slice(&piece);
+        debt += piece.len();
+        draft.append(piece);
+        // As a session does: above its window it waits for room.
+        while debt > smtpserver_core::limits::BODY_WINDOW {
+            debt -= the.room();
+            std::thread::yield_now();
+        }
+    }
+    let (_, draft) = the.finish(draft).expect("kept");
+    assert_eq!(the.files(PUBLIC), [sent]);
+    drop(draft);
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert!(the.files(PUBLIC).is_empty(), "a draft that was dropped is still there");
+}
+
+#[test]
+fn a_draft_dropped_at_any_moment_leaves_nothing() {
+    let the = Try::new();
+    for pieces in 0..20 {
+        let mut draft = the.draft();
+        for _ in 0..pieces {
+            draft.append(vec![b'x'; 20_000]);
+        }
+        drop(draft);
+    }
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert!(the.files(PUBLIC).is_empty());
+}
+
+#[test]
+fn a_draft_that_cannot_be_written_says_so_once_and_swallows_the_rest() {
+    let the = Try::new();
+    std::fs::remove_dir(the.folder.path().join(PUBLIC)).expect("removed");
+    let mut draft = the.draft();
+    for _ in 0..5 {
+        draft.append(vec![b'x'; 40_000]);
+        the.spool.wait_for_rest(Duration::from_secs(10));
+    }
+    let reports = the.reports();
+    let failed: Vec<_> = reports.iter().filter(|report| !matches!(report, Report::Room(_))).collect();
+    assert_eq!(failed, [&Report::Failed(SpoolFault::Unusable)]);
+    let room = |report: &Report| if let Report::Room(octets) = report { *octets } else { 0 };
+    assert_eq!(reports.iter().map(room).sum::<usize>(), 200_000);
+    assert_eq!(the.finish(draft).err(), Some(SpoolFault::Unusable));
+}
+
+#[test]
+fn a_name_that_is_taken_is_left_alone() {
+    let the = Try::new();
+    let mut draft = the.draft();
+    draft.append(b"ours".to_vec());
+    let (stored, draft) = the.finish(draft).expect("kept");
+    let taken = the.folder.path().join(ROUTER).join(stored.inode.to_string());
+    std::fs::write(&taken, "theirs").expect("written");
+    assert_eq!(the.spool.publish(vec![(session(1), stored, draft)]), [(session(1), Ok(stored))]);
+    assert_eq!(std::fs::read(&taken).expect("there"), b"theirs");
+    let second = the.folder.path().join(ROUTER).join(format!("{}-1", stored.inode));
+    assert_eq!(std::fs::read(second).expect("there"), b"ours");
+}
+
+#[test]
+fn without_a_router_directory_a_publication_fails_whole() {
+    let the = Try::new();
+    let finished = |text: &str| {
+        let mut draft = the.draft();
+        draft.append(text.as_bytes().to_vec());
+        the.finish(draft).expect("kept")
+    };
+    let (one, other) = (finished("one"), finished("other"));
+    std::fs::remove_dir(the.folder.path().join(ROUTER)).expect("removed");
+    let results = the.spool.publish(vec![(session(1), one.0, one.1), (session(2), other.0, other.1)]);
+    let failed = Err(SpoolFault::Unusable);
+    assert_eq!(results, [(session(1), failed), (session(2), failed)]);
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert!(the.files(PUBLIC).is_empty());
+}
