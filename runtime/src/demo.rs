@@ -91,7 +91,7 @@ impl Journal for Page {
 
 fn human_line(record: &TransactionRecord, id: &SpoolId, router: &Path) -> String {
     let from = match record.from.as_str() {
-        "<>" => "nobody (a report)".into(),
+        "" => "nobody (a report)".into(),
         from => printable(from),
     };
     let first = record.to.first().map(|to| printable(to)).unwrap_or_default();
