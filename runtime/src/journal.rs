@@ -68,9 +68,9 @@ struct TransactionLine<'a>(&'a TransactionRecord);
 impl fmt::Display for TransactionLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.0;
-        write!(f, "id={} from={} to=", record.id, printable(&record.from))?;
+        write!(f, "id={} from=<{}> to=", record.id, printable(&record.from))?;
         for (index, recipient) in record.to.iter().enumerate() {
-            write!(f, "{}{}", if index == 0 { "" } else { "," }, printable(recipient))?;
+            write!(f, "{}<{}>", if index == 0 { "" } else { "," }, printable(recipient))?;
         }
         write!(
             f,
