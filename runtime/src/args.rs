@@ -259,6 +259,26 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_page_names_every_option_and_parameter() {
+        use clap::CommandFactory;
+        let page = include_str!("../../man/smtpserver.8").replace("\\-", "-");
+        for param in smtpserver_core::config::param::table() {
+            for name in param.names() {
+                assert!(page.contains(name), "man/smtpserver.8 does not speak of the parameter {name}");
+            }
+            assert!(page.contains(param.doc), "man/smtpserver.8 says something else of {}", param.name);
+        }
+        for option in Args::command().get_arguments() {
+            let name = match (option.get_long(), option.get_short()) {
+                (Some(long), _) => format!("--{long}"),
+                (None, Some(short)) => format!("-{short}"),
+                (None, None) => continue,
+            };
+            assert!(page.contains(&name), "man/smtpserver.8 does not speak of the option {name}");
+        }
+    }
+
+    #[test]
     fn help_and_version_are_texts() {
         for word in ["--help", "-V", "--list-params"] {
             let parsed = Args::read_from(["smtpserver", word]).expect("fit");
