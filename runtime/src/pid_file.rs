@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 pub(crate) struct PidFile {
     path: PathBuf,
     file: File,
-    /// The process that wrote itself down; a parent that only locked the file must not remove it.
-    written_by: Option<u32>,
 }
 
 impl PidFile {
@@ -30,7 +28,7 @@ impl PidFile {
             .open(&path_buf)
             .map_err(|error| fault(&error))?;
         match file.try_lock() {
-            Ok(()) => Ok(PidFile { path: path_buf, file, written_by: None }),
+            Ok(()) => Ok(PidFile { path: path_buf, file }),
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _ = file.read_to_string(&mut pid);
@@ -48,17 +46,14 @@ impl PidFile {
             .set_len(0)
             .and_then(|()| self.file.rewind())
             .and_then(|()| self.file.write_all(format!("{pid}\n").as_bytes()))
-            .map_err(|error| format!("cannot write the pid file {}: {error}", self.path.display()))?;
-        self.written_by = Some(pid);
-        Ok(())
+            .map_err(|error| format!("cannot write the pid file {}: {error}", self.path.display()))
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if self.written_by == Some(std::process::id()) {
-            let _ = std::fs::remove_file(&self.path);
-        }
+        // The process that we were before detaching never comes here: it ends without a word.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

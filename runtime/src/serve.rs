@@ -22,6 +22,9 @@ use std::time::Duration;
 /// How long the last writes to disk and log may take when the server ends.
 pub(crate) const LAST_WRITES_MAX: Duration = Duration::from_secs(2);
 
+/// How much later than a session's own deadline it is cut off: time for its last words.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// The daemon, from its options to its end.
 pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     let mut settings = args::settings(&args.params)?;
@@ -98,7 +101,7 @@ pub(crate) fn serve(
             // Whoever says it twice does not want to wait.
             std::process::exit(1);
         });
-        if tokio::time::timeout(drain, desk.emptied()).await.is_err() {
+        if tokio::time::timeout(drain + LAST_WORDS, desk.emptied()).await.is_err() {
             tracing::warn!("{} sessions did not end in time and are cut off", desk.sessions());
         }
         Ok(())

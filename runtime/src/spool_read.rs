@@ -32,13 +32,10 @@ struct Message {
 /// Prints a line for each message, the oldest first.
 pub(crate) fn list(postoffice: &Path, json: bool) -> Result<(), Stop> {
     let router = postoffice.join(ROUTER);
-    let unreadable = |error| Stop::unfit(format!("the spool {} cannot be read: {error}", router.display()));
     let mut messages = Vec::new();
-    for entry in std::fs::read_dir(&router).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let numbered = path.file_name().and_then(|name| name.to_str()).is_some_and(begins_with_digit);
+    for file in files(&router)? {
         // Whatever cannot be opened any more was taken by the router.
-        if numbered && let Ok(message) = Message::open(&path) {
+        if let Ok(message) = Message::open(&router.join(file)) {
             messages.push((message.written, line(&message, json)));
         }
     }
@@ -58,8 +55,12 @@ pub(crate) fn show(postoffice: &Path, id: &str) -> Result<(), Stop> {
     let router = postoffice.join(ROUTER);
     let name = SpoolId::file_name(id)
         .ok_or_else(|| Stop::failed(format!("{} is neither a spool id nor a number", printable(id))))?;
-    let message = Message::open(&router.join(name));
-    let message = message.ok().filter(|message| id == name || message.id.as_str() == id);
+    // A file whose plain name was taken has a number behind it.
+    let suffixed = format!("{name}-");
+    let files = files(&router)?.into_iter().filter(|file| file == name || file.starts_with(&suffixed));
+    let message = files
+        .filter_map(|file| Message::open(&router.join(file)).ok())
+        .find(|message| id == name || message.id.as_str() == id);
     let Some(mut message) = message else {
         return Err(Stop::failed(format!("no message {} in {}", printable(id), router.display())));
     };
@@ -118,8 +119,12 @@ impl Message {
     }
 }
 
-fn begins_with_digit(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_digit())
+/// The names of the messages in a directory: all that begin with a digit.
+fn files(router: &Path) -> Result<Vec<String>, Stop> {
+    let entries = std::fs::read_dir(router)
+        .map_err(|error| Stop::unfit(format!("the spool {} cannot be read: {error}", router.display())))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    Ok(names.filter(|name| name.starts_with(|first: char| first.is_ascii_digit())).collect())
 }
 
 fn line(message: &Message, json: bool) -> String {

@@ -24,6 +24,7 @@ use smtpserver_core::spool::{SpoolFault, Stored};
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,11 +79,13 @@ impl FileSpool {
             Task::Sync(session, draft) => {
                 let (spool, desk) = (self.clone(), desk.clone());
                 draft.when_quiet(move |draft| {
-                    let result = draft.finish().map(|stored| (stored, draft));
-                    spool.go_on(&desk, desk.synced(session, result));
+                    // The desk is owed a word even when an assertion of ours breaks.
+                    let stored = catch_unwind(AssertUnwindSafe(|| draft.finish()));
+                    let stored = stored.unwrap_or(Err(SpoolFault::Broken));
+                    spool.go_on(&desk, desk.synced(session, stored.map(|stored| (stored, draft))));
                 });
             }
-            Task::Publish(batch) => self.go_on(desk, desk.published(self.publish(batch))),
+            Task::Publish(_) => self.go_on(desk, vec![task]),
             Task::Measure => self.go_on(desk, desk.measured(self.place.free_kib())),
         }
     }
@@ -98,7 +101,10 @@ impl FileSpool {
                     Task::Sync(..) | Task::Measure => self.start(desk, task),
                 }
             }
-            tasks = own.map(|batch| desk.published(self.publish(batch))).unwrap_or_default();
+            let Some(batch) = own else { return };
+            // As above; whoever is not named in the results has failed.
+            let results = catch_unwind(AssertUnwindSafe(|| self.publish(batch)));
+            tasks = desk.published(results.unwrap_or_default());
         }
     }
 

@@ -8,6 +8,7 @@ mod client;
 mod clients;
 mod corpus;
 mod demo;
+mod durable;
 mod e2e;
 mod faults;
 mod kill9;

@@ -1,0 +1,105 @@
+//! What the server asks of the operating system before it says 250, as strace sees it; and what it says when the
+//! system cannot do it. A server that forgets a sync passes every other test.
+
+use crate::server::{PROGRAM, Server, postoffice, spool};
+use std::path::Path;
+use std::process::Command;
+
+/// Starts a server under strace, which writes to `log` and makes calls fail as `inject` says.
+fn traced(postoffice: &Path, log: &Path, inject: &[&str]) -> Server {
+    let mut command = Command::new("strace");
+    // -D: the server is our child and strace its grandchild, so that to kill our child kills the server.
+    command.args(["-D", "-f", "-q", "-s", "64", "-o"]).arg(log);
+    command.args(["-e", "trace=fdatasync,fsync,renameat2,sendto"]).args(inject);
+    command.args([PROGRAM, "--foreground", "-p", "0", "--param", "localnames local.example", "-P"]);
+    Server::run(command.arg(postoffice))
+}
+
+/// Ends the server and returns what it was seen to do.
+fn seen(mut server: Server, log: &Path) -> Vec<String> {
+    server.signal("TERM");
+    assert!(server.end().success());
+    // strace ends after the server does; it has said all when it has told of the server's end.
+    for _ in 0..500 {
+        let text = std::fs::read_to_string(log).expect("a log");
+        if text.trim_end().ends_with("+++ exited with 0 +++") {
+            return text.lines().map(Into::into).collect();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("strace does not end");
+}
+
+/// Whether this line tells of a successful end of the call.
+fn is_done(line: &str, call: &str) -> bool {
+    (line.contains(&format!(" {call}(")) || line.contains(&format!("<... {call} resumed>")))
+        && line.ends_with("= 0")
+}
+
+/// Whether this line tells of the begin of the call.
+fn is_begun(line: &str, call: &str) -> bool {
+    line.contains(&format!(" {call}("))
+}
+
+#[test]
+fn every_message_is_synced_then_named_then_its_name_is_synced() {
+    if !crate::is_here("strace") {
+        return;
+    }
+    let postoffice = postoffice();
+    let log = postoffice.path().join("calls");
+    let server = traced(postoffice.path(), &log, &[]);
+    let mut client = server.session();
+    let large = b"a line of a message that is written in pieces\r\n".repeat(10_000);
+    let messages = [&b"Subject: small\r\n"[..], &large, b"", b"Subject: last\r\n"];
+    for message in messages {
+        assert_eq!(client.data(message).code, 250);
+    }
+    drop(client);
+    let mut accepted = 0;
+    let mut step = 0;
+    for line in seen(server, &log) {
+        // For each message: octets durable, name given, name durable; and only then the reply.
+        step = match step {
+            0 if is_done(&line, "fdatasync") => 1,
+            1 if is_begun(&line, "renameat2") => 2,
+            2 if is_begun(&line, "fsync") => 3,
+            other => other,
+        };
+        // One line may tell of both its begin and its end.
+        if step == 3 && is_done(&line, "fsync") {
+            step = 4;
+        }
+        if is_begun(&line, "sendto") && line.contains("message accepted") {
+            assert_eq!(step, 4, "too early: {line}");
+            (accepted, step) = (accepted + 1, 0);
+        }
+    }
+    assert_eq!(accepted, messages.len());
+}
+
+#[test]
+fn a_sync_that_fails_is_final_and_the_message_is_not_kept() {
+    if !crate::is_here("strace") {
+        return;
+    }
+    for (call, error, code) in [
+        ("fdatasync", "EIO", 451),
+        ("fsync", "EIO", 451),
+        ("renameat2", "ENOSPC", 452),
+        ("fdatasync", "EDQUOT", 452),
+    ] {
+        let postoffice = postoffice();
+        let log = postoffice.path().join("calls");
+        let server = traced(postoffice.path(), &log, &["-e", &format!("inject={call}:error={error}")]);
+        let mut client = server.session();
+        for _ in 0..3 {
+            assert_eq!(client.data(b"Subject: x\r\n").code, code, "{call} {error}");
+        }
+        assert_eq!(client.ask("NOOP").code, 250);
+        assert!(spool(&postoffice).is_empty(), "{call} {error} left something");
+        drop(client);
+        let tries = seen(server, &log).iter().filter(|line| is_begun(line, call)).count();
+        assert_eq!(tries, 3, "{call} was tried again");
+    }
+}
