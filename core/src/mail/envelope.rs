@@ -1,9 +1,10 @@
 //! Who a message is from and for. A `Recipient` holds its `Admitted`: without policy's proof there is none.
 
 use crate::policy::Admitted;
+use crate::wire::client_name::ClientName;
 use crate::wire::command::Verb;
 use crate::wire::params::{DeliverBy, MailParams, RcptParams};
-use crate::wire::path::{ClientName, ForwardPath, ReversePath};
+use crate::wire::path::{ForwardPath, ReversePath};
 
 /// How the client announced itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 //! Nothing here depends on what was said before: whether a command is in order, offered or allowed is for the
 //! session to say.
 
+use super::client_name::ClientName;
 use super::params::{self, MailParams, ParamName, RcptParams};
-use super::path::{self, ClientName, ForwardPath, Misplaced, PathFault, ReversePath, SourceRoute};
+use super::path::{self, ForwardPath, Misplaced, PathFault, ReversePath, SourceRoute};
 use alloc::string::String;
 
 pub use super::verb::Verb;

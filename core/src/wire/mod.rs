@@ -4,6 +4,7 @@
 //! Whatever the octets are, every function here ends with a value: the client's mistakes are data, never a panic.
 
 pub mod chunk;
+pub mod client_name;
 pub mod command;
 mod domain;
 pub mod dotted;

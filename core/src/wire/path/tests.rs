@@ -1,5 +1,6 @@
 //! Addresses, good and bad, as tables; what parses is canonical.
 
+use super::super::client_name::ClientName;
 use super::*;
 use alloc::format;
 use alloc::string::{String, ToString};
