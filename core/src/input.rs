@@ -16,6 +16,9 @@ pub enum Input<'a> {
     Answered(Ticket, Answer),
     /// A report from the spool.
     Reported(Report),
+    /// All that was written so far has left: the client takes our replies. Wanted when
+    /// [`crate::Session::awaits_sent`] says so, harmless otherwise.
+    Sent,
     /// The client will send nothing more (end of stream), or the connection broke.
     PeerClosed,
     /// The server is about to stop: end at the next command boundary.

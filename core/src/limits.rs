@@ -19,6 +19,9 @@ pub const BODY_WINDOW: usize = 131_072;
 pub const DRAFT_MEMORY_MAX: usize = 65_536;
 /// Octets of replies held back for company, above which they leave.
 pub const REPLY_GROUP_MAX: usize = 8_192;
+/// Octets of replies that were written and are not known to have left, above which a session obeys no further
+/// command: a client that sends and never reads costs no more than this.
+pub const REPLY_WINDOW: usize = 16_384;
 /// Longest reply text; longer ones are cut. RFC 2821 §4.5.3.1 allows a reply line of 512 octets.
 pub const REPLY_TEXT_MAX: usize = 480;
 /// Lines of one reply.
@@ -29,6 +32,12 @@ pub const HOPS_MAX: u32 = 100;
 pub const ECHO_MAX: usize = 64;
 /// The smallest recipient limit that can be configured (RFC 2821 §4.5.3.1).
 pub const RECIPIENTS_MIN: u32 = 100;
+/// Drafts of one publication; others wait for the next one, so that no report waits for an endless batch.
+pub const BATCH_MAX: usize = 1_000;
+/// How old a measurement of free space may be before it is made anew, when somebody asks.
+pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
+/// Recipients that a transaction remembers by name, for logs.
+pub const REMEMBERED_MAX: usize = 10;
 /// Connections above the total limit that are still told why they are turned away.
 pub const TURN_AWAY_MARGIN: u32 = 100;
 /// Multiple of the per-source limit up to which a source is still told why it is turned away.

@@ -17,6 +17,8 @@ pub enum Refusal {
     NotOffered(Verb),
     /// Too many unknown commands; the session ends.
     TooManyUnknown,
+    /// A broken command line that has no end; the session ends.
+    EndlessLine,
     /// A command that needs HELO or EHLO before it.
     HelloFirst,
     /// MAIL inside a transaction.
@@ -74,9 +76,11 @@ impl Refusal {
         match self {
             Refusal::Line(_) => "broken-line",
             Refusal::Syntax(SyntaxFault::UnknownVerb) => "unknown-verb",
-            Refusal::Syntax(_) => "syntax",
             Refusal::NotOffered(_) => "not-offered",
+            Refusal::Syntax(SyntaxFault::ForeignProtocol) => "foreign-protocol",
+            Refusal::Syntax(_) => "syntax",
             Refusal::TooManyUnknown => "too-many-unknown",
+            Refusal::EndlessLine => "endless-line",
             Refusal::HelloFirst => "hello-first",
             Refusal::NestedMail => "nested-mail",
             Refusal::MailFirst => "mail-first",
@@ -121,6 +125,7 @@ impl Refusal {
             Refusal::Trouble(trouble) => matches!(trouble, Trouble::NoSpace | Trouble::TooManyRecipients),
             Refusal::Line(_)
             | Refusal::TooManyUnknown
+            | Refusal::EndlessLine
             | Refusal::RecipientFirst
             | Refusal::ChunksUnfinished(_)
             | Refusal::BinaryNeedsBdat

@@ -104,6 +104,8 @@ enum Happened {
     Letter(Letter),
     /// Octets came, and the session has them already.
     Heard,
+    /// The client has taken all replies, and the session waits for that.
+    Sent,
     /// Nothing more will come from the client, or nothing more can be sent to it.
     Gone,
     /// The time has come that the loop was waiting for.
@@ -151,6 +153,9 @@ where
                 return Poll::Ready(Happened::Letter(letter));
             }
             if pipe.poll_sent(context).is_ready() {
+                if session.awaits_sent() {
+                    return Poll::Ready(Happened::Sent);
+                }
                 // While the client does not take our words we do not listen to it either.
                 let heard = pipe.poll_heard(context, session.wants_bytes(), |octets| {
                     now = hands.now();
@@ -175,6 +180,7 @@ where
         }
         match happened {
             Happened::Heard => {}
+            Happened::Sent => session.handle(now, Input::Sent),
             Happened::Letter(Letter::Answered(ticket, answer)) => {
                 session.handle(now, Input::Answered(ticket, answer));
             }

@@ -126,6 +126,14 @@ impl World {
     }
 
     fn drain(&mut self, index: usize) {
+        self.obey_all(index);
+        // The client takes every reply at once, so the session may go on.
+        while self.connections[index].session.as_ref().is_some_and(Session::awaits_sent) {
+            self.handle(index, Input::Sent);
+        }
+    }
+
+    fn obey_all(&mut self, index: usize) {
         while let Some(output) = self.connections[index].session.as_mut().and_then(Session::poll) {
             match output {
                 Output::Write(octets) => self.connections[index].done.push_back(Taken::Wrote(octets)),

@@ -6,13 +6,11 @@
 
 use super::envelope::{Recipient, Sender};
 use crate::event::{Outcome, TransactionRecord};
+use crate::limits::REMEMBERED_MAX;
 use crate::now::Instant;
 use crate::peer::TransactionId;
 use alloc::string::String;
 use alloc::vec::Vec;
-
-/// Recipients that a transaction remembers by name, for logs.
-const REMEMBERED_MAX: usize = 10;
 
 /// MAIL was accepted; no recipient yet.
 #[derive(Debug)]
@@ -117,11 +115,15 @@ pub struct Message {
 }
 
 impl Message {
-    /// The end of data is here.
-    pub fn end(&mut self, now: Instant, octets: u64, normalized: u32) {
-        self.ended = Some(now);
+    /// So much of it has come.
+    pub fn came(&mut self, octets: u64, normalized: u32) {
         self.octets = octets;
         self.normalized = normalized;
+    }
+
+    /// The end of data is here.
+    pub fn end(&mut self, now: Instant) {
+        self.ended = Some(now);
     }
 
     /// What is known when it ends here.

@@ -128,6 +128,9 @@ pub fn refusal(refusal: &Refusal) -> Reply {
         Refusal::TooManyUnknown => {
             Reply::new(C421_NOT_AVAILABLE, E4_7_1_NOT_NOW, "too many unknown commands, closing connection")
         }
+        Refusal::EndlessLine => {
+            Reply::new(C421_NOT_AVAILABLE, E4_7_1_NOT_NOW, "command line without end, closing connection")
+        }
         Refusal::HelloFirst => out_of_order("send EHLO or HELO first"),
         Refusal::NestedMail => out_of_order("MAIL: a sender is already given, RSET first"),
         Refusal::MailFirst => out_of_order("send MAIL first"),
@@ -162,15 +165,11 @@ pub fn refusal(refusal: &Refusal) -> Reply {
         }
         Refusal::Text(fault) => {
             let what = match fault {
-                TextFault::BareCr => "bare CR",
-                TextFault::BareLf => "bare LF",
-                TextFault::Nul => "NUL",
+                TextFault::BareCr => "message refused: it has a bare CR, lines must end with CRLF",
+                TextFault::BareLf => "message refused: it has a bare LF, lines must end with CRLF",
+                TextFault::Nul => "message refused: it has a NUL octet",
             };
-            Reply::new(
-                C550_REFUSED,
-                E5_5_2_SYNTAX,
-                format!("message refused: it has a {what}, lines must end with CRLF"),
-            )
+            Reply::new(C550_REFUSED, E5_5_2_SYNTAX, what)
         }
         Refusal::Looping => Reply::new(
             C554_FAILED,
@@ -229,6 +228,9 @@ fn syntax(fault: &SyntaxFault) -> Reply {
         SyntaxFault::UnknownVerb => {
             Reply::new(C500_UNRECOGNIZED, E5_5_1_INVALID_COMMAND, "unknown command, try HELP")
         }
+        SyntaxFault::ForeignProtocol => {
+            Reply::new(C421_NOT_AVAILABLE, E4_7_1_NOT_NOW, "this is SMTP, closing connection")
+        }
         SyntaxFault::NotAscii => {
             Reply::new(C500_UNRECOGNIZED, E5_5_2_SYNTAX, "command has octets that are not ASCII")
         }
@@ -237,7 +239,9 @@ fn syntax(fault: &SyntaxFault) -> Reply {
         }
         SyntaxFault::ArgumentMissing(verb) => bad(format!("{verb} needs an argument")),
         SyntaxFault::ArgumentUnexpected(verb) => bad(format!("{verb} takes no argument")),
-        SyntaxFault::HelloName => bad(String::from("HELO or EHLO needs one word, your name")),
+        SyntaxFault::HelloName => bad(String::from(
+            "HELO or EHLO needs your name: one word, at most 255 octets, without quotes and brackets of addresses",
+        )),
         SyntaxFault::NoColonKeyword(verb) => {
             let keyword = if *verb == Verb::Rcpt { "TO:" } else { "FROM:" };
             Reply::new(

@@ -5,13 +5,11 @@
 //! side up to a bound; publications run one at a time, each with all drafts that were synced meanwhile.
 
 use super::Output;
+use crate::limits::BATCH_MAX;
 use crate::peer::SessionId;
 use crate::spool::{Report, SpoolFault, Stored};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-
-/// Drafts of one publication. Others wait for the next one, so that no report waits for an endless batch.
-pub const BATCH_MAX: usize = 1_000;
 
 /// How far a draft has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

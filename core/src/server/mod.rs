@@ -1,5 +1,5 @@
-//! The many: what all sessions share. Admission of connections, answers to questions, group commit, free space,
-//! the order to stop. The same face as a session: `handle`, `poll`, `deadline`. It knows no octets of a dialogue.
+//! The many: what all sessions share. Admission of connections, answers to questions, group commit, free space.
+//! The same face as a session: `handle`, `poll`, `deadline`. It knows no octets of a dialogue.
 
 pub mod admission;
 pub mod auth_window;
@@ -9,7 +9,8 @@ pub(crate) mod table;
 pub mod tarpit;
 
 use crate::config::Settings;
-use crate::now::{Duration, Instant, Now};
+use crate::limits::SPACE_AGE_MAX;
+use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId};
 use crate::policy::{Answer, Question, Space, Ticket, decide};
 use crate::spool::{Report, SpoolFault, Stored};
@@ -18,9 +19,6 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use commit::Commits;
-
-/// How old a measurement of free space may be before it is made anew, when somebody asks.
-pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// All that can happen to the server.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ impl Session {
         self.outputs.push_back(Output::Ask(ticket, question));
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     pub(super) fn answered(&mut self, now: Now, answered: Ticket, answer: Answer) {
         match self.leave_state() {
             State::Asking { ticket, resume, .. } if ticket == answered => {

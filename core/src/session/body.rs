@@ -113,7 +113,8 @@ impl Session {
         (octets, normalized): (u64, u32),
         spoiled: Option<Refusal>,
     ) {
-        message.end(now.instant, octets, normalized);
+        message.came(octets, normalized);
+        message.end(now.instant);
         match spoiled {
             Some(refusal) => self.refuse_message(now, hello, message, refusal),
             None => self.ask(now, Question::Content { octets }, Resume::Content { hello, message }),
@@ -163,34 +164,60 @@ impl Session {
     }
 
     /// The spool lost a draft that is still being written.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a report that no state waits for is late and ignored"
+    )]
     pub(super) fn draft_failed(&mut self, now: Now, fault: SpoolFault) {
         let refusal = Refusal::Trouble(Trouble::Spool(fault));
-        match &mut self.state {
-            State::Receiving(receiving) => {
+        match self.leave_state() {
+            State::Receiving(mut receiving) => {
                 receiving.reader.discard_from_now();
                 receiving.spoiled.get_or_insert(refusal);
+                self.state = State::Receiving(receiving);
             }
-            State::Chunking(chunking) | State::InChunk(chunking, _) => {
+            State::Chunking(mut chunking) => {
                 chunking.reader.discard_from_now();
                 chunking.spoiled.get_or_insert(refusal);
+                self.state = State::Chunking(chunking);
             }
-            State::Addressed(_) | State::Skipping { .. } | State::Asking { .. } | State::Paused { .. } => {
-                // The envelope alone was too much for the disk. No command is there to be answered with the
-                // trouble, and the recipients already promised are lost: only a new session can be honest.
+            State::InChunk(mut chunking, chunk) => {
+                chunking.reader.discard_from_now();
+                chunking.spoiled.get_or_insert(refusal);
+                self.state = State::InChunk(chunking, chunk);
+            }
+            State::Asking { ticket, deadline, resume } => match *resume {
+                // The answer comes too late for this message.
+                Resume::Content { hello, message } => self.refuse_message(now, hello, message, refusal),
+                resume => {
+                    self.state = State::Asking { ticket, deadline, resume: Box::new(resume) };
+                    self.dismiss(now, refusal, Reason::Trouble);
+                }
+            },
+            state @ (State::Addressed(_)
+            | State::Swallowing(_)
+            | State::Skipping { .. }
+            | State::Paused { .. }) => {
+                // The envelope alone was too much for the disk. The recipients already promised are lost, and no
+                // command is there to be answered with that: only a new session can be honest.
+                self.state = state;
                 self.dismiss(now, refusal, Reason::Trouble);
+            }
+            state => {
+                self.state = state;
                 return;
             }
-            // Nothing is being written in any other state: the report is late.
-            _ => return,
         }
         self.debt = 0;
     }
 
     /// The client's turn again, after the spool was behind.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only what receives has a pace")]
     pub(super) fn resume_pace(&mut self, now: Instant) {
         match &mut self.state {
             State::Receiving(receiving) => receiving.pace.resume(now),
             State::InChunk(chunking, _) => chunking.pace.resume(now),
+            State::Swallowing(swallowing) => swallowing.pace.resume(now),
             _ => {}
         }
     }

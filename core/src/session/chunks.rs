@@ -61,7 +61,8 @@ impl Session {
             self.end_of_data(now, hello, message, (reader.octets(), reader.normalized()), spoiled);
         } else if let Some(spoiled) = chunking.spoiled.take() {
             let refusal = self.chunk_fault(&chunking).unwrap_or(spoiled);
-            let Chunking { hello, message, .. } = *chunking;
+            let Chunking { hello, mut message, reader, .. } = *chunking;
+            message.came(reader.octets(), reader.normalized());
             self.abandon();
             let outcome = Outcome::Refused(refusal.clone());
             self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));

@@ -1,7 +1,7 @@
 //! How a transaction is given up and how a session ends: whatever was open is abandoned and told, on every path.
 
 use super::Session;
-use super::state::{Resume, State};
+use super::state::{Chunking, Receiving, Resume, State};
 use crate::event::{Event, Outcome};
 use crate::mail::envelope::Hello;
 use crate::now::{Instant, Now};
@@ -35,9 +35,15 @@ impl Session {
             },
             State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),
             State::Addressed(inside) => (inside.hello, inside.transaction.record(now, outcome)),
-            State::Receiving(receiving) => (receiving.hello, receiving.message.record(now, outcome)),
+            State::Receiving(receiving) => {
+                let Receiving { hello, mut message, reader, .. } = *receiving;
+                message.came(reader.octets(), reader.normalized());
+                (hello, message.record(now, outcome))
+            }
             State::Chunking(chunking) | State::InChunk(chunking, _) => {
-                (chunking.hello, chunking.message.record(now, outcome))
+                let Chunking { hello, mut message, reader, .. } = *chunking;
+                message.came(reader.octets(), reader.normalized());
+                (hello, message.record(now, outcome))
             }
             State::Storing(storing) => (storing.hello, storing.message.record(now, outcome)),
         };
@@ -67,7 +73,9 @@ impl Session {
     /// Ends the session if the client or the server is leaving and nothing under way forbids it.
     pub(super) fn leave_if_over(&mut self, now: Now) {
         let boundary = self.state.is_at_command();
-        if self.stop_by.is_some() && (boundary || matches!(self.state, State::Paused { .. })) {
+        if self.stop_by.is_some()
+            && (self.state.may_be_stopped() || matches!(self.state, State::Paused { .. }))
+        {
             self.dismiss(now, Refusal::Trouble(Trouble::ShuttingDown), Reason::ShuttingDown);
         } else if self.client_gone
             && !self.is_blocked()

@@ -1,9 +1,5 @@
 //! The one: a session with one client from 220 to close. Bytes, time, answers and reports come in by `handle`;
 //! replies, questions, orders and events come out of `poll`. It never waits, never fails, and owns every deadline.
-#![allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "a state that does not name a command or a report refuses or ignores it: that default is the rule"
-)]
 
 mod asking;
 mod backlog;
@@ -21,6 +17,7 @@ use crate::event::SessionRecord;
 use crate::input::Input;
 use crate::limits::{
     BODY_READ_MAX, BODY_WINDOW, COMMAND_LINE_MAX, COMMAND_READ_MAX, DISCARD_MAX, REPLY_GROUP_MAX,
+    REPLY_WINDOW,
 };
 use crate::now::{Duration, Instant, Now};
 use crate::output::{Output, Reason};
@@ -36,7 +33,6 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
-use core::mem;
 use state::{Resume, State};
 
 /// A session with one client.
@@ -54,8 +50,14 @@ pub struct Session {
     tarpit: Tarpit,
     /// Octets given to the spool and not yet reported back.
     debt: usize,
+    /// Since when they are too many.
+    blocked_since: Instant,
+    /// Octets of replies that were written and are not known to have left.
+    unsent: usize,
     next_ticket: u64,
     began: Instant,
+    /// When the input was that is being handled.
+    at: Instant,
     /// Since when the session waits for whatever its state waits for.
     since: Instant,
     client_gone: bool,
@@ -85,8 +87,11 @@ impl Session {
             outputs: VecDeque::new(),
             close: None,
             debt: 0,
+            blocked_since: Instant::ZERO,
+            unsent: 0,
             next_ticket: 0,
             began: Instant::ZERO,
+            at: Instant::ZERO,
             since: Instant::ZERO,
             client_gone: false,
             stop_by: None,
@@ -104,6 +109,7 @@ impl Session {
 
     /// Takes one input. Never fails, never waits. Drain [`Session::poll`] afterwards.
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.at = now.instant;
         if !matches!(self.state, State::Closing) {
             match input {
                 Input::Opened => self.open(now),
@@ -111,6 +117,7 @@ impl Session {
                 Input::Tick => self.tick(now),
                 Input::Answered(ticket, answer) => self.answered(now, ticket, answer),
                 Input::Reported(report) => self.reported(now, report),
+                Input::Sent => self.unsent = 0,
                 Input::PeerClosed => self.client_gone = true,
                 Input::ShuttingDown => {
                     self.stop_by.get_or_insert(now.instant + self.settings.timeouts.drain);
@@ -118,6 +125,8 @@ impl Session {
             }
             self.work_on_backlog(now);
             self.leave_if_over(now);
+            // A client that always has something to say must not keep the deadline from being looked at.
+            self.tick(now);
         }
         self.invariants();
     }
@@ -130,15 +139,17 @@ impl Session {
         }
         //= rfc2920#3.2/7
         // Nothing more can be done with the octets at hand: whatever waits in the outbox leaves now, as one send.
-        if !self.outbox.is_empty() {
-            return Some(Output::Write(mem::take(&mut self.outbox)));
+        self.send();
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
         }
         self.close.take().map(Output::Close)
     }
 
     /// How many octets the session would take now; 0 means: do not read.
     pub fn wants_bytes(&self) -> usize {
-        if matches!(self.state, State::Closing) || self.client_gone || self.is_blocked() {
+        if matches!(self.state, State::Closing) || self.client_gone || self.is_blocked() || self.awaits_sent()
+        {
             0
         } else if self.state.is_in_data() {
             BODY_READ_MAX
@@ -146,6 +157,11 @@ impl Session {
             // Also while it asks, stores or waits in the tarpit: only so is a client that leaves noticed.
             COMMAND_READ_MAX.saturating_sub(self.backlog.len())
         }
+    }
+
+    /// Whether the session waits for [`Input::Sent`] before it goes on.
+    pub fn awaits_sent(&self) -> bool {
+        self.unsent > REPLY_WINDOW && !matches!(self.state, State::Closing)
     }
 
     /// The session's id.
@@ -186,7 +202,8 @@ impl Session {
     }
 
     fn step(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
-        if self.is_blocked() || (self.stop_by.is_some() && self.state.is_at_command()) {
+        if self.is_blocked() || self.awaits_sent() || (self.stop_by.is_some() && self.state.may_be_stopped())
+        {
             return Flow::Wait;
         }
         match &mut self.state {
@@ -250,7 +267,7 @@ impl Session {
         // Judged by the line's length alone, wherever the segments end.
         if dropped > DISCARD_MAX {
             self.state = *then;
-            self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
+            self.dismiss(now, Refusal::EndlessLine, Reason::Misbehaved);
         } else if ended {
             self.state = *then;
             return Flow::Again;
@@ -262,7 +279,10 @@ impl Session {
 
     fn misspelt(&mut self, now: Now, verb: Option<Verb>, fault: SyntaxFault) {
         let state = self.leave_state();
-        if fault == SyntaxFault::UnknownVerb {
+        if fault == SyntaxFault::ForeignProtocol {
+            self.state = state;
+            self.dismiss(now, Refusal::Syntax(fault), Reason::Misbehaved);
+        } else if fault == SyntaxFault::UnknownVerb {
             self.refuse_unknown(now, None, Refusal::Syntax(fault), state);
         } else if fault == SyntaxFault::ChunkSize {
             // How many octets follow cannot be told, so the commands behind them cannot be found either.
@@ -295,6 +315,7 @@ impl Session {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     fn reported(&mut self, now: Now, report: Report) {
         if let Report::Room(octets) = report {
             let was_blocked = self.is_blocked();
@@ -318,7 +339,11 @@ impl Session {
 
     fn order(&mut self, order: Order) {
         if let Order::Append(octets) = &order {
+            let was_blocked = self.is_blocked();
             self.debt += octets.len();
+            if !was_blocked && self.is_blocked() {
+                self.blocked_since = self.at;
+            }
         }
         self.outputs.push_back(Output::Order(order));
     }
@@ -344,3 +369,6 @@ impl Session {
         assert!(self.close.is_none() || matches!(self.state, State::Closing), "closing and going on");
     }
 }
+
+#[cfg(test)]
+mod tests;

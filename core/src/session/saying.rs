@@ -31,6 +31,7 @@ impl Session {
     pub(super) fn send(&mut self) {
         if !self.outbox.is_empty() {
             let octets = mem::take(&mut self.outbox);
+            self.unsent += octets.len();
             self.outputs.push_back(Output::Write(octets));
         }
     }

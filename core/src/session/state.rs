@@ -163,6 +163,17 @@ impl State {
         }
     }
 
+    /// Whether a session that is told to stop may be ended here: between commands, and not between the chunks of a
+    /// message, which is under way.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
+    pub(super) fn may_be_stopped(&self) -> bool {
+        match self {
+            State::Chunking(_) => false,
+            State::Skipping { then, .. } => then.may_be_stopped(),
+            _ => self.is_at_command(),
+        }
+    }
+
     /// Whether the next octets would belong to a message or a chunk.
     pub(super) fn is_in_data(&self) -> bool {
         matches!(self, State::Receiving(_) | State::InChunk(..) | State::Swallowing(_))

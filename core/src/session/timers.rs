@@ -21,7 +21,7 @@ impl Session {
     fn state_deadline(&self) -> Option<Instant> {
         let timeouts = &self.settings.timeouts;
         if self.is_blocked() && !matches!(self.state, State::Closing) {
-            return Some(self.since + timeouts.store);
+            return Some(self.blocked_since + timeouts.store);
         }
         Some(match &self.state {
             State::Greeting
@@ -42,6 +42,7 @@ impl Session {
         })
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     pub(super) fn tick(&mut self, now: Now) {
         // Early ticks are harmless: the hands may round.
         if self.deadline().is_none_or(|deadline| now.instant < deadline) {

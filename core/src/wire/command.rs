@@ -141,6 +141,8 @@ impl Default for Offered {
 pub enum SyntaxFault {
     /// The first word is no verb, or there is none.
     UnknownVerb,
+    /// The first word is a command of HTTP: somebody makes a browser or a proxy speak to us.
+    ForeignProtocol,
     /// An octet that is not ASCII. Spec: RFC 2821 §2.4.
     NotAscii,
     /// A control character. Spec: RFC 2821 §4.1.2.
@@ -174,6 +176,9 @@ pub enum SyntaxFault {
     ChunkSize,
 }
 
+/// First words of HTTP requests that can carry text of an attacker's choice behind them.
+const FOREIGN: [&str; 5] = ["GET", "POST", "PUT", "CONNECT", "OPTIONS"];
+
 /// The verb of a command line, whatever else is wrong with the line.
 pub fn verb(line: &[u8]) -> Option<Verb> {
     Verb::named(&line[..line.iter().position(is_blank).unwrap_or(line.len())])
@@ -196,7 +201,11 @@ pub fn parse(line: &[u8], offered: &Offered) -> Result<Command, SyntaxFault> {
             _ => SyntaxFault::ControlCharacter,
         });
     }
-    let verb = verb.ok_or(SyntaxFault::UnknownVerb)?;
+    let Some(verb) = verb else {
+        let word = &line[..word_end];
+        let foreign = FOREIGN.iter().any(|foreign| foreign.as_bytes().eq_ignore_ascii_case(word));
+        return Err(if foreign { SyntaxFault::ForeignProtocol } else { SyntaxFault::UnknownVerb });
+    };
     let argument = trimmed_start(&line[word_end..]);
     match verb {
         Verb::Helo | Verb::Ehlo | Verb::Lhlo => {

@@ -10,6 +10,7 @@ use crate::wire::command::{Chunk, Verb};
 use alloc::boxed::Box;
 
 impl Session {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     pub(in crate::session) fn bdat(&mut self, now: Now, state: State, chunk: Chunk) {
         if !self.settings.extensions.chunking {
             return self.refuse_chunk(now, chunk, Refusal::NotOffered(Verb::Bdat), state);

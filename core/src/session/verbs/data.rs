@@ -12,6 +12,7 @@ use crate::wire::params::BodyKind;
 use alloc::boxed::Box;
 
 impl Session {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     pub(in crate::session) fn data(&mut self, now: Now, state: State) {
         match state {
             //= rfc3030#3/2

@@ -14,6 +14,7 @@ use crate::wire::path::ReversePath;
 use alloc::boxed::Box;
 
 impl Session {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     pub(in crate::session) fn mail(
         &mut self,
         now: Now,

@@ -46,6 +46,7 @@ impl Session {
 
 impl State {
     /// A recipient was refused in this transaction.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     pub(super) fn count_refused(mut self) -> State {
         match &mut self {
             State::Opened(inside) => inside.transaction.count_refused(),
@@ -56,6 +57,7 @@ impl State {
     }
 
     /// Why a command that needs `Opened` or `Addressed` cannot be obeyed here.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     fn wants_mail_first(&self, verb: Verb) -> Refusal {
         match self {
             //= rfc2821#4.1.4/16 rfc2821#4.1.4/1

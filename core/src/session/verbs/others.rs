@@ -51,7 +51,7 @@ impl Session {
     pub(in crate::session) fn quit(&mut self, now: Now, state: State) {
         //= rfc2821#4.1.1.10/1
         // What is not complete is given up: QUIT is no end of data.
-        self.give_up(now.instant, state, Outcome::Reset);
+        self.give_up(now.instant, state, Outcome::Cut(Reason::Quit));
         self.say(&catalog::closing(&self.settings.host));
         self.state = State::Ready(None);
         self.end(now, Reason::Quit);

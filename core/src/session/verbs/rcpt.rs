@@ -44,6 +44,7 @@ impl Session {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
     pub(in crate::session) fn rcpt_proceed(
         &mut self,
         now: Now,

@@ -92,7 +92,7 @@ fn bad_lines() {
         ("", UnknownVerb),
         (" ", UnknownVerb),
         (" NOOP", UnknownVerb),
-        ("GET / HTTP/1.1", UnknownVerb),
+        ("GET / HTTP/1.1", ForeignProtocol),
         ("MAILFROM:<joe@x>", UnknownVerb),
         ("VERB_", UnknownVerb),
         ("NOOP \u{e9}", NotAscii),

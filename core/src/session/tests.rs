@@ -1,0 +1,208 @@
+//! What needs a clock, a disk or a client that no script can play: the bare session, input by input.
+
+use super::*;
+use crate::limits::BODY_WINDOW;
+use crate::now::Wall;
+use crate::policy::{Answer, Question, Ticket};
+use crate::server::Server;
+use crate::spool::SpoolFault;
+use alloc::string::String;
+use alloc::vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// A session whose questions are answered at once (or kept back), and all that it put out.
+struct Bench {
+    session: Session,
+    server: Server,
+    now: Now,
+    said: Vec<u8>,
+    orders: Vec<Order>,
+    closed: Option<Reason>,
+    answering: bool,
+    asked: usize,
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut Settings)) -> Bench {
+        let mut settings = Settings::new("mx.example");
+        settings.policy.local_domains.insert("local.example".into());
+        change(&mut settings);
+        let settings = Arc::new(settings);
+        let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let peer = Arc::new(Peer::new(end(4000), end(25)));
+        let id = SessionId { began: 0, serial: 1 };
+        let mut bench = Bench {
+            session: Session::new(Arc::clone(&settings), id, peer),
+            server: Server::new(settings),
+            now: Now { instant: Instant::from_micros(1_000_000), wall: Wall::from_seconds(0) },
+            said: Vec::new(),
+            orders: Vec::new(),
+            closed: None,
+            answering: true,
+            asked: 0,
+        };
+        bench.handle(Input::Opened);
+        bench
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.session.handle(self.now, input);
+        while let Some(output) = self.session.poll() {
+            match output {
+                Output::Write(octets) => self.said.extend(octets),
+                Output::Ask(ticket, question) => {
+                    self.asked += 1;
+                    if self.answering {
+                        self.answer(ticket, question);
+                    }
+                }
+                Output::Order(order) => self.orders.push(order),
+                Output::Close(reason) => self.closed = Some(reason),
+                Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, question: Question) {
+        let id = self.session.id();
+        self.server.handle(self.now, crate::server::Input::Asked(id, ticket, question));
+        while let Some(output) = self.server.poll() {
+            if let crate::server::Output::Answer(_, ticket, answer) = output {
+                self.session.handle(self.now, Input::Answered(ticket, answer));
+            }
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.handle(Input::Bytes(text.as_bytes()));
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now.instant = self.now.instant + Duration::from_secs(seconds);
+    }
+
+    /// What was said since the last call, and then forgotten.
+    fn heard(&mut self) -> String {
+        String::from_utf8(core::mem::take(&mut self.said)).expect("ASCII")
+    }
+
+    fn open_data(&mut self) {
+        self.say("EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\n");
+        self.say("DATA\r\n");
+        assert!(self.heard().ends_with("end with CRLF.CRLF\r\n"));
+    }
+}
+
+#[test]
+fn a_client_that_never_reads_costs_a_bounded_number_of_octets() {
+    let mut bench = Bench::new(|_| {});
+    let flood = "EHLO c.example\r\n".repeat(1000);
+    bench.say(&flood);
+    assert!(bench.session.awaits_sent());
+    assert_eq!(bench.session.wants_bytes(), 0);
+    assert!(bench.said.len() <= REPLY_WINDOW + REPLY_GROUP_MAX, "{} octets", bench.said.len());
+    let mut rounds = 0;
+    while bench.session.awaits_sent() {
+        bench.handle(Input::Sent);
+        rounds += 1;
+        assert!(rounds < 1000, "the flood ends");
+    }
+    assert_eq!(
+        bench.heard().matches("250 HELP\r\n").count(),
+        1000,
+        "each command has its reply all the same"
+    );
+}
+
+#[test]
+fn a_client_that_always_talks_does_not_outlive_its_session() {
+    let mut bench = Bench::new(|settings| settings.timeouts.session = Duration::from_secs(60));
+    bench.say("NOOP\r\n");
+    bench.pass(61);
+    bench.say("NOOP\r\n");
+    assert_eq!(bench.closed, Some(Reason::TimedOut));
+    assert!(bench.heard().contains("421 4.4.2"));
+}
+
+#[test]
+fn the_spool_has_its_time_from_when_it_fell_behind() {
+    let mut bench = Bench::new(|settings| settings.timeouts.store = Duration::from_secs(10));
+    bench.open_data();
+    // A message that comes slowly for longer than the spool may be behind.
+    for _ in 0..20 {
+        bench.pass(1);
+        bench.say(&"a line of text\r\n".repeat(100));
+    }
+    bench.say(&"x".repeat(BODY_WINDOW + 1));
+    assert_eq!(bench.session.wants_bytes(), 0, "the window is full");
+    assert_eq!(bench.session.deadline(), Some(bench.now.instant + Duration::from_secs(10)));
+    bench.pass(9);
+    bench.handle(Input::Tick);
+    bench.handle(Input::Reported(Report::Room(BODY_WINDOW)));
+    assert!(bench.session.wants_bytes() > 0);
+    assert_eq!(bench.closed, None);
+    bench.say(&"x".repeat(2 * BODY_WINDOW));
+    bench.pass(10);
+    bench.handle(Input::Tick);
+    assert_eq!(bench.closed, Some(Reason::Trouble), "a spool that is stuck ends the session");
+}
+
+#[test]
+fn a_message_between_its_chunks_is_finished_before_the_server_stops() {
+    let mut bench = Bench::new(|_| {});
+    bench.say("EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\nBDAT 3\r\na\r\n");
+    bench.handle(Input::ShuttingDown);
+    assert_eq!(bench.closed, None);
+    bench.say("BDAT 3 LAST\r\nb\r\n");
+    assert!(matches!(bench.orders.last(), Some(Order::Commit)));
+    bench.handle(Input::Reported(Report::Committed(crate::spool::Stored {
+        inode: 1,
+        mtime_seconds: 0,
+        mtime_nanos: 0,
+    })));
+    let heard = bench.heard();
+    assert!(heard.contains("250 2.0.0 message accepted"), "{heard}");
+    assert!(heard.ends_with("421 4.3.2 server is stopping, closing connection\r\n"), "{heard}");
+    assert_eq!(bench.closed, Some(Reason::ShuttingDown));
+}
+
+#[test]
+fn a_draft_lost_while_its_content_is_asked_about_is_refused_and_nothing_is_committed() {
+    let mut bench = Bench::new(|_| {});
+    bench.open_data();
+    bench.answering = false;
+    let asked = bench.asked;
+    bench.say("text\r\n.\r\n");
+    assert_eq!(bench.asked, asked + 1);
+    bench.handle(Input::Reported(Report::Failed(SpoolFault::Full)));
+    assert!(bench.heard().starts_with("452 4.3.1"));
+    assert_eq!(bench.closed, None);
+    assert!(!bench.orders.contains(&Order::Commit));
+}
+
+#[test]
+fn a_report_that_never_comes_gets_neither_yes_nor_no() {
+    let mut bench = Bench::new(|settings| settings.timeouts.store = Duration::from_secs(10));
+    bench.open_data();
+    bench.say("text\r\n.\r\n");
+    assert_eq!(bench.orders.last(), Some(&Order::Commit));
+    bench.pass(10);
+    bench.handle(Input::Tick);
+    assert_eq!(bench.closed, Some(Reason::Trouble));
+    assert_eq!(bench.heard(), "");
+}
+
+#[test]
+fn reports_and_answers_that_nobody_waits_for_change_nothing() {
+    let mut bench = Bench::new(|_| {});
+    bench.say("EHLO c.example\r\n");
+    bench.heard();
+    let stored = crate::spool::Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
+    for report in vec![Report::Committed(stored), Report::Failed(SpoolFault::Full), Report::Room(1_000_000)] {
+        bench.handle(Input::Reported(report));
+    }
+    let late = Answer { verdict: crate::policy::Verdict::Accept };
+    bench.handle(Input::Answered(Ticket(1), late));
+    assert_eq!(bench.heard(), "");
+    assert_eq!(bench.closed, None);
+}
