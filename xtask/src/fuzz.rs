@@ -29,7 +29,9 @@ pub(crate) struct Options {
 /// The verb.
 pub(crate) fn run(options: &Options) -> ExitCode {
     let outcome = match &options.target {
-        Some(target) => built().and_then(|()| once(target, options.seconds, &options.args)),
+        Some(target) => {
+            known(target).and_then(|()| built()).and_then(|()| once(target, options.seconds, &options.args))
+        }
         None => targets().map(|names| println!("{}", names.join("\n"))),
     };
     match outcome {
@@ -39,6 +41,12 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn known(target: &str) -> Result<(), String> {
+    let names = targets()?;
+    let there = names.iter().any(|name| name == target);
+    if there { Ok(()) } else { Err(format!("no target {target}; there are {}", names.join(" "))) }
 }
 
 /// A short run of each target, for `cargo xtask test`.

@@ -4,6 +4,7 @@
 
 use crate::cargo;
 use crate::conformance::{self, Where};
+use smtpserver_conformance::spec::table;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,6 +26,10 @@ pub(crate) struct Options {
 
 /// `script PATH`.
 pub(crate) fn run(options: &Options) -> ExitCode {
+    if !options.path.exists() {
+        eprintln!("script: there is no {}", options.path.display());
+        return ExitCode::from(2);
+    }
     conformance::lanes(
         options.lane,
         None,
@@ -41,14 +46,26 @@ pub(crate) fn new(id: &str) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
+            eprintln!("new: {why}");
+            ExitCode::from(2)
         }
     }
 }
 
+/// A requirement of an RFC must stand in a table; ids of the manual and the decisions have none.
+fn exists(root: &Path, id: &str) -> Result<(), String> {
+    if !id.starts_with("rfc") {
+        return Ok(());
+    }
+    let tables = table::read_all(&root.join("conformance/requirements"))
+        .map_err(|complaints| complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let known = tables.iter().flat_map(|table| &table.rows).any(|row| row.id.to_string() == id);
+    if known { Ok(()) } else { Err(format!("{id}: no table of conformance/requirements has it")) }
+}
+
 fn create(root: &Path, id: &str) -> Result<PathBuf, String> {
     let path = root.join(place(id)?);
+    exists(root, id)?;
     if path.exists() {
         return Err(format!("{} is there already", path.display()));
     }
@@ -62,6 +79,8 @@ fn create(root: &Path, id: &str) -> Result<PathBuf, String> {
          \x20       S: 220 {{host}} {{*}}\n\
          \x20       C: EHLO client.example\n\
          \x20       S~ 250 {{*}}\n\
+         \x20       C: NOOP {{the dialogue that shows it}}\n\
+         \x20       S: 250 {{what is demanded; until this line is written the script fails}}\n\
          \x20       C: QUIT\n\
          \x20       S: 221 {{*}}\n\
          \x20       S closes\n"
@@ -106,8 +125,15 @@ mod tests {
     #[test]
     fn a_script_is_never_overwritten() {
         let scratch = Scratch::new("new", None).unwrap();
-        let path = create(scratch.path(), "rfc2920#3.2/4").unwrap();
-        assert!(std::fs::read_to_string(path).unwrap().contains("spec    rfc2920#3.2/4\n"));
-        assert!(create(scratch.path(), "rfc2920#3.2/4").unwrap_err().contains("there already"));
+        let path = create(scratch.path(), "manual#tarpit").unwrap();
+        assert!(std::fs::read_to_string(path).unwrap().contains("spec    manual#tarpit\n"));
+        assert!(create(scratch.path(), "manual#tarpit").unwrap_err().contains("there already"));
+    }
+
+    #[test]
+    fn a_requirement_that_is_in_no_table_gets_no_script() {
+        let root = crate::cargo::root();
+        assert!(exists(&root, "rfc2920#3.2/4").is_ok());
+        assert!(exists(&root, "rfc9999#1/1").unwrap_err().contains("no table"));
     }
 }

@@ -7,7 +7,6 @@ use crate::policy::{Answer, Question, Ticket};
 use crate::server::Server;
 use crate::spool::SpoolFault;
 use alloc::string::String;
-use alloc::vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// A session whose questions are answered at once (or kept back), and all that it put out.
@@ -198,7 +197,7 @@ fn reports_and_answers_that_nobody_waits_for_change_nothing() {
     bench.say("EHLO c.example\r\n");
     bench.heard();
     let stored = crate::spool::Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
-    for report in vec![Report::Committed(stored), Report::Failed(SpoolFault::Full), Report::Room(1_000_000)] {
+    for report in [Report::Committed(stored), Report::Failed(SpoolFault::Full), Report::Room(1_000_000)] {
         bench.handle(Input::Reported(report));
     }
     let late = Answer { verdict: crate::policy::Verdict::Accept };

@@ -83,40 +83,26 @@ impl Verb {
         ]
     }
 
+    /// MAIL, or one of the seven other names that it has had.
+    pub fn is_mail(self) -> bool {
+        matches!(
+            self,
+            Verb::Mail
+                | Verb::Send
+                | Verb::Soml
+                | Verb::Saml
+                | Verb::Emal
+                | Verb::Esnd
+                | Verb::Esom
+                | Verb::Esam
+        )
+    }
+
     /// Whether a client need not wait for the answer before it goes on.
     ///
     /// Spec: RFC 2920 §3.1, RFC 3030 §2.
     pub fn may_be_grouped(self) -> bool {
-        match self {
-            Verb::Mail
-            | Verb::Send
-            | Verb::Soml
-            | Verb::Saml
-            | Verb::Emal
-            | Verb::Esnd
-            | Verb::Esom
-            | Verb::Esam
-            | Verb::Rcpt
-            | Verb::Rset
-            | Verb::Bdat => true,
-            Verb::Helo
-            | Verb::Ehlo
-            | Verb::Lhlo
-            | Verb::Data
-            | Verb::Noop
-            | Verb::Onex
-            | Verb::Quit
-            | Verb::Help
-            | Verb::Vrfy
-            | Verb::Evfy
-            | Verb::Expn
-            | Verb::Turn
-            | Verb::Tick
-            | Verb::Verb_
-            | Verb::Etrn
-            | Verb::Auth
-            | Verb::StartTls => false,
-        }
+        self.is_mail() || matches!(self, Verb::Rcpt | Verb::Rset | Verb::Bdat)
     }
 
     /// The verb a word names, in any mixture of cases.

@@ -53,6 +53,12 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
+impl Options {
+    fn wants(&self, case: &Case) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|part| case.name().contains(part))
+    }
+}
+
 /// A server that somebody else started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Peer {
@@ -134,6 +140,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 }
 
 fn measure(options: &Options) -> Result<(), String> {
+    if !options.cases.is_empty() && !CASES.iter().any(|case| options.wants(case)) {
+        let names: Vec<String> = CASES.iter().map(Case::name).collect();
+        return Err(format!("no case is named so; there are {}", names.join(" ")));
+    }
     raise_file_limit()?;
     let binary = if options.no_ours { None } else { Some(cargo::server_binary(options.bin.as_deref())?) };
     // The peers come first: the first of them is the yardstick.
@@ -141,10 +151,7 @@ fn measure(options: &Options) -> Result<(), String> {
     subjects.extend(binary.as_deref().map(Subject::Ours));
     let mut report = report::Report::new(subjects.iter().map(|subject| subject.name().to_owned()).collect());
 
-    let wanted = |case: &&Case| {
-        options.cases.is_empty() || options.cases.iter().any(|part| case.name().contains(part))
-    };
-    for case in CASES.iter().filter(wanted) {
+    for case in CASES.iter().filter(|case| options.wants(case)) {
         let script = Script::new(&options.to, case.octets);
         let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
         for _ in 0..options.rounds {
