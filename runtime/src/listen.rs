@@ -3,6 +3,7 @@
 
 use crate::desk::{Admission, Desk};
 use crate::drive::{drive, turn_away};
+use crate::limits::{BACKLOG, PAUSE_MAX, PAUSE_MIN};
 use crate::port_holder;
 use crate::spool::Spool;
 use smtpserver_core::{Peer, Session};
@@ -12,14 +13,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpStream;
-
-/// Connections that the system holds for us until we accept them.
-const BACKLOG: i32 = 1024;
-/// How long to wait after an accept that failed for want of something that may come back.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// An address as an operator writes it: `127.0.0.1`, `127.0.0.1:25`, `[::1]:25`, `::1`, `any`, `any6:25`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

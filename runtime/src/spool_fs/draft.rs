@@ -7,12 +7,10 @@
 use super::place::{Complaint, Place};
 use super::pool::{Job, Pool};
 use super::temp::TempFile;
+use crate::limits::PIECE;
 use crate::spool::{Account, Draft};
 use smtpserver_core::spool::{SpoolFault, Stored};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Octets kept in memory before they are written.
-const PIECE: usize = 65_536;
 
 /// A draft that is kept in a file.
 pub struct FileDraft {

@@ -15,6 +15,7 @@ pub use draft::FileDraft;
 pub(crate) use place::ROUTER;
 
 use crate::desk::Desk;
+use crate::limits::THREADS_MAX;
 use crate::spool::{Account, Published, Spool, Task};
 use place::{Complaint, PUBLIC, Place};
 use pool::Pool;
@@ -28,11 +29,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Threads for the disk. Measured with 100 sessions on two cores and a journaled ext4 (medians of three noisy runs):
-/// 8 threads 1,400 messages a second, 16 threads 2,500, 32 threads 2,700, 64 threads 2,900. With 10 sessions it
-/// makes no difference.
-pub const THREADS_MAX: usize = 32;
 
 /// A spool of files.
 #[derive(Clone)]
@@ -68,6 +64,11 @@ impl FileSpool {
             Ok(removed) => tracing::info!("spool: removed {removed} unfinished files of earlier processes"),
             Err(error) => tracing::warn!("spool: cannot tidy up: {error}"),
         }
+    }
+
+    /// Kibibytes that are free; `None` when the system does not say.
+    pub fn free_kib(&self) -> Option<u64> {
+        self.place.free_kib()
     }
 
     /// Waits until nothing is left to be written or removed, at most `wait`.

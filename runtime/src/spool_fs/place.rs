@@ -2,6 +2,7 @@
 //! Directories are named by path each time and never kept open: when an operator moves or re-makes one, the next
 //! message finds the new one, or fails, but never goes to a place where nobody looks.
 
+use crate::limits::HOST_OCTETS_MAX;
 use rustix::fs;
 use rustix::io::Errno;
 use smtpserver_core::spool::SpoolFault;
@@ -9,9 +10,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-/// The host's part of a temporary name, at most (as the spool's other writers have it).
-const HOST_OCTETS_MAX: usize = 19;
 
 /// The directory of unfinished messages.
 pub(super) const PUBLIC: &str = "public";
@@ -129,7 +127,7 @@ impl Complaint {
     /// What the session is told.
     pub(super) fn fault(&self) -> SpoolFault {
         match self.error {
-            Errno::NOSPC | Errno::DQUOT => SpoolFault::Full,
+            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => SpoolFault::Full,
             Errno::NOENT | Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::NOTDIR => SpoolFault::Unusable,
             _ => SpoolFault::Broken,
         }
@@ -184,6 +182,7 @@ mod tests {
     fn faults_are_sorted_by_what_the_client_is_to_hear() {
         let fault = |error| Complaint::new("write", Path::new("/x"), error).fault();
         assert_eq!(fault(Errno::NOSPC), SpoolFault::Full);
+        assert_eq!(fault(Errno::FBIG), SpoolFault::Full);
         assert_eq!(fault(Errno::NOENT), SpoolFault::Unusable);
         assert_eq!(fault(Errno::IO), SpoolFault::Broken);
     }

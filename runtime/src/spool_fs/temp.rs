@@ -2,15 +2,13 @@
 //! Until then it vanishes when it is dropped: whatever goes wrong, nothing half-written stays behind.
 
 use super::place::{Complaint, Place};
+use crate::limits::NAMES_MAX;
 use rustix::fs::{self, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, write};
 use smtpserver_core::spool::Stored;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Names that are tried when a file of the same name lies in `router` already.
-const NAMES_MAX: u32 = 100;
 
 /// A file that is not published yet.
 pub(super) struct TempFile {
