@@ -21,7 +21,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     settings.policy.open_to_loopback = true;
     serve::ready_process(&settings.limits)?;
 
-    std::fs::create_dir_all(&args.postoffice).map_err(|error| {
+    spool_fs::make(&args.postoffice).map_err(|error| {
         Stop::unfit(format!("the spool directory {} cannot be made: {error}", args.postoffice.display()))
     })?;
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;

@@ -79,7 +79,18 @@ pub fn open(places: &[Place], port: u16) -> Result<Vec<TcpListener>, CannotListe
     if places.is_empty() {
         return open_loopback(port);
     }
-    places.iter().map(|place| bind(SocketAddr::new(place.ip, place.port.unwrap_or(port)))).collect()
+    let mut sockets = Vec::with_capacity(places.len());
+    let mut addresses = Vec::with_capacity(places.len());
+    for place in places {
+        let address = SocketAddr::new(place.ip, place.port.unwrap_or(port));
+        if address.port() != 0 && addresses.contains(&address) {
+            let error = io::Error::new(ErrorKind::InvalidInput, "--listen names it twice");
+            return Err(CannotListen { address, error });
+        }
+        sockets.push(bind(address)?);
+        addresses.push(address);
+    }
+    Ok(sockets)
 }
 
 fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
@@ -90,10 +101,8 @@ fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
     match six {
         Ok(six) => Ok(vec![four, six]),
         Err(refused) if port != 0 && refused.error.kind() == ErrorKind::AddrInUse => Err(refused),
-        Err(refused) => {
-            tracing::debug!("IPv4 only: {}", refused.error);
-            Ok(vec![four])
-        }
+        // This machine has no IPv6: which addresses we listen on is said anyway.
+        Err(_) => Ok(vec![four]),
     }
 }
 
@@ -174,6 +183,16 @@ mod tests {
         for text in ["", "localhost", "127.0.0.1:", "127.0.0.1:99999", "any6:x", "1.2.3"] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_given_twice_is_not_blamed_on_another() {
+        let place = Place { ip: Ipv4Addr::LOCALHOST.into(), port: None };
+        let same = Place { port: Some(2526), ..place };
+        let refused = open(&[place, same], 2526).expect_err("twice").to_string();
+        assert_eq!(refused, "cannot listen on 127.0.0.1:2526: --listen names it twice");
+        // Each gets a port of its own.
+        assert_eq!(open(&[place, place], 0).expect("free ports").len(), 2);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(super) struct Place {
     prefix: String,
     serial: AtomicU64,
     trouble: Mutex<Option<Trouble>>,
+    /// The step at which an assertion of ours breaks.
+    #[cfg(test)]
+    pub(super) planted: Mutex<&'static str>,
 }
 
 /// A spell of failures of one kind.
@@ -52,12 +55,20 @@ impl Place {
             host,
             serial: AtomicU64::new(0),
             trouble: Mutex::new(None),
+            #[cfg(test)]
+            planted: Mutex::default(),
         }
     }
 
     /// Where whole messages lie.
     pub(super) fn router(&self) -> &Path {
         &self.router
+    }
+
+    #[cfg(test)]
+    pub(super) fn stumble(&self, step: &str) {
+        let planted = *self.planted.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_ne!(planted, step, "planted");
     }
 
     /// A name in `public` that this process has not used before.
@@ -68,6 +79,8 @@ impl Place {
 
     /// Kibibytes that are free for us; `None` when the system does not say.
     pub(super) fn free_kib(&self) -> Option<u64> {
+        #[cfg(test)]
+        self.stumble("measure");
         match fs::statvfs(&self.public) {
             Ok(stat) => Some(stat.f_bavail.saturating_mul(stat.f_frsize) / 1024),
             Err(error) => {

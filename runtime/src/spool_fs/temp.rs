@@ -21,11 +21,19 @@ pub(super) struct TempFile {
 impl TempFile {
     /// Makes an empty file that nobody else has, and that no link leads elsewhere.
     pub(super) fn create(place: &Arc<Place>) -> Result<TempFile, Complaint> {
-        let path = place.fresh_path();
+        #[cfg(test)]
+        place.stumble("create");
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| Complaint::new("create", &path, error))?;
-        Ok(TempFile { place: place.clone(), path, file, published: false })
+        let mut path = place.fresh_path();
+        for _ in 1..NAMES_MAX {
+            match fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
+                Ok(file) => return Ok(TempFile { place: place.clone(), path, file, published: false }),
+                // Left by a process of our number on another machine, or put there by somebody else.
+                Err(Errno::EXIST) => path = place.fresh_path(),
+                Err(error) => return Err(Complaint::new("create", &path, error)),
+            }
+        }
+        Err(Complaint::new("create", &path, Errno::EXIST))
     }
 
     /// Adds octets at the end.
