@@ -30,12 +30,18 @@ struct State {
     hurry: bool,
 }
 
+/// Finds the place to write to; asked before each write.
+pub type Open = Box<dyn FnMut() -> io::Result<Box<dyn Write>> + Send>;
+
+/// Told of lines that were lost: how many since it was told last, and why. Must not write to the same lines.
+pub type Lost = Box<dyn FnMut(u64, &io::Error) + Send>;
+
 /// What a thread that writes lines works with.
 pub struct Outlet {
-    /// Finds the place to write to; asked before each write.
-    pub open: Box<dyn FnMut() -> io::Result<Box<dyn Write>> + Send>,
-    /// Told of lines that were lost: how many since it was told last, and why. Must not write to the same lines.
-    pub lost: Box<dyn FnMut(u64, &io::Error) + Send>,
+    /// Where lines go to.
+    pub open: Open,
+    /// Who is told of those that do not get there.
+    pub lost: Lost,
 }
 
 impl Lines {

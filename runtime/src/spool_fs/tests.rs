@@ -232,7 +232,8 @@ fn an_assertion_that_breaks_in_a_job_is_a_report_like_any_other() {
             seat.order(now, Order::Commit);
             match report(&mut seat) {
                 Report::Committed(_) => assert_eq!(planted, ""),
-                other => assert_eq!((planted, other), (step, Report::Failed(SpoolFault::Broken))),
+                Report::Failed(fault) => assert_eq!((planted, fault), (step, SpoolFault::Broken)),
+                Report::Room(_) => panic!("room is no end"),
             }
             seat.order(now, Order::Abandon);
             the.spool.wait_for_rest(Duration::from_secs(10));

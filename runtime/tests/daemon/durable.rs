@@ -10,7 +10,7 @@ fn traced(postoffice: &Path, log: &Path, inject: &[&str]) -> Server {
     let mut command = Command::new("strace");
     // -D: the server is our child and strace its grandchild, so that to kill our child kills the server.
     command.args(["-D", "-f", "-q", "-s", "64", "-o"]).arg(log);
-    command.args(["-e", "trace=fdatasync,fsync,renameat2,sendto"]).args(inject);
+    command.args(["-e", "trace=fdatasync,fsync,renameat2,sendto,statfs"]).args(inject);
     command.args([PROGRAM, "--foreground", "-p", "0", "--param", "localnames local.example", "-P"]);
     Server::run(command.arg(postoffice))
 }
@@ -107,6 +107,19 @@ fn a_sync_that_fails_is_final_and_the_message_is_not_kept() {
         let tries = seen(server, &log).iter().filter(|line| is_begun(line, call)).count();
         assert_eq!(tries, 3, "{call} was tried again");
     }
+}
+
+#[test]
+fn the_first_message_is_measured_against_the_free_space() {
+    if !crate::is_here("strace") {
+        return;
+    }
+    let postoffice = postoffice();
+    let log = postoffice.path().join("calls");
+    // A measurement takes a while: one that is asked for by the first client would come too late for it.
+    let server = traced(postoffice.path(), &log, &["-e", "inject=statfs:delay_enter=500000"]);
+    let reply = server.session().ask("MAIL FROM:<ann@client.example> SIZE=999999999999999999");
+    assert_eq!((reply.code, &reply.text[..6]), (452, "4.3.1 "), "{reply:?}");
 }
 
 /// Runs a server under strace that is expected to refuse; returns its exit code, what it said, and what it did.

@@ -142,15 +142,6 @@ fn too_few_open_files_are_said_at_the_start() {
 }
 
 #[test]
-fn the_first_message_is_measured_against_the_free_space() {
-    let postoffice = postoffice();
-    let server = Server::start(postoffice.path(), &[]);
-    let mut client = server.session();
-    let reply = client.ask("MAIL FROM:<ann@client.example> SIZE=999999999999999999");
-    assert_eq!((reply.code, &reply.text[..6]), (452, "4.3.1 "), "{reply:?}");
-}
-
-#[test]
 fn the_spool_is_read_without_trust() {
     let postoffice = postoffice();
     let here = postoffice.path().to_string_lossy().into_owned();
