@@ -79,18 +79,26 @@ pub fn open(places: &[Place], port: u16) -> Result<Vec<TcpListener>, CannotListe
     if places.is_empty() {
         return open_loopback(port);
     }
-    let mut sockets = Vec::with_capacity(places.len());
-    let mut addresses = Vec::with_capacity(places.len());
-    for place in places {
-        let address = SocketAddr::new(place.ip, place.port.unwrap_or(port));
-        if address.port() != 0 && addresses.contains(&address) {
-            let error = io::Error::new(ErrorKind::InvalidInput, "--listen names it twice");
-            return Err(CannotListen { address, error });
+    let addresses: Vec<_> =
+        places.iter().map(|place| SocketAddr::new(place.ip, place.port.unwrap_or(port))).collect();
+    for (index, address) in addresses.iter().copied().enumerate() {
+        if let Some(other) = addresses[..index].iter().find(|other| overlap(**other, address)) {
+            let reason = if *other == address {
+                "--listen names it twice".into()
+            } else {
+                format!("--listen names {other} as well, and one holds the other")
+            };
+            return Err(CannotListen { address, error: io::Error::new(ErrorKind::InvalidInput, reason) });
         }
-        sockets.push(bind(address)?);
-        addresses.push(address);
     }
-    Ok(sockets)
+    addresses.into_iter().map(bind).collect()
+}
+
+/// Whether the system would refuse to listen on both, so that the second one is our own fault. Port 0 never clashes.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let same_ip = one.ip() == other.ip() || (any && one.is_ipv4() == other.is_ipv4());
+    one.port() == other.port() && one.port() != 0 && same_ip
 }
 
 fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
@@ -187,10 +195,14 @@ mod tests {
 
     #[test]
     fn an_address_given_twice_is_not_blamed_on_another() {
+        // Nothing is bound: this is seen before.
         let place = Place { ip: Ipv4Addr::LOCALHOST.into(), port: None };
         let same = Place { port: Some(2526), ..place };
         let refused = open(&[place, same], 2526).expect_err("twice").to_string();
         assert_eq!(refused, "cannot listen on 127.0.0.1:2526: --listen names it twice");
+        let any = Place { ip: Ipv4Addr::UNSPECIFIED.into(), ..same };
+        let refused = open(&[place, any], 2526).expect_err("covered").to_string();
+        assert!(refused.contains("--listen names 127.0.0.1:2526 as well"), "{refused}");
         // Each gets a port of its own.
         assert_eq!(open(&[place, place], 0).expect("free ports").len(), 2);
     }

@@ -85,7 +85,10 @@ pub(crate) fn serve(
             doors.push(tokio::spawn(listen::accept(listener, desk.clone())));
         }
         signals.stop().await;
-        tracing::info!("stopping: {} may end, within {drain:?}", sessions(desk.sessions()));
+        match desk.sessions() {
+            0 => tracing::info!("stopping: no session is open"),
+            n => tracing::info!("stopping: {} may end, within {drain:?}", sessions(n)),
+        }
         for door in doors {
             door.abort();
             // When it is gone its socket is closed, and new connections are refused.
@@ -157,11 +160,7 @@ fn open_log(path: &Path) -> Result<LogFile, Stop> {
 
 /// How many sessions, in words.
 fn sessions(count: usize) -> String {
-    match count {
-        0 => "no session".into(),
-        1 => "1 session".into(),
-        n => format!("{n} sessions"),
-    }
+    if count == 1 { "1 session".into() } else { format!("{count} sessions") }
 }
 
 #[cfg(test)]
@@ -170,6 +169,6 @@ mod tests {
 
     #[test]
     fn numbers_agree_with_their_words() {
-        assert_eq!([0, 1, 2].map(sessions), ["no session", "1 session", "2 sessions"]);
+        assert_eq!([1, 2].map(sessions), ["1 session", "2 sessions"]);
     }
 }

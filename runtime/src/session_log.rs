@@ -101,7 +101,7 @@ impl Alarm {
         if self.untold > 0 && self.last.is_none_or(|last| now.since(last) >= LOSS_WARNING_WAIT) {
             let path = self.path.display();
             tracing::warn!(
-                "the session log {path} has lost lines: {} since the last word: {error}",
+                "the session log {path} has lost lines: {} since the last warning: {error}",
                 self.untold
             );
             self.last = Some(now);
