@@ -3,7 +3,7 @@
 
 use crate::Stop;
 use crate::listen::Place;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 use smtpserver_core::Settings;
 use smtpserver_core::config::param;
@@ -27,7 +27,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct DaemonArgs {
     /// Port to listen on; 0 for any that is free
-    #[arg(short = 'p', value_name = "PORT", default_value_t = 2525)]
+    #[arg(short = 'p', value_name = "PORT", default_value_t = 2525, value_parser = port, allow_negative_numbers = true)]
     pub port: u16,
     /// Address to listen on, with or without port; may be repeated [default: loopback only]
     ///
@@ -44,7 +44,7 @@ pub struct DaemonArgs {
     #[arg(short = 'I', value_name = "FILE", default_value = ".pid.smtpserver")]
     pub pid_file: PathBuf,
     /// Largest message in octets; 0 for no limit
-    #[arg(short = 'M', value_name = "OCTETS")]
+    #[arg(short = 'M', value_name = "OCTETS", value_parser = octets, allow_negative_numbers = true)]
     pub message_octets_max: Option<u64>,
     /// Set a parameter, as a line of the configuration does; may be repeated
     #[arg(long = "param", value_name = "NAME VALUE")]
@@ -139,7 +139,9 @@ impl Args {
             Err(page) if page.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 return Err(Stop::unfit("a subcommand is missing (see smtpserver --help)"));
             }
-            Err(page) => return Err(Stop::unfit(one_line(&page.to_string()))),
+            Err(page) => {
+                return Err(Stop::unfit(unknown(&page).unwrap_or_else(|| one_line(&page.to_string()))));
+            }
         };
         if args.daemon.list_params {
             return Ok(Parsed::Text(list_params()));
@@ -203,6 +205,31 @@ fn list_params() -> String {
     out
 }
 
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port is a number from 0 to 65535; 0 is any that is free".into())
+}
+
+fn octets(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| "the largest message is a number of octets such as 10000000; 0 is no limit".into())
+}
+
+/// A sentence about an option that does not exist, when that is the error.
+fn unknown(page: &clap::Error) -> Option<String> {
+    let word = |kind| match page.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    if page.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let option = word(ContextKind::InvalidArg).filter(|word| word.starts_with('-'))?;
+    Some(match word(ContextKind::SuggestedArg) {
+        Some(other) => format!("there is no option {option}: did you mean {other}?"),
+        None => format!("there is no option {option} (see smtpserver --help)"),
+    })
+}
+
 /// The first sentence of an error that fills a page, with a pointer to the rest.
 fn one_line(page: &str) -> String {
     let lines: Vec<&str> = page
@@ -249,6 +276,22 @@ mod tests {
             assert_eq!(stop.line.lines().count(), 1, "{}", stop.line);
         }
         assert!(refused(&["-p", "70000"]).line.contains("70000"));
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_what_is_wanted() {
+        let table = [
+            (&["--foregruond"][..], "there is no option --foregruond: did you mean --foreground?"),
+            (&["--nonsense"], "there is no option --nonsense (see smtpserver --help)"),
+            (&["-M", "nonsense"], "number of octets"),
+            (&["-M", "-5"], "number of octets"),
+            (&["-p", "-5"], "from 0 to 65535"),
+            (&["-p", "smtp"], "from 0 to 65535"),
+        ];
+        for (words, wanted) in table {
+            let line = refused(words).line;
+            assert!(line.contains(wanted), "{words:?}: {line}");
+        }
     }
 
     #[test]

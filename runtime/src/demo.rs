@@ -3,6 +3,7 @@
 
 use crate::args::{self, DemoArgs};
 use crate::journal::{self, Journal};
+use crate::limits::LAST_WRITES_MAX;
 use crate::lines::{Lines, printable};
 use crate::spool_fs::{self, FileSpool, ROUTER};
 use crate::{Stop, listen, serve};
@@ -18,16 +19,16 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let place = args.place()?;
     let mut settings = args::settings(&args.params)?;
     settings.policy.open_to_loopback = true;
-    serve::raise_descriptor_limit();
+    serve::ready_process(&settings.limits)?;
 
-    std::fs::create_dir_all(&args.postoffice).map_err(|error| {
+    spool_fs::make(&args.postoffice).map_err(|error| {
         Stop::unfit(format!("the spool directory {} cannot be made: {error}", args.postoffice.display()))
     })?;
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
     let sockets = listen::open(&[place], DemoArgs::PORT).map_err(Stop::unfit)?;
     let address = sockets[0].local_addr().map_err(Stop::failed)?;
 
-    let stderr = Lines::to(|| Some(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
+    let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
     journal::trace_to(stderr.clone(), tracing::Level::WARN);
     println!("This is smtpserver, for a try. It takes mail for any recipient, from this machine only.");
     println!("Nothing is delivered anywhere: each message becomes a file in");
@@ -43,7 +44,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     println!();
     println!("Ctrl-C stops it.");
 
-    let stdout = Lines::to(|| Some(Box::new(std::io::stdout()))).map_err(Stop::failed)?;
+    let stdout = Lines::to(|| Ok(Box::new(std::io::stdout()))).map_err(Stop::failed)?;
     let page = Arc::new(Page {
         router: postoffice.join(ROUTER),
         lines: stdout.clone(),
@@ -52,7 +53,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let spool = FileSpool::open(&postoffice, &settings.host);
     let ended = serve::serve(settings, spool, sockets, page.clone());
     for lines in [stdout, stderr] {
-        lines.flush(serve::LAST_WRITES_MAX);
+        lines.flush(LAST_WRITES_MAX);
     }
     match page.accepted.load(Ordering::Relaxed) {
         0 => println!("Stopped. No message came."),

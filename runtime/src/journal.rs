@@ -1,7 +1,7 @@
 //! Events, written down. One line for each transaction on stderr, by way of `tracing`; the dialogue in a session log
 //! when one is kept. It judges nothing, and it never holds up or fails a session.
 
-use crate::lines::{Lines, printable};
+use crate::lines::{Lines, quoted};
 use crate::session_log::SessionLog;
 use smtpserver_core::event::{Event, Outcome, SessionRecord, TransactionRecord};
 use smtpserver_core::{Duration, Now, Peer, SessionId};
@@ -40,10 +40,10 @@ impl Journal for Logbook {
 
     fn note(&self, now: Now, session: SessionId, peer: &Peer, event: &Event) {
         match event {
-            Event::Heard(line) => tracing::trace!(%session, "heard {}", printable(line)),
-            Event::Said(line) => tracing::trace!(%session, "said {}", printable(line)),
+            Event::Heard(line) => tracing::trace!(%session, "heard {}", quoted(line)),
+            Event::Said(line) => tracing::trace!(%session, "said {}", quoted(line)),
             Event::Refused { .. } | Event::TarpitDelayed(_) => {
-                tracing::debug!(%session, peer = %peer.client, "{} {}", event.name(), printable(&event.to_string()));
+                tracing::debug!(%session, peer = %peer.client, "{} {event}", event.name());
             }
             Event::Transaction(record) => {
                 tracing::info!("{} peer={} {}", event.name(), peer.client, TransactionLine(record));
@@ -68,9 +68,9 @@ struct TransactionLine<'a>(&'a TransactionRecord);
 impl fmt::Display for TransactionLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.0;
-        write!(f, "id={} from=<{}> to=", record.id, printable(&record.from))?;
+        write!(f, "id={} from={} to=", record.id, quoted(&record.from))?;
         for (index, recipient) in record.to.iter().enumerate() {
-            write!(f, "{}<{}>", if index == 0 { "" } else { "," }, printable(recipient))?;
+            write!(f, "{}{}", if index == 0 { "" } else { "," }, quoted(recipient))?;
         }
         write!(
             f,
@@ -158,5 +158,39 @@ impl std::io::Write for LineWriter<'_> {
     }
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smtpserver_core::peer::TransactionId;
+
+    #[test]
+    fn no_address_can_look_like_another_key() {
+        let record = TransactionRecord {
+            id: TransactionId { session: SessionId { began: 0, serial: 1 }, number: 1 },
+            from: r#""x\" to=y outcome=stored"@client.example"#.into(),
+            to: vec!["bob@local.example".into(), r#""<>, "@local.example"#.into()],
+            recipients: 2,
+            recipients_refused: 0,
+            octets: 0,
+            normalized: 0,
+            envelope: Duration::ZERO,
+            data: Duration::ZERO,
+            store: Duration::ZERO,
+            outcome: Outcome::Reset,
+        };
+        let line = TransactionLine(&record).to_string();
+        let rest = line.split_once(" from=").expect("a sender").1;
+        assert!(
+            rest.starts_with(concat!(
+                r#""\"x\\\" to=y outcome=stored\"@client.example" "#,
+                r#"to="bob@local.example","\"<>, \"@local.example" recipients=2 "#
+            )),
+            "{line}"
+        );
+        let nobody = TransactionRecord { from: String::new(), to: Vec::new(), ..record };
+        assert!(TransactionLine(&nobody).to_string().contains(r#" from="" to= recipients="#));
     }
 }

@@ -10,6 +10,7 @@ mod demo;
 pub mod desk;
 pub mod drive;
 pub mod journal;
+mod limits;
 pub mod lines;
 pub mod listen;
 pub mod mailbox;

@@ -3,6 +3,7 @@
 
 use crate::desk::{Admission, Desk};
 use crate::drive::{drive, turn_away};
+use crate::limits::{BACKLOG, PAUSE_MAX, PAUSE_MIN};
 use crate::port_holder;
 use crate::spool::Spool;
 use smtpserver_core::{Peer, Session};
@@ -12,14 +13,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpStream;
-
-/// Connections that the system holds for us until we accept them.
-const BACKLOG: i32 = 1024;
-/// How long to wait after an accept that failed for want of something that may come back.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// An address as an operator writes it: `127.0.0.1`, `127.0.0.1:25`, `[::1]:25`, `::1`, `any`, `any6:25`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +79,26 @@ pub fn open(places: &[Place], port: u16) -> Result<Vec<TcpListener>, CannotListe
     if places.is_empty() {
         return open_loopback(port);
     }
-    places.iter().map(|place| bind(SocketAddr::new(place.ip, place.port.unwrap_or(port)))).collect()
+    let addresses: Vec<_> =
+        places.iter().map(|place| SocketAddr::new(place.ip, place.port.unwrap_or(port))).collect();
+    for (index, address) in addresses.iter().copied().enumerate() {
+        if let Some(other) = addresses[..index].iter().find(|other| overlap(**other, address)) {
+            let reason = if *other == address {
+                "--listen names it twice".into()
+            } else {
+                format!("--listen names {other} as well, and one holds the other")
+            };
+            return Err(CannotListen { address, error: io::Error::new(ErrorKind::InvalidInput, reason) });
+        }
+    }
+    addresses.into_iter().map(bind).collect()
+}
+
+/// Whether the system would refuse to listen on both, so that the second one is our own fault. Port 0 never clashes.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let same_ip = one.ip() == other.ip() || (any && one.is_ipv4() == other.is_ipv4());
+    one.port() == other.port() && one.port() != 0 && same_ip
 }
 
 fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
@@ -96,10 +109,8 @@ fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
     match six {
         Ok(six) => Ok(vec![four, six]),
         Err(refused) if port != 0 && refused.error.kind() == ErrorKind::AddrInUse => Err(refused),
-        Err(refused) => {
-            tracing::debug!("IPv4 only: {}", refused.error);
-            Ok(vec![four])
-        }
+        // This machine has no IPv6: which addresses we listen on is said anyway.
+        Err(_) => Ok(vec![four]),
     }
 }
 
@@ -180,6 +191,20 @@ mod tests {
         for text in ["", "localhost", "127.0.0.1:", "127.0.0.1:99999", "any6:x", "1.2.3"] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_given_twice_is_not_blamed_on_another() {
+        // Nothing is bound: this is seen before.
+        let place = Place { ip: Ipv4Addr::LOCALHOST.into(), port: None };
+        let same = Place { port: Some(2526), ..place };
+        let refused = open(&[place, same], 2526).expect_err("twice").to_string();
+        assert_eq!(refused, "cannot listen on 127.0.0.1:2526: --listen names it twice");
+        let any = Place { ip: Ipv4Addr::UNSPECIFIED.into(), ..same };
+        let refused = open(&[place, any], 2526).expect_err("covered").to_string();
+        assert!(refused.contains("--listen names 127.0.0.1:2526 as well"), "{refused}");
+        // Each gets a port of its own.
+        assert_eq!(open(&[place, place], 0).expect("free ports").len(), 2);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The pid file: says which process serves a POSTOFFICE, and by its lock that this process lives. It never sends a
-//! signal to anybody.
+//! signal to anybody, and never touches a file that is not a pid file: a mistyped name must destroy nothing.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use crate::limits::{PID_FILE_OCTETS_MAX, PID_FILE_OPENS_MAX};
+use rustix::fs::OFlags;
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A locked pid file; removed when it is dropped.
@@ -19,24 +21,27 @@ impl PidFile {
         let fault =
             |error: &dyn std::fmt::Display| format!("cannot use the pid file {}: {error}", path.display());
         let path_buf = std::path::absolute(path).map_err(|error| fault(&error))?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o644)
-            .open(&path_buf)
-            .map_err(|error| fault(&error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(PidFile { path: path_buf, file }),
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = file.read_to_string(&mut pid);
-                let pid = Some(pid.trim()).filter(|pid| !pid.is_empty()).unwrap_or("unknown");
-                Err(format!("already running as pid {pid}, says the pid file {}", path.display()))
+        for _ in 0..PID_FILE_OPENS_MAX {
+            let mut file = open(&path_buf).map_err(|reason| fault(&reason))?;
+            let lock = file.try_lock();
+            let old = content(&mut file).map_err(|reason| fault(&reason))?;
+            match lock {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let pid = if old.is_empty() { "unknown" } else { &old };
+                    return Err(format!(
+                        "already running as pid {pid}, says the pid file {}",
+                        path.display()
+                    ));
+                }
+                Err(TryLockError::Error(error)) => return Err(fault(&error)),
             }
-            Err(TryLockError::Error(error)) => Err(fault(&error)),
+            // Whoever held the lock before us may have removed the file meanwhile.
+            if is_at(&file, &path_buf) {
+                return Ok(PidFile { path: path_buf, file });
+            }
         }
+        Err(fault(&"others make and remove it all the time"))
     }
 
     /// Writes this process's pid.
@@ -53,7 +58,63 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         // The process that we were before detaching never comes here: it ends without a word.
-        let _ = std::fs::remove_file(&self.path);
+        if is_at(&self.file, &self.path) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Opens the file if it can be one of ours; looks at it first, as to open a device may have effects.
+fn open(path: &Path) -> Result<File, String> {
+    match path.symlink_metadata() {
+        Ok(stat) => fits(&stat)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error.to_string()),
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .custom_flags(i32::try_from(flags.bits()).expect("flags of the system are small"))
+        .open(path)
+        .map_err(|error| error.to_string())?;
+    // Another may stand there by now.
+    fits(&file.metadata().map_err(|error| error.to_string())?)?;
+    Ok(file)
+}
+
+fn fits(stat: &Metadata) -> Result<(), String> {
+    if !stat.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    // None: it was removed since it was opened, which is seen later.
+    if stat.nlink() > 1 {
+        return Err("it has other names (hard links)".into());
+    }
+    Ok(())
+}
+
+/// The pid in the file, empty when there is none; an error when the file holds anything else.
+fn content(file: &mut File) -> Result<String, String> {
+    let mut octets = Vec::new();
+    (&*file).take(PID_FILE_OCTETS_MAX).read_to_end(&mut octets).map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&octets);
+    let pid = text.trim_ascii();
+    // A pid parses as a number; a longer row of digits is somebody's data.
+    if octets.is_empty() || (pid.parse::<u32>().is_ok() && !pid.starts_with('+')) {
+        return Ok(pid.to_string());
+    }
+    Err("it holds something else than a pid, and is left as it is".into())
+}
+
+/// Whether the file is the one that the path names.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), path.symlink_metadata()) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
     }
 }
 
@@ -72,5 +133,56 @@ mod tests {
         drop(first);
         assert!(!path.exists());
         assert!(PidFile::lock(&path).is_ok());
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_used_again_and_anything_else_is_left_alone() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("pid");
+        for old in ["", "4711\n", " 4711 \n\n"] {
+            std::fs::write(&path, old).expect("written");
+            let mut file = PidFile::lock(&path).expect("a pid file");
+            file.write().expect("written");
+            assert_eq!(
+                std::fs::read_to_string(&path).expect("readable"),
+                format!("{}\n", std::process::id())
+            );
+        }
+        let long = "1".repeat(1000) + "x";
+        for other in ["4711 x", "-1\n", "\n", "root:x:0:0\n", &long] {
+            std::fs::write(&path, other).expect("written");
+            let refused = PidFile::lock(&path).expect_err("not a pid file");
+            assert!(refused.contains("something else than a pid"), "{refused}");
+            assert_eq!(std::fs::read_to_string(&path).expect("readable"), other);
+        }
+    }
+
+    #[test]
+    fn only_a_regular_file_with_one_name_is_taken() {
+        let directory = tempfile::tempdir().expect("directory");
+        let (path, other) = (directory.path().join("pid"), directory.path().join("other"));
+        std::fs::write(&other, "").expect("written");
+        std::os::unix::fs::symlink(&other, &path).expect("a link");
+        assert!(PidFile::lock(&path).expect_err("a link").contains("not a regular file"));
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::hard_link(&other, &path).expect("a link");
+        assert!(PidFile::lock(&path).expect_err("two names").contains("other names"));
+        for path in [Path::new("/dev/null"), directory.path()] {
+            assert!(PidFile::lock(path).expect_err("no file").contains("not a regular file"));
+        }
+        assert!(path.exists() && Path::new("/dev/null").exists());
+    }
+
+    #[test]
+    fn a_file_that_another_put_in_its_place_is_not_removed() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("pid");
+        let first = PidFile::lock(&path).expect("free");
+        std::fs::remove_file(&path).expect("removed");
+        let second = PidFile::lock(&path).expect("another file");
+        drop(first);
+        assert!(path.exists());
+        drop(second);
+        assert!(!path.exists());
     }
 }

@@ -1,25 +1,16 @@
-//! The client's end of a session as the driver sees it: a stream, and what was said and not yet taken by it. It knows
+//! The client's end of a session as the loop sees it: a stream, and what was said and not yet taken by it. It knows
 //! no SMTP. Octets that came are lent out from a buffer of the thread; octets to send are kept only while the stream
 //! does not take them.
 
+use crate::limits::{LAST_WORDS_MAX, LINGER_MAX, LINGER_OCTETS_MAX, UNTAKEN_MAX};
 use smtpserver_core::limits::BODY_READ_MAX;
 use smtpserver_core::now::Instant;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
-
-/// How long a client may leave our words untaken (as RFC 2821 §4.5.3.2 has it for a command: 5 minutes).
-pub(crate) const UNTAKEN_MAX: Duration = Duration::from_secs(300);
-/// How long the last words may need to leave.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
-/// How long, and how many octets, a client may go on sending after our end. To close at once would throw away
-/// what it has not read yet, as octets that nobody reads turn the close into a reset.
-const LINGER_MAX: Duration = Duration::from_secs(1);
-const LINGER_OCTETS_MAX: usize = 65_536;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; BODY_READ_MAX].into_boxed_slice());

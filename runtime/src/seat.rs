@@ -1,4 +1,4 @@
-//! A session's seat at the desk: the hands of the driver in production. It holds what the session has acquired and
+//! A session's seat at the desk: the hands of the loop in production. It holds what the session has acquired and
 //! gives all of it back when it is dropped, whether the session ended well, panicked or was cut off.
 
 use crate::desk::{Desk, Presence};

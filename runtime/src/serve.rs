@@ -6,24 +6,18 @@ use crate::args::{self, DaemonArgs};
 use crate::clock::SystemClock;
 use crate::desk::Desk;
 use crate::journal::{self, Journal, Logbook};
+use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
 use crate::lines::Lines;
 use crate::listen;
 use crate::pid_file::PidFile;
-use crate::session_log::SessionLog;
-use crate::signals::Signals;
+use crate::session_log::{LogFile, SessionLog};
+use crate::signals::{self, Signals};
 use crate::spool_fs::{self, FileSpool};
 use smtpserver_core::Settings;
-use std::io::Write;
+use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long the last writes to disk and log may take when the server ends.
-pub(crate) const LAST_WRITES_MAX: Duration = Duration::from_secs(2);
-
-/// How much later than a session's own deadline it is cut off: time for its last words.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The daemon, from its options to its end.
 pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
@@ -32,31 +26,31 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
         settings.limits.message_octets_max = octets;
     }
     settings.transcript = args.session_log.is_some() || args.verbose > 1;
-    raise_descriptor_limit();
+    ready_process(&settings.limits)?;
 
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
     let mut pid_file = PidFile::lock(&postoffice.join(&args.pid_file)).map_err(Stop::unfit)?;
-    let log_path = args.session_log.map(std::path::absolute).transpose().map_err(Stop::unfit)?;
-    if let Some(path) = &log_path {
-        // Tried now, while somebody reads what is wrong; opened for good when there may be threads.
-        SessionLog::try_open(path).map_err(|error| Stop::unfit(cannot_log(path, &error)))?;
-    }
+    // Written twice: what forbids it is said while somebody reads that, and the pid changes when we detach.
+    pid_file.write().map_err(Stop::unfit)?;
+    let log_file = args.session_log.as_deref().map(open_log).transpose()?;
     let sockets = listen::open(&args.listen, args.port).map_err(Stop::unfit)?;
     for line in listening_lines(&sockets) {
         eprintln!("{line}");
     }
 
     if !args.foreground {
+        if log_file.is_none() {
+            eprintln!(
+                "smtpserver: detached, it logs nothing: give -l FILE for the dialogues, or --foreground"
+            );
+        }
         // From here on nobody reads stderr. There is one thread so far: only that survives.
         nix::unistd::daemon(false, false).map_err(|error| Stop::failed(format!("cannot detach: {error}")))?;
     }
     pid_file.write().map_err(Stop::unfit)?;
-    let stderr = Lines::to(|| Some(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
+    let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
     journal::trace_to(stderr.clone(), journal::level(args.verbose));
-    let session_log = match &log_path {
-        Some(path) => Some(SessionLog::open(path).map_err(|error| Stop::failed(cannot_log(path, &error)))?),
-        None => None,
-    };
+    let session_log = log_file.map(SessionLog::keep).transpose().map_err(Stop::failed)?;
     let session_lines = session_log.as_ref().map(SessionLog::lines);
     let spool = FileSpool::open(&postoffice, &settings.host);
     let ended = serve(settings, spool, sockets, Arc::new(Logbook::new(session_log)));
@@ -80,6 +74,8 @@ pub(crate) fn serve(
         .build()
         .map_err(|error| Stop::failed(format!("cannot start threads: {error}")))?;
     let desk = Desk::new(Arc::new(settings), spool, Arc::new(SystemClock::default()), journal);
+    // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
+    drop(desk.measured(desk.spool().free_kib()));
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         let mut signals = Signals::catch().map_err(fault)?;
@@ -89,7 +85,10 @@ pub(crate) fn serve(
             doors.push(tokio::spawn(listen::accept(listener, desk.clone())));
         }
         signals.stop().await;
-        tracing::info!("stopping: {} sessions may end, within {drain:?}", desk.sessions());
+        match desk.sessions() {
+            0 => tracing::info!("stopping: no session is open"),
+            n => tracing::info!("stopping: {} may end, within {drain:?}", sessions(n)),
+        }
         for door in doors {
             door.abort();
             // When it is gone its socket is closed, and new connections are refused.
@@ -101,8 +100,10 @@ pub(crate) fn serve(
             // Whoever says it twice does not want to wait.
             std::process::exit(1);
         });
-        if tokio::time::timeout(drain + LAST_WORDS, desk.emptied()).await.is_err() {
-            tracing::warn!("{} sessions did not end in time and are cut off", desk.sessions());
+        // A session that ends at the last moment has its last words still before it.
+        let limit = drain + LAST_WORDS_MAX + LINGER_MAX + STOP_GRACE;
+        if tokio::time::timeout(limit, desk.emptied()).await.is_err() {
+            tracing::warn!("cut off, as time is over: {}", sessions(desk.sessions()));
         }
         Ok(())
     });
@@ -121,16 +122,53 @@ pub(crate) fn listening_lines(sockets: &[TcpListener]) -> Vec<String> {
         .collect()
 }
 
-/// As many descriptors as we may have: each connection needs one.
-pub(crate) fn raise_descriptor_limit() {
+/// What every server wants of its process: signals that must not end it are kept away, and as many descriptors as it
+/// may have.
+pub(crate) fn ready_process(limits: &Limits) -> Result<(), Stop> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    signals::keep_away().map_err(|error| Stop::failed(format!("cannot keep signals away: {error}")))?;
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        let _ = writeln!(std::io::stderr(), "smtpserver: cannot raise the limit of open files: {error}");
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    match raised {
+        Ok(files) => {
+            let needed = files_needed(limits);
+            if files < needed {
+                eprintln!(
+                    "smtpserver: at most {files} open files are allowed, {} connections may need {needed}: raise the \
+                     limit (ulimit -n) or lower MaxParallelConnections",
+                    limits.connections_max
+                );
+            }
+        }
+        Err(error) => eprintln!("smtpserver: cannot raise the limit of open files: {error}"),
     }
+    Ok(())
 }
 
-fn cannot_log(path: &Path, error: &std::io::Error) -> String {
-    format!("the session log {} cannot be written: {error}", path.display())
+/// Open files that the server needs when all connections are taken: those, those that are turned away, and what the
+/// disk is busy with.
+fn files_needed(limits: &Limits) -> u64 {
+    let threads = u64::try_from(THREADS_MAX).expect("a small number");
+    u64::from(limits.connections_max) + u64::from(TURN_AWAY_MARGIN) + threads
+}
+
+fn open_log(path: &Path) -> Result<LogFile, Stop> {
+    LogFile::open(path).map_err(|error| {
+        Stop::unfit(format!("the session log {} cannot be written: {error}", path.display()))
+    })
+}
+
+/// How many sessions, in words.
+fn sessions(count: usize) -> String {
+    if count == 1 { "1 session".into() } else { format!("{count} sessions") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_agree_with_their_words() {
+        assert_eq!([1, 2].map(sessions), ["1 session", "2 sessions"]);
+    }
 }

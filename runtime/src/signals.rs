@@ -1,7 +1,15 @@
-//! What the operating system tells us to do: stop (SIGTERM, SIGINT), or nothing (SIGHUP). SIGPIPE is ignored by the
-//! language's start-up code already.
+//! What the operating system tells us to do: stop (SIGTERM, SIGINT), or nothing (all the others that would end us and
+//! that nobody means so). SIGPIPE is ignored by the language's start-up code already.
 
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Keeps signals away from this thread and from all that it starts: a file that would become larger than the system
+/// lets us (SIGXFSZ) is a fault of one write, and SIGUSR1 and SIGUSR2 say nothing to us.
+pub(crate) fn keep_away() -> std::io::Result<()> {
+    let unwanted: SigSet = [Number::SIGXFSZ, Number::SIGUSR1, Number::SIGUSR2].into_iter().collect();
+    Ok(unwanted.thread_block()?)
+}
 
 /// The signals that we listen to.
 pub(crate) struct Signals {

@@ -2,21 +2,24 @@
 //! router may take any of them away at any moment, and what a message holds is shown, never believed.
 
 use crate::Stop;
+use crate::limits::{ENVELOPE_LINE_MAX, ENVELOPE_OCTETS_MAX};
 use crate::lines::printable;
 use crate::spool_fs::ROUTER;
+use rustix::fs::OFlags;
 use smtpserver_core::Wall;
 use smtpserver_core::spool::Stored;
 use smtpserver_core::spool::id::SpoolId;
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The line that ends the envelope.
-const ENVELOPE_END: &str = "env-end";
-/// Longest envelope line that is read.
-const LINE_OCTETS_MAX: u64 = 65_536;
+const ENVELOPE_END: &[u8] = b"env-end\n";
+
+/// Octets that are made harmless at a time.
+const COPY_OCTETS: u64 = 16_384;
 
 /// A stored message, its envelope read.
 struct Message {
@@ -26,6 +29,8 @@ struct Message {
     octets: u64,
     /// Keyword and value, in the order of the file.
     envelope: Vec<(String, String)>,
+    /// Its envelope has an end; otherwise nobody knows where the message begins.
+    whole: bool,
     rest: BufReader<File>,
 }
 
@@ -64,6 +69,10 @@ pub(crate) fn show(postoffice: &Path, id: &str) -> Result<(), Stop> {
     let Some(mut message) = message else {
         return Err(Stop::failed(format!("no message {} in {}", printable(id), router.display())));
     };
+    if !message.whole {
+        print(|out| out.write_all(explain(&message).as_bytes()))?;
+        return Err(Stop::failed(format!("message {} is damaged: its envelope has no end", printable(id))));
+    }
     print(|out| {
         out.write_all(explain(&message).as_bytes())?;
         out.write_all(b"\n")?;
@@ -77,7 +86,10 @@ pub(crate) fn show(postoffice: &Path, id: &str) -> Result<(), Stop> {
 
 impl Message {
     fn open(path: &Path) -> std::io::Result<Message> {
-        let file = File::open(path)?;
+        // Neither a link nor a pipe may lead us elsewhere or hold us up.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = i32::try_from(flags.bits()).expect("flags of the system are small");
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let stat = file.metadata()?;
         if !stat.is_file() {
             return Err(std::io::ErrorKind::InvalidInput.into());
@@ -87,24 +99,28 @@ impl Message {
         let mut rest = BufReader::new(file);
         let mut envelope = Vec::new();
         let mut envelope_octets = 0;
-        loop {
+        let whole = loop {
             let mut line = Vec::new();
-            let read = rest.by_ref().take(LINE_OCTETS_MAX).read_until(b'\n', &mut line)?;
+            let read = rest.by_ref().take(ENVELOPE_LINE_MAX).read_until(b'\n', &mut line)?;
             envelope_octets += u64::try_from(read).unwrap_or_default();
+            if line == ENVELOPE_END {
+                break true;
+            }
+            if read == 0 || envelope_octets > ENVELOPE_OCTETS_MAX {
+                break false;
+            }
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end_matches('\n');
-            if read == 0 || text == ENVELOPE_END {
-                break;
-            }
             let (keyword, value) = text.split_once(' ').unwrap_or((text, ""));
             envelope.push((keyword.to_string(), value.to_string()));
-        }
+        };
         Ok(Message {
             path: path.to_path_buf(),
             id,
             written: Wall::from_micros(stat.mtime() * 1_000_000 + i64::from(mtime_nanos / 1000)),
             octets: stat.size().saturating_sub(envelope_octets),
             envelope,
+            whole,
             rest,
         })
     }
@@ -132,13 +148,14 @@ fn line(message: &Message, json: bool) -> String {
     if json {
         let to: Vec<_> = message.values("to").map(quoted).collect();
         return format!(
-            "{{\"id\":{},\"file\":{},\"date\":{},\"octets\":{},\"from\":{},\"to\":[{}]}}\n",
+            "{{\"id\":{},\"file\":{},\"date\":{},\"octets\":{},\"from\":{},\"to\":[{}],\"damaged\":{}}}\n",
             quoted(message.id.as_str()),
             quoted(&message.path.to_string_lossy()),
             quoted(&date),
             message.octets,
             quoted(message.from()),
             to.join(","),
+            !message.whole,
         );
     }
     let mut to = message.values("to");
@@ -147,8 +164,9 @@ fn line(message: &Message, json: bool) -> String {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
+    let mark = if message.whole { "" } else { "DAMAGED " };
     format!(
-        "{:<28} {date:<31} {:>10}  {} / {}{others}\n",
+        "{:<28} {date:<31} {:>10}  {mark}{} / {}{others}\n",
         message.id.as_str(),
         message.octets,
         printable(message.from()),
@@ -160,12 +178,16 @@ fn line(message: &Message, json: bool) -> String {
 fn explain(message: &Message) -> String {
     let mut page = String::new();
     let mut row = |meaning: &str, value: &str| {
-        let _ = writeln!(page, "{meaning:<18} {}", printable(value));
+        let _ = writeln!(page, "{:<18} {}", printable(meaning), printable(value));
     };
     row("spool id", message.id.as_str());
     row("file", &message.path.to_string_lossy());
     row("written", &message.written.rfc2822().to_string());
-    row("message octets", &message.octets.to_string());
+    if message.whole {
+        row("message octets", &message.octets.to_string());
+    } else {
+        row("damaged", "the envelope has no end; what there is of it:");
+    }
     for (keyword, value) in &message.envelope {
         match keyword.as_str() {
             "external" => row("origin", "came from outside"),
@@ -185,22 +207,41 @@ fn explain(message: &Message) -> String {
     page
 }
 
-/// Copies a message to a terminal, which must not obey what is in it.
-fn copy_harmless(from: &mut impl BufRead, to: &mut dyn Write) -> std::io::Result<()> {
+/// Copies a message to a terminal, which must not obey what is in it: control characters, those of one octet as well as
+/// those of UTF-8, and octets that are no UTF-8, which an old terminal may take for control characters.
+fn copy_harmless(from: &mut impl Read, to: &mut dyn Write) -> std::io::Result<()> {
+    let mut octets = Vec::new();
     loop {
-        let octets = from.fill_buf()?;
-        if octets.is_empty() {
-            return Ok(());
-        }
-        for octet in octets {
-            match octet {
-                b'\n' | b'\t' | b' '..=b'~' | 0x80.. => to.write_all(&[*octet])?,
-                control => write!(to, "\\x{control:02X}")?,
+        let read = from.take(COPY_OCTETS).read_to_end(&mut octets)?;
+        let last = read == 0;
+        let mut left = Vec::new();
+        let mut chunks = octets.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            for letter in chunk.valid().chars() {
+                let mut buffer = [0; 4];
+                let encoded = letter.encode_utf8(&mut buffer);
+                if letter.is_control() && !matches!(letter, '\n' | '\t') {
+                    escape(encoded.as_bytes(), to)?;
+                } else {
+                    to.write_all(encoded.as_bytes())?;
+                }
+            }
+            if chunks.peek().is_none() && !last {
+                // Perhaps only the beginning of a letter: what follows will show.
+                left = chunk.invalid().to_vec();
+            } else {
+                escape(chunk.invalid(), to)?;
             }
         }
-        let used = octets.len();
-        from.consume(used);
+        if last {
+            return Ok(());
+        }
+        octets = left;
     }
+}
+
+fn escape(octets: &[u8], to: &mut dyn Write) -> std::io::Result<()> {
+    octets.iter().try_for_each(|octet| write!(to, "\\x{octet:02X}"))
 }
 
 /// A JSON string.
@@ -242,6 +283,55 @@ mod tests {
         let mut out = Vec::new();
         copy_harmless(&mut &b"Subject: \x1b[2J\n\n\xc3\xa9\r\n"[..], &mut out).expect("memory");
         assert_eq!(out, b"Subject: \\x1B[2J\n\n\xc3\xa9\\x0D\n");
+        // The control characters above 127, bare and as UTF-8; letters that have such octets in them; Latin-1.
+        for (octets, shown) in [
+            (&b"\x9b2J\x80\x9f"[..], &b"\\x9B2J\\x80\\x9F"[..]),
+            (b"\xc2\x9b2J\xc2\x80\xc2\x9f\xc2\xa0", b"\\xC2\\x9B2J\\xC2\\x80\\xC2\\x9F\xc2\xa0"),
+            ("\u{c4}\u{65e5}\u{1f600}".as_bytes(), "\u{c4}\u{65e5}\u{1f600}".as_bytes()),
+            (b"caf\xe9\n\xc3", b"caf\\xE9\n\\xC3"),
+            (b"\x7f\x00", b"\\x7F\\x00"),
+        ] {
+            let mut out = Vec::new();
+            copy_harmless(&mut &octets[..], &mut out).expect("memory");
+            assert_eq!(out.escape_ascii().to_string(), shown.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn a_letter_that_two_reads_share_stays_whole() {
+        let most = usize::try_from(COPY_OCTETS).expect("small");
+        for before in most - 4..most + 2 {
+            let text = format!("{}\u{1f600}\u{9b}x", "a".repeat(before));
+            let mut out = Vec::new();
+            copy_harmless(&mut text.as_bytes(), &mut out).expect("memory");
+            let shown = format!("{}\u{1f600}\\xC2\\x9Bx", "a".repeat(before));
+            assert!(out == shown.as_bytes(), "{before}");
+        }
+    }
+
+    #[test]
+    fn only_regular_files_are_opened_and_a_missing_end_is_seen() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = |name| directory.path().join(name);
+        std::fs::write(path("1"), "from <a@b>\nto <c@d>\nenv-end").expect("written");
+        let message = Message::open(&path("1")).expect("readable");
+        assert!(!message.whole);
+        assert!(line(&message, false).contains("DAMAGED <a@b> / <c@d>"));
+        assert!(line(&message, true).ends_with("\"damaged\":true}\n"));
+        std::os::unix::fs::symlink(path("1"), path("2")).expect("a link");
+        assert!(Message::open(&path("2")).is_err());
+        assert!(std::process::Command::new("mkfifo").arg(path("3")).status().expect("mkfifo").success());
+        assert!(Message::open(&path("3")).is_err());
+    }
+
+    #[test]
+    fn unknown_lines_of_an_envelope_are_made_harmless() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("1");
+        std::fs::write(&path, "\u{1b}[2J \u{9b}2J\nenv-end\n").expect("written");
+        let page = explain(&Message::open(&path).expect("readable"));
+        assert!(page.contains("\\x1B[2J") && page.contains("\\xC2\\x9B2J"), "{page}");
+        assert!(page.bytes().all(|octet| matches!(octet, b'\n' | b' '..=b'~')));
     }
 
     #[test]

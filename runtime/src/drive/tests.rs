@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the paused clock of tokio is the world of these tests")]
 
 use super::*;
-use crate::pipe::UNTAKEN_MAX;
+use crate::limits::UNTAKEN_MAX;
 use smtpserver_core::event::SessionRecord;
 use smtpserver_core::policy::{Space, decide};
 use smtpserver_core::{Peer, Reason, SessionId, Settings, Wall};

@@ -7,12 +7,11 @@
 use super::place::{Complaint, Place};
 use super::pool::{Job, Pool};
 use super::temp::TempFile;
+use crate::limits::PIECE;
 use crate::spool::{Account, Draft};
 use smtpserver_core::spool::{SpoolFault, Stored};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Octets kept in memory before they are written.
-const PIECE: usize = 65_536;
 
 /// A draft that is kept in a file.
 pub struct FileDraft {
@@ -145,13 +144,14 @@ impl Inside {
                 let file = file.map_or_else(|| TempFile::create(&self.place), Ok)?;
                 file.write(&octets).map(|()| file)
             };
-            match write() {
+            let write = || write().map_err(|complaint| self.log(&complaint));
+            // Whatever breaks, the octets are off the account and whoever waits for this job is told.
+            match catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(broken())) {
                 Ok(file) => {
                     self.lock().file = Some(file);
                     self.account.room(octets.len());
                 }
-                Err(complaint) => {
-                    let fault = self.log(&complaint);
+                Err(fault) => {
                     self.account.room(octets.len());
                     return self.fail(fault);
                 }
@@ -192,4 +192,10 @@ impl Inside {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An assertion of ours broke: the message is lost, the server lives.
+fn broken() -> SpoolFault {
+    tracing::error!("spool: an assertion of ours broke while a message was written");
+    SpoolFault::Broken
 }

@@ -2,6 +2,7 @@
 //! Directories are named by path each time and never kept open: when an operator moves or re-makes one, the next
 //! message finds the new one, or fails, but never goes to a place where nobody looks.
 
+use crate::limits::HOST_OCTETS_MAX;
 use rustix::fs;
 use rustix::io::Errno;
 use smtpserver_core::spool::SpoolFault;
@@ -9,9 +10,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-/// The host's part of a temporary name, at most (as the spool's other writers have it).
-const HOST_OCTETS_MAX: usize = 19;
 
 /// The directory of unfinished messages.
 pub(super) const PUBLIC: &str = "public";
@@ -28,6 +26,9 @@ pub(super) struct Place {
     prefix: String,
     serial: AtomicU64,
     trouble: Mutex<Option<Trouble>>,
+    /// The step at which an assertion of ours breaks.
+    #[cfg(test)]
+    pub(super) planted: Mutex<&'static str>,
 }
 
 /// A spell of failures of one kind.
@@ -54,12 +55,20 @@ impl Place {
             host,
             serial: AtomicU64::new(0),
             trouble: Mutex::new(None),
+            #[cfg(test)]
+            planted: Mutex::default(),
         }
     }
 
     /// Where whole messages lie.
     pub(super) fn router(&self) -> &Path {
         &self.router
+    }
+
+    #[cfg(test)]
+    pub(super) fn stumble(&self, step: &str) {
+        let planted = *self.planted.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_ne!(planted, step, "planted");
     }
 
     /// A name in `public` that this process has not used before.
@@ -70,6 +79,8 @@ impl Place {
 
     /// Kibibytes that are free for us; `None` when the system does not say.
     pub(super) fn free_kib(&self) -> Option<u64> {
+        #[cfg(test)]
+        self.stumble("measure");
         match fs::statvfs(&self.public) {
             Ok(stat) => Some(stat.f_bavail.saturating_mul(stat.f_frsize) / 1024),
             Err(error) => {
@@ -129,7 +140,7 @@ impl Complaint {
     /// What the session is told.
     pub(super) fn fault(&self) -> SpoolFault {
         match self.error {
-            Errno::NOSPC | Errno::DQUOT => SpoolFault::Full,
+            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => SpoolFault::Full,
             Errno::NOENT | Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::NOTDIR => SpoolFault::Unusable,
             _ => SpoolFault::Broken,
         }
@@ -184,6 +195,7 @@ mod tests {
     fn faults_are_sorted_by_what_the_client_is_to_hear() {
         let fault = |error| Complaint::new("write", Path::new("/x"), error).fault();
         assert_eq!(fault(Errno::NOSPC), SpoolFault::Full);
+        assert_eq!(fault(Errno::FBIG), SpoolFault::Full);
         assert_eq!(fault(Errno::NOENT), SpoolFault::Unusable);
         assert_eq!(fault(Errno::IO), SpoolFault::Broken);
     }

@@ -1,6 +1,7 @@
 //! Threads for work that may wait for a disk. Network threads never do such work themselves. The pool knows nothing
 //! of messages.
 
+use crate::limits::{JOBS_MAX, STACK_OCTETS};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,13 +9,6 @@ use std::time::Duration;
 
 /// One piece of work.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
-
-/// Jobs that wait. A session has at most one at a time, and those that only tidy up; beyond this the disk is so far
-/// behind that a message is better refused.
-const WAITING_MAX: usize = 16_384;
-
-/// The jobs need little more than a path on their stack.
-const STACK_OCTETS: usize = 256 * 1024;
 
 /// The threads and what waits for them. Threads are started when there is work for them, and then stay.
 pub(super) struct Pool {
@@ -44,7 +38,7 @@ impl Pool {
     /// Puts a job at the end of the queue; gives it back when the queue is full.
     pub(super) fn submit(self: &Arc<Self>, job: Job) -> Result<(), Job> {
         let mut queue = self.lock();
-        if queue.jobs.len() >= WAITING_MAX {
+        if queue.jobs.len() >= JOBS_MAX {
             return Err(job);
         }
         if queue.idle <= queue.jobs.len() && queue.threads < self.threads_max {

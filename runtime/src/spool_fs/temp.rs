@@ -2,15 +2,13 @@
 //! Until then it vanishes when it is dropped: whatever goes wrong, nothing half-written stays behind.
 
 use super::place::{Complaint, Place};
+use crate::limits::NAMES_MAX;
 use rustix::fs::{self, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, write};
 use smtpserver_core::spool::Stored;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Names that are tried when a file of the same name lies in `router` already.
-const NAMES_MAX: u32 = 100;
 
 /// A file that is not published yet.
 pub(super) struct TempFile {
@@ -23,11 +21,19 @@ pub(super) struct TempFile {
 impl TempFile {
     /// Makes an empty file that nobody else has, and that no link leads elsewhere.
     pub(super) fn create(place: &Arc<Place>) -> Result<TempFile, Complaint> {
-        let path = place.fresh_path();
+        #[cfg(test)]
+        place.stumble("create");
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| Complaint::new("create", &path, error))?;
-        Ok(TempFile { place: place.clone(), path, file, published: false })
+        let mut path = place.fresh_path();
+        for _ in 1..NAMES_MAX {
+            match fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
+                Ok(file) => return Ok(TempFile { place: place.clone(), path, file, published: false }),
+                // Left by a process of our number on another machine, or put there by somebody else.
+                Err(Errno::EXIST) => path = place.fresh_path(),
+                Err(error) => return Err(Complaint::new("create", &path, error)),
+            }
+        }
+        Err(Complaint::new("create", &path, Errno::EXIST))
     }
 
     /// Adds octets at the end.

@@ -1,9 +1,13 @@
 //! The spool with its real files and threads, without sessions.
 
+use super::place::PUBLIC;
 use super::*;
+use crate::desk::Admission;
+use crate::drive::{Hands, Letter};
 use crate::mailbox::{DraftNumber, Mailbox};
 use crate::spool::Draft;
-use smtpserver_core::spool::Report;
+use smtpserver_core::spool::{Order, Report};
+use smtpserver_core::{Event, Now, Peer, Settings};
 use std::task::{Context, Poll, Waker};
 
 struct Try {
@@ -32,7 +36,7 @@ impl Try {
         let mut context = Context::from_waker(Waker::noop());
         let mut all = Vec::new();
         while let Poll::Ready(letter) = self.mailbox.poll(&mut context, DraftNumber::default()) {
-            if let crate::drive::Letter::Reported(report) = letter {
+            if let Letter::Reported(report) = letter {
                 all.push(report);
             }
         }
@@ -161,4 +165,90 @@ fn without_a_router_directory_a_publication_fails_whole() {
     assert_eq!(results, [(session(1), failed), (session(2), failed)]);
     the.spool.wait_for_rest(Duration::from_secs(10));
     assert!(the.files(PUBLIC).is_empty());
+}
+
+#[test]
+fn a_temporary_name_that_is_taken_is_passed_over() {
+    let the = Try::new();
+    let public = the.folder.path().join(PUBLIC);
+    let name = |serial: u32| public.join(format!("mx:{}.{serial:x}", std::process::id()));
+    for serial in 0..20 {
+        std::fs::write(name(serial), "theirs").expect("written");
+    }
+    let mut draft = the.draft();
+    draft.append(b"ours".to_vec());
+    let (_, draft) = the.finish(draft).expect("kept");
+    assert_eq!(std::fs::read(name(20)).expect("made"), b"ours");
+    drop(draft);
+    // But not for ever.
+    for serial in 21..200 {
+        std::fs::write(name(serial), "theirs").expect("written");
+    }
+    let mut draft = the.draft();
+    draft.append(b"ours".to_vec());
+    assert_eq!(the.finish(draft).err(), Some(SpoolFault::Broken));
+    assert!((0..20).all(|serial| std::fs::read(name(serial)).expect("there") == b"theirs"));
+}
+
+struct Nobody;
+impl crate::journal::Journal for Nobody {
+    fn opened(&self, _now: Now, _session: SessionId, _peer: &Peer) {}
+    fn note(&self, _now: Now, _session: SessionId, _peer: &Peer, _event: &Event) {}
+}
+
+/// The next report that is not about room; the pool's threads bring it.
+fn report(seat: &mut crate::seat::Seat<FileSpool>) -> Report {
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..3000 {
+        match seat.poll_letter(&mut context) {
+            Poll::Ready(Letter::Reported(Report::Room(_))) => {}
+            Poll::Ready(Letter::Reported(report)) => return report,
+            Poll::Ready(Letter::Answered(..) | Letter::ShuttingDown) => panic!("another letter"),
+            Poll::Pending => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    panic!("no report comes");
+}
+
+#[test]
+fn an_assertion_that_breaks_in_a_job_is_a_report_like_any_other() {
+    let the = Try::new();
+    let clock = Arc::new(crate::clock::SystemClock::default());
+    let settings = Arc::new(Settings::new("mx.example"));
+    let desk = Desk::new(settings, the.spool.clone(), clock, Arc::new(Nobody));
+    let end = std::net::SocketAddr::from(([127, 0, 0, 1], 25));
+    let Admission::Welcome(_, mut seat) = desk.admit(&Arc::new(Peer::new(end, end))) else {
+        panic!("not welcome")
+    };
+    let plant = |step| *the.spool.place.planted.lock().expect("unpoisoned") = step;
+    for (step, octets) in [("create", 10), ("create", 200_000), ("publish", 10), ("publish", 200_000)] {
+        for planted in [step, ""] {
+            plant(planted);
+            let now = seat.now();
+            seat.order(now, Order::Begin);
+            for _ in 0..octets / 10 {
+                seat.order(now, Order::Append(vec![b'x'; 10]));
+            }
+            seat.order(now, Order::Commit);
+            match report(&mut seat) {
+                Report::Committed(_) => assert_eq!(planted, ""),
+                Report::Failed(fault) => assert_eq!((planted, fault), (step, SpoolFault::Broken)),
+                Report::Room(_) => panic!("room is no end"),
+            }
+            seat.order(now, Order::Abandon);
+            the.spool.wait_for_rest(Duration::from_secs(10));
+        }
+    }
+    assert!(the.files(PUBLIC).is_empty());
+    assert_eq!(the.files(ROUTER).len(), 4);
+}
+
+#[test]
+fn a_measurement_that_breaks_is_no_measurement() {
+    let the = Try::new();
+    let clock = Arc::new(crate::clock::SystemClock::default());
+    let desk = Desk::new(Arc::new(Settings::new("mx.example")), the.spool.clone(), clock, Arc::new(Nobody));
+    *the.spool.place.planted.lock().expect("unpoisoned") = "measure";
+    let measured = catch_unwind(AssertUnwindSafe(|| the.spool.carry_out(&desk, Task::Measure)));
+    assert!(measured.is_ok(), "the desk waits for ever for this measurement");
 }

@@ -10,7 +10,7 @@ fn traced(postoffice: &Path, log: &Path, inject: &[&str]) -> Server {
     let mut command = Command::new("strace");
     // -D: the server is our child and strace its grandchild, so that to kill our child kills the server.
     command.args(["-D", "-f", "-q", "-s", "64", "-o"]).arg(log);
-    command.args(["-e", "trace=fdatasync,fsync,renameat2,sendto"]).args(inject);
+    command.args(["-e", "trace=fdatasync,fsync,renameat2,sendto,statfs"]).args(inject);
     command.args([PROGRAM, "--foreground", "-p", "0", "--param", "localnames local.example", "-P"]);
     Server::run(command.arg(postoffice))
 }
@@ -91,7 +91,12 @@ fn a_sync_that_fails_is_final_and_the_message_is_not_kept() {
     ] {
         let postoffice = postoffice();
         let log = postoffice.path().join("calls");
-        let server = traced(postoffice.path(), &log, &["-e", &format!("inject={call}:error={error}")]);
+        std::fs::create_dir(postoffice.path().join("router")).expect("made");
+        let router = postoffice.path().join("router").to_string_lossy().into_owned();
+        let inject = format!("inject={call}:error={error}");
+        // Only what is done to the router's directory: to fail at the start is another test.
+        let whole = ["-e", &inject, "-P", &router];
+        let server = traced(postoffice.path(), &log, if call == "fdatasync" { &whole[..2] } else { &whole });
         let mut client = server.session();
         for _ in 0..3 {
             assert_eq!(client.data(b"Subject: x\r\n").code, code, "{call} {error}");
@@ -101,5 +106,82 @@ fn a_sync_that_fails_is_final_and_the_message_is_not_kept() {
         drop(client);
         let tries = seen(server, &log).iter().filter(|line| is_begun(line, call)).count();
         assert_eq!(tries, 3, "{call} was tried again");
+    }
+}
+
+#[test]
+fn the_first_message_is_measured_against_the_free_space() {
+    if !crate::is_here("strace") {
+        return;
+    }
+    let postoffice = postoffice();
+    let log = postoffice.path().join("calls");
+    // A measurement takes a while: one that is asked for by the first client would come too late for it.
+    let server = traced(postoffice.path(), &log, &["-e", "inject=statfs:delay_enter=500000"]);
+    let reply = server.session().ask("MAIL FROM:<ann@client.example> SIZE=999999999999999999");
+    assert_eq!((reply.code, &reply.text[..6]), (452, "4.3.1 "), "{reply:?}");
+}
+
+/// Runs a server under strace that is expected to refuse; returns its exit code, what it said, and what it did.
+fn refused(args: &[&str], inject: &[&str]) -> (Option<i32>, String, String) {
+    let folder = crate::server::postoffice();
+    let log = folder.path().join("calls");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-q", "-y", "-e", "trace=mkdir,mkdirat,fsync,renameat2,listen", "-o"]).arg(&log);
+    let output = command.args(inject).arg(PROGRAM).args(args).output().expect("strace starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said, std::fs::read_to_string(&log).expect("a log"))
+}
+
+#[test]
+fn a_file_system_that_cannot_publish_is_refused_before_anybody_listens() {
+    if !crate::is_here("strace") {
+        return;
+    }
+    for (inject, words) in [
+        ("inject=renameat2:error=EINVAL", "cannot rename without replacing"),
+        ("inject=renameat2:error=EXDEV", "different file systems"),
+        ("inject=renameat2:retval=0", "replaces files"),
+        ("inject=fsync:error=EIO", "cannot be used"),
+    ] {
+        let postoffice = postoffice();
+        let here = postoffice.path().to_string_lossy().into_owned();
+        let (code, said, did) = refused(&["--foreground", "-p", "0", "-P", &here], &["-e", inject]);
+        assert_eq!(code, Some(2), "{inject}: {said}");
+        assert!(said.contains(words) && said.lines().count() == 1, "{inject}: {said}");
+        assert!(!did.contains("listen("), "{inject}: {did}");
+        let left = crate::spool::files(&postoffice.path().join("router"));
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn a_directory_that_was_made_is_in_stable_storage_before_mail_comes() {
+    if !crate::is_here("strace") {
+        return;
+    }
+    let postoffice = postoffice();
+    let above = postoffice.path().canonicalize().expect("a path");
+    let new = above.join("new/spool");
+    // To listen is forbidden, so that it ends by itself.
+    let args = ["demo", "--listen", "127.0.0.1:0", "-P", &new.to_string_lossy()];
+    let (code, said, did) = refused(&args, &["-e", "inject=listen:error=EPERM"]);
+    assert_eq!(code, Some(2), "{said}");
+    let mut rest = did.as_str();
+    for (call, path, end) in [
+        ("mkdir(\"", &above.join("new"), "\""),
+        ("fsync(", &above, ">"),
+        ("mkdir(\"", &new, "\""),
+        ("fsync(", &above.join("new"), ">"),
+        ("mkdir(\"", &new.join("router"), "\""),
+        ("fsync(", &new, ">"),
+        ("listen(", &std::path::PathBuf::new(), ""),
+    ] {
+        // A descriptor has its number before its path.
+        let found = rest.lines().position(|line| {
+            line.contains(call) && (call == "listen(" || line.contains(&format!("{}{end}", path.display())))
+        });
+        let found = found.unwrap_or_else(|| panic!("{call}{} does not follow in\n{did}", path.display()));
+        rest = rest.splitn(found + 2, '\n').last().unwrap_or_default();
     }
 }

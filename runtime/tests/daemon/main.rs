@@ -11,6 +11,7 @@ mod demo;
 mod durable;
 mod e2e;
 mod faults;
+mod hostile;
 mod kill9;
 mod limits;
 mod server;

@@ -42,6 +42,59 @@ fn a_session_that_does_not_end_is_cut_off_in_time() {
 }
 
 #[test]
+fn every_session_reads_why_it_is_cut_off_and_is_written_down() {
+    let postoffice = postoffice();
+    let mut server = Server::start(postoffice.path(), &["--param", "timeout-drain 1", "-v"]);
+    let mut idle: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = server.session();
+            client.open_transaction("");
+            assert_eq!(client.ask("DATA").code, 354);
+            client.send(b"Subject: never finished\r\n");
+            client
+        })
+        .collect();
+    server.signal("TERM");
+    assert!(server.wait_for("stopping").contains("8 sessions may end, within 1s"));
+    for client in &mut idle {
+        assert_eq!(client.reply().code, 421);
+        assert!(client.is_closed());
+    }
+    // Nobody hangs up: the server has to wait for that as long as it allows, and no longer.
+    assert_eq!(server.end().code(), Some(0));
+    drop(idle);
+    let lines: Vec<_> = server.lines.iter().collect();
+    let with = |words| lines.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(with("transaction_cut"), 8, "{lines:#?}");
+    assert_eq!(with("closed why=shutting-down"), 8, "{lines:#?}");
+    assert_eq!(with("cut off"), 0, "{lines:#?}");
+    assert!(spool(&postoffice).is_empty());
+}
+
+#[test]
+fn a_daemon_that_will_be_heard_by_nobody_says_so_first() {
+    let postoffice = postoffice();
+    let output = Command::new(PROGRAM)
+        .args(["-p", "0", "-P"])
+        .arg(postoffice.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts and detaches");
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("logs nothing: give -l FILE"), "{said}");
+    let pid_file = postoffice.path().join(".pid.smtpserver");
+    let address = said.lines().find_map(|line| line.strip_prefix("listening on ")).expect("an address");
+    // Greeted: the pid in the file is the daemon's.
+    let mut client = crate::client::Client::connect(address.parse().expect("an address"));
+    assert_eq!(client.reply().code, 220);
+    let pid = std::fs::read_to_string(&pid_file).expect("a pid file").trim().parse().expect("a pid");
+    signal(pid, "TERM");
+    assert_eq!(client.reply().code, 421);
+    assert!(client.is_closed());
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let postoffice = postoffice();
     let mut server = Server::start(postoffice.path(), &[]);
