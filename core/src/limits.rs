@@ -34,6 +34,9 @@ pub const ECHO_MAX: usize = 64;
 pub const RECIPIENTS_MIN: u32 = 100;
 /// Drafts of one publication; others wait for the next one, so that no report waits for an endless batch.
 pub const BATCH_MAX: usize = 1_000;
+/// Publications under way at the same moment. A second one lets drafts go on that became ready just after the first
+/// began; more of them only make the batches smaller.
+pub const PUBLICATIONS_MAX: usize = 2;
 /// How old a measurement of free space may be before it is made anew, when somebody asks.
 pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
 /// Recipients that a transaction remembers by name, for logs.

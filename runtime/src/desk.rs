@@ -17,6 +17,7 @@ use crate::spool::{Published, Spool, Task};
 use books::{Books, Entry, Errands};
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::Input;
+use smtpserver_core::server::commit::Publication;
 use smtpserver_core::spool::{SpoolFault, Stored};
 use smtpserver_core::{Now, Peer, SessionId, Settings};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -174,9 +175,9 @@ impl<S: Spool> Desk<S> {
 
     /// The spool has carried out a publication. The rest is as for [`Desk::synced`].
     #[must_use]
-    pub fn published(&self, results: Published) -> Vec<Task<S::Draft>> {
+    pub fn published(&self, publication: Publication, results: Published) -> Vec<Task<S::Draft>> {
         let now = self.now();
-        let errands = self.books().bring(now, Input::Published(results));
+        let errands = self.books().bring(now, Input::Published(publication, results));
         self.deliver(errands)
     }
 

@@ -4,6 +4,7 @@
 use crate::desk::Desk;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use smtpserver_core::peer::SessionId;
+use smtpserver_core::server::commit::Publication;
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub enum Task<D> {
     /// Write what is left of the draft and make its octets durable.
     Sync(SessionId, D),
     /// Give each draft its name in the router's directory, then make that directory durable, once for all.
-    Publish(Vec<(SessionId, Stored, D)>),
+    Publish(Publication, Vec<(SessionId, Stored, D)>),
     /// Find out how much space is free.
     Measure,
 }

@@ -203,13 +203,13 @@ impl World {
                     self.drafts.insert(self.inode, draft);
                     self.tell_server(server::Input::Synced(id, Ok(stored)));
                 }
-                server::Output::Publish(batch) => {
+                server::Output::Publish(publication, batch) => {
                     for (_, stored) in &batch {
                         let draft = self.drafts.remove(&stored.inode).expect("it was synced");
                         self.stored.push(draft);
                     }
                     let results = batch.into_iter().map(|(id, stored)| (id, Ok(stored))).collect();
-                    self.tell_server(server::Input::Published(results));
+                    self.tell_server(server::Input::Published(publication, results));
                 }
                 server::Output::Report(id, report) => {
                     if let Some(&index) = self.by_session.get(&id) {

@@ -2,10 +2,10 @@
 //! the disk's own pace makes the groups. It touches no file; the hands sync and publish, and say so.
 //!
 //! A draft goes `Queued -> Syncing -> Synced -> Publishing` and then gets exactly one report. Syncs run side by
-//! side up to a bound; publications run one at a time, each with all drafts that were synced meanwhile.
+//! side up to a bound; so do a few publications, each with all drafts that were synced meanwhile.
 
 use super::Output;
-use crate::limits::BATCH_MAX;
+use crate::limits::{BATCH_MAX, PUBLICATIONS_MAX};
 use crate::peer::SessionId;
 use crate::spool::{Report, SpoolFault, Stored};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -28,8 +28,14 @@ pub struct Commits {
     queued: VecDeque<SessionId>,
     syncing: u32,
     synced: VecDeque<(SessionId, Stored)>,
-    publishing: Vec<SessionId>,
+    /// What is being published, by the number of its publication.
+    publications: BTreeMap<Publication, Vec<SessionId>>,
+    next: u64,
 }
+
+/// Which of the publications under way: numbered from 0 in the order in which they began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Publication(u64);
 
 impl Commits {
     /// No drafts yet. `parallel_max` files are synced at the same moment, at least one.
@@ -40,7 +46,8 @@ impl Commits {
             queued: VecDeque::new(),
             syncing: 0,
             synced: VecDeque::new(),
-            publishing: Vec::new(),
+            publications: BTreeMap::new(),
+            next: 0,
         }
     }
 
@@ -80,10 +87,12 @@ impl Commits {
         self.start_publication(outputs);
     }
 
-    /// The hands have carried out the publication under way. A draft of the batch that `results` does not name
-    /// has failed; a session that is named and not in the batch is ignored; of two results the first counts.
+    /// The hands have carried out a publication. A draft of its batch that `results` does not name has failed; a
+    /// session that is named and not in the batch is ignored; of two results the first counts. A publication that is
+    /// not under way is ignored.
     pub fn published(
         &mut self,
+        publication: Publication,
         results: Vec<(SessionId, Result<Stored, SpoolFault>)>,
         outputs: &mut VecDeque<Output>,
     ) {
@@ -91,7 +100,7 @@ impl Commits {
         for (session, result) in results {
             named.entry(session).or_insert(result);
         }
-        for session in core::mem::take(&mut self.publishing) {
+        for session in self.publications.remove(&publication).unwrap_or_default() {
             let report = match named.remove(&session).unwrap_or(Err(SpoolFault::Broken)) {
                 Ok(stored) => Report::Committed(stored),
                 Err(fault) => Report::Failed(fault),
@@ -116,15 +125,17 @@ impl Commits {
     }
 
     fn start_publication(&mut self, outputs: &mut VecDeque<Output>) {
-        if !self.publishing.is_empty() || self.synced.is_empty() {
+        if self.publications.len() >= PUBLICATIONS_MAX || self.synced.is_empty() {
             return;
         }
         let batch: Vec<_> = self.synced.drain(..self.synced.len().min(BATCH_MAX)).collect();
         for (session, _) in &batch {
             self.stages.insert(*session, Stage::Publishing);
-            self.publishing.push(*session);
         }
-        outputs.push_back(Output::Publish(batch));
+        let publication = Publication(self.next);
+        self.next += 1;
+        self.publications.insert(publication, batch.iter().map(|(session, _)| *session).collect());
+        outputs.push_back(Output::Publish(publication, batch));
     }
 
     fn report(&mut self, session: SessionId, report: Report, outputs: &mut VecDeque<Output>) {

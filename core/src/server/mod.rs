@@ -18,7 +18,7 @@ use admission::Admission;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use commit::Commits;
+use commit::{Commits, Publication};
 
 /// All that can happen to the server.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub enum Input {
     /// The hands have carried out [`Output::Sync`] for this session.
     Synced(SessionId, Result<Stored, SpoolFault>),
     /// The hands have carried out [`Output::Publish`]: for each session of the batch, in any order, what became of it.
-    Published(Vec<(SessionId, Result<Stored, SpoolFault>)>),
+    Published(Publication, Vec<(SessionId, Result<Stored, SpoolFault>)>),
     /// The hands have measured free space: kibibytes, or `None` when they could not.
     SpaceMeasured(Option<u64>),
     /// New settings for what comes from now on.
@@ -58,8 +58,8 @@ pub enum Output {
     /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`].
     Sync(SessionId),
     /// Rename these sessions' synced files into the router's directory, then sync that directory once; then say
-    /// [`Input::Published`]. One batch is under way at a time.
-    Publish(Vec<(SessionId, Stored)>),
+    /// [`Input::Published`]. A few batches are under way at a time.
+    Publish(Publication, Vec<(SessionId, Stored)>),
     /// Bring this report to the session.
     Report(SessionId, Report),
     /// Measure free space; then say [`Input::SpaceMeasured`].
@@ -108,7 +108,9 @@ impl Server {
             }
             Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
             Input::Synced(session, result) => self.commits.synced(session, result, &mut self.outputs),
-            Input::Published(results) => self.commits.published(results, &mut self.outputs),
+            Input::Published(publication, results) => {
+                self.commits.published(publication, results, &mut self.outputs);
+            }
             Input::SpaceMeasured(free_kib) => {
                 self.free_kib = free_kib;
                 self.measured_at = Some(now.instant);

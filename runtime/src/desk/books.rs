@@ -174,7 +174,7 @@ impl<D> Books<D> {
                         Some(draft) => errands.tasks.push(Task::Sync(session, draft)),
                         None => inputs.push(Input::Synced(session, Err(SpoolFault::Broken))),
                     },
-                    Output::Publish(batch) => {
+                    Output::Publish(publication, batch) => {
                         let batch: Vec<_> = batch
                             .into_iter()
                             .filter_map(|(session, stored)| {
@@ -184,9 +184,9 @@ impl<D> Books<D> {
                             .collect();
                         if batch.is_empty() {
                             // Whoever is not named in the results has failed.
-                            inputs.push(Input::Published(Vec::new()));
+                            inputs.push(Input::Published(publication, Vec::new()));
                         } else {
-                            errands.tasks.push(Task::Publish(batch));
+                            errands.tasks.push(Task::Publish(publication, batch));
                         }
                     }
                     Output::Report(session, report) => {

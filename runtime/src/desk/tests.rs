@@ -88,14 +88,14 @@ fn only_task(desk: &Desk<Tasks>) -> Task<Octets> {
 fn to_sync(task: Task<Octets>) -> (SessionId, Octets) {
     match task {
         Task::Sync(session, draft) => (session, draft),
-        Task::Publish(_) | Task::Measure => panic!("not a sync"),
+        Task::Publish(..) | Task::Measure => panic!("not a sync"),
     }
 }
 
-fn to_publish(mut tasks: Vec<Task<Octets>>) -> Vec<(SessionId, Stored, Octets)> {
+fn to_publish(mut tasks: Vec<Task<Octets>>) -> (Publication, Vec<(SessionId, Stored, Octets)>) {
     assert_eq!(tasks.len(), 1, "tasks");
     match tasks.remove(0) {
-        Task::Publish(batch) => batch,
+        Task::Publish(publication, batch) => (publication, batch),
         Task::Sync(..) | Task::Measure => panic!("not a publication"),
     }
 }
@@ -117,10 +117,10 @@ fn a_message_is_synced_then_published_then_reported() {
     let (session, draft) = to_sync(only_task(&desk));
     assert_eq!(draft.octets, b"whole");
     assert!(letter(&mut seat).is_none());
-    let batch = to_publish(desk.synced(session, Ok((STORED, draft))));
+    let (publication, batch) = to_publish(desk.synced(session, Ok((STORED, draft))));
     assert!(letter(&mut seat).is_none(), "reported before it was published");
     let results = batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect();
-    assert!(desk.published(results).is_empty());
+    assert!(desk.published(publication, results).is_empty());
     assert!(matches!(letter(&mut seat), Some(Letter::Reported(Report::Committed(STORED)))));
     drop((batch, seat));
     assert_eq!(desk.spool().drafts.load(Ordering::SeqCst), 0);
@@ -146,7 +146,7 @@ fn a_commit_that_was_given_up_is_not_published_and_never_proves_another() {
     order_message(&mut seat, b"third");
     let (session, draft) = to_sync(only_task(&desk));
     assert_eq!(draft.octets, b"third");
-    let batch = to_publish(desk.synced(session, Ok((STORED, draft))));
+    let (_, batch) = to_publish(desk.synced(session, Ok((STORED, draft))));
     assert_eq!(batch.len(), 1);
 }
 
@@ -156,12 +156,16 @@ fn a_publication_that_comes_too_late_to_be_stopped_is_not_taken_for_the_next_mes
     let mut seat = seat(&desk);
     order_message(&mut seat, b"first");
     let (session, draft) = to_sync(only_task(&desk));
-    let batch = to_publish(desk.synced(session, Ok((STORED, draft))));
+    let (publication, batch) = to_publish(desk.synced(session, Ok((STORED, draft))));
     let now = seat.now();
     seat.order(now, Order::Abandon);
     seat.order(now, Order::Begin);
     assert!(
-        desk.published(batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect()).is_empty()
+        desk.published(
+            publication,
+            batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect()
+        )
+        .is_empty()
     );
     assert!(letter(&mut seat).is_none(), "a false proof");
 }

@@ -76,7 +76,7 @@ impl FileSpool {
                     spool.go_on(&desk, desk.synced(session, stored.map(|stored| (stored, draft))));
                 });
             }
-            Task::Publish(_) => self.go_on(desk, vec![task]),
+            Task::Publish(..) => self.go_on(desk, vec![task]),
             Task::Measure => {
                 let free_kib = catch_unwind(AssertUnwindSafe(|| self.place.free_kib()));
                 self.go_on(desk, desk.measured(free_kib.unwrap_or_default()));
@@ -91,14 +91,14 @@ impl FileSpool {
             let mut own = None;
             for task in tasks {
                 match task {
-                    Task::Publish(batch) => own = Some(batch),
-                    Task::Sync(..) | Task::Measure => self.start(desk, task),
+                    Task::Publish(publication, batch) if own.is_none() => own = Some((publication, batch)),
+                    Task::Publish(..) | Task::Sync(..) | Task::Measure => self.start(desk, task),
                 }
             }
-            let Some(batch) = own else { return };
+            let Some((publication, batch)) = own else { return };
             // As above; whoever is not named in the results has failed.
             let results = catch_unwind(AssertUnwindSafe(|| self.publish(batch)));
-            tasks = desk.published(results.unwrap_or_default());
+            tasks = desk.published(publication, results.unwrap_or_default());
         }
     }
 

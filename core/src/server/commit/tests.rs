@@ -33,12 +33,12 @@ impl Bench {
         self.outputs.drain(..).collect()
     }
 
-    fn published(&mut self, results: &[(u64, Result<(), SpoolFault>)]) -> Vec<Output> {
+    fn published(&mut self, number: u64, results: &[(u64, Result<(), SpoolFault>)]) -> Vec<Output> {
         let results = results
             .iter()
             .map(|(serial, result)| (session(*serial), result.map(|()| stored(*serial))))
             .collect();
-        self.commits.published(results, &mut self.outputs);
+        self.commits.published(Publication(number), results, &mut self.outputs);
         self.outputs.drain(..).collect()
     }
 }
@@ -47,8 +47,9 @@ fn sync(serial: u64) -> Output {
     Output::Sync(session(serial))
 }
 
-fn publish(serials: &[u64]) -> Output {
-    Output::Publish(serials.iter().map(|serial| (session(*serial), stored(*serial))).collect())
+fn publish(number: u64, serials: &[u64]) -> Output {
+    let batch = serials.iter().map(|serial| (session(*serial), stored(*serial))).collect();
+    Output::Publish(Publication(number), batch)
 }
 
 fn committed(serial: u64) -> Output {
@@ -63,27 +64,35 @@ fn failed(serial: u64, fault: SpoolFault) -> Output {
 fn one_draft_goes_straight_through() {
     let mut bench = Bench::new(4);
     assert_eq!(bench.order(1), [sync(1)]);
-    assert_eq!(bench.synced(1, Ok(())), [publish(&[1])]);
-    assert_eq!(bench.published(&[(1, Ok(()))]), [committed(1)]);
+    assert_eq!(bench.synced(1, Ok(())), [publish(0, &[1])]);
+    assert_eq!(bench.published(0, &[(1, Ok(()))]), [committed(1)]);
     assert_eq!(bench.order(1), [sync(1)], "the session may send another message");
 }
 
 #[test]
-fn what_is_synced_during_a_publication_shares_the_next() {
+fn what_is_synced_while_two_publications_run_shares_the_next() {
     let mut bench = Bench::new(2);
     assert_eq!(bench.order(1), [sync(1)]);
     assert_eq!(bench.order(2), [sync(2)]);
     assert_eq!(bench.order(3), []);
     assert_eq!(bench.order(4), []);
-    assert_eq!(bench.synced(2, Ok(())), [sync(3), publish(&[2])]);
-    assert_eq!(bench.synced(3, Ok(())), [sync(4)]);
+    assert_eq!(bench.order(5), []);
+    assert_eq!(bench.synced(2, Ok(())), [sync(3), publish(0, &[2])]);
+    assert_eq!(bench.synced(3, Ok(())), [sync(4), publish(1, &[3])], "two side by side");
+    assert_eq!(bench.synced(4, Ok(())), [sync(5)], "but not three");
     assert_eq!(bench.synced(1, Ok(())), []);
-    assert_eq!(bench.published(&[(2, Ok(()))]), [committed(2), publish(&[3, 1])]);
-    assert_eq!(bench.synced(4, Err(SpoolFault::Full)), [failed(4, SpoolFault::Full)]);
     assert_eq!(
-        bench.published(&[(1, Ok(())), (3, Err(SpoolFault::Unusable))]),
-        [failed(3, SpoolFault::Unusable), committed(1)]
+        bench.published(1, &[(3, Ok(()))]),
+        [committed(3), publish(2, &[4, 1])],
+        "whichever ends first"
     );
+    assert_eq!(bench.published(1, &[(2, Ok(()))]), [], "it has ended already");
+    assert_eq!(bench.synced(5, Err(SpoolFault::Full)), [failed(5, SpoolFault::Full)]);
+    assert_eq!(
+        bench.published(2, &[(1, Ok(())), (4, Err(SpoolFault::Unusable))]),
+        [failed(4, SpoolFault::Unusable), committed(1)]
+    );
+    assert_eq!(bench.published(0, &[(2, Ok(()))]), [committed(2)]);
     assert_eq!(bench.commits.under_way(), 0);
 }
 
@@ -92,21 +101,21 @@ fn a_draft_that_the_results_forget_has_failed() {
     let mut bench = Bench::new(2);
     bench.order(1);
     bench.synced(1, Ok(()));
-    assert_eq!(bench.published(&[(9, Ok(()))]), [failed(1, SpoolFault::Broken)]);
+    assert_eq!(bench.published(0, &[(9, Ok(()))]), [failed(1, SpoolFault::Broken)]);
 }
 
 #[test]
 fn reports_nobody_waits_for_are_ignored() {
     let mut bench = Bench::new(1);
     assert_eq!(bench.synced(1, Ok(())), []);
-    assert_eq!(bench.published(&[(1, Ok(()))]), []);
+    assert_eq!(bench.published(0, &[(1, Ok(()))]), []);
     bench.order(1);
     bench.order(2);
     assert_eq!(bench.synced(2, Ok(())), [], "the second is still queued");
-    assert_eq!(bench.published(&[(1, Ok(()))]), [], "the first is not published yet");
-    assert_eq!(bench.synced(1, Ok(())), [sync(2), publish(&[1])]);
+    assert_eq!(bench.published(0, &[(1, Ok(()))]), [], "the first is not published yet");
+    assert_eq!(bench.synced(1, Ok(())), [sync(2), publish(0, &[1])]);
     assert_eq!(bench.synced(1, Err(SpoolFault::Full)), [], "a sync is reported once");
-    assert_eq!(bench.published(&[(1, Ok(())), (1, Err(SpoolFault::Full))]), [committed(1)]);
+    assert_eq!(bench.published(0, &[(1, Ok(())), (1, Err(SpoolFault::Full))]), [committed(1)]);
 }
 
 #[test]
@@ -116,23 +125,14 @@ fn a_batch_has_its_bound() {
         bench.order(serial);
         bench.synced(serial, Ok(()));
     }
-    // The first went alone; 2,001 have gathered.
-    let batch = |outputs: &[Output]| match outputs.last() {
-        Some(Output::Publish(batch)) => batch.iter().map(|(session, _)| session.serial).collect(),
-        Some(_) | None => Vec::new(),
-    };
-    let mut results = alloc::vec![(0, Ok(()))];
-    let mut sizes = Vec::new();
-    loop {
-        let next = batch(&bench.published(&results));
-        if next.is_empty() {
-            break;
+    // The first two went alone; 2,000 have gathered.
+    for ended in 0..2 {
+        match bench.published(ended, &[(ended, Ok(()))]).last() {
+            Some(Output::Publish(_, batch)) => assert_eq!(batch.len(), 1_000),
+            other => panic!("a batch was due: {other:?}"),
         }
-        sizes.push(next.len());
-        results = next.into_iter().map(|serial| (serial, Ok(()))).collect();
     }
-    assert_eq!(sizes, [1_000, 1_000, 1]);
-    assert_eq!(bench.commits.under_way(), 0);
+    assert_eq!(bench.commits.under_way(), 2_000);
 }
 
 #[test]
@@ -163,7 +163,7 @@ enum Step {
     Order(u64),
     Sync { which: prop::sample::Index, fault: Option<SpoolFault> },
     StraySync(u64),
-    Publish { mask: u64, stranger: u64 },
+    Publish { which: prop::sample::Index, mask: u64, stranger: u64 },
     Parallel(u32),
 }
 
@@ -176,7 +176,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (0_u64..40).prop_map(Step::Order),
         6 => (any::<prop::sample::Index>(), fault).prop_map(|(which, fault)| Step::Sync { which, fault }),
         1 => (0_u64..40).prop_map(Step::StraySync),
-        3 => (any::<u64>(), 0_u64..60).prop_map(|(mask, stranger)| Step::Publish { mask, stranger }),
+        3 => (any::<prop::sample::Index>(), any::<u64>(), 0_u64..60)
+            .prop_map(|(which, mask, stranger)| Step::Publish { which, mask, stranger }),
         1 => (0_u32..6).prop_map(Step::Parallel),
     ];
     prop::collection::vec(step, 0..200)
@@ -188,14 +189,16 @@ struct Model {
     waiting: Vec<u64>,
     syncing: Vec<u64>,
     synced: Vec<u64>,
-    publishing: Vec<u64>,
+    publishing: Vec<(Publication, Vec<u64>)>,
     parallel_max: usize,
 }
 
 impl Model {
     fn has(&self, serial: u64) -> bool {
-        [&self.waiting, &self.syncing, &self.synced, &self.publishing]
-            .iter()
+        let published = self.publishing.iter().map(|(_, batch)| batch);
+        [&self.waiting, &self.syncing, &self.synced]
+            .into_iter()
+            .chain(published)
             .any(|list| list.contains(&serial))
     }
 
@@ -208,12 +211,12 @@ impl Model {
                     self.syncing.push(session.serial);
                     assert!(self.syncing.len() <= self.parallel_max);
                 }
-                Output::Publish(batch) => {
-                    assert!(self.publishing.is_empty(), "one publication at a time");
+                Output::Publish(publication, batch) => {
                     assert!(!batch.is_empty());
                     let all = core::mem::take(&mut self.synced);
                     assert_eq!(batch, all.iter().map(|s| (session(*s), stored(*s))).collect::<Vec<_>>());
-                    self.publishing = all;
+                    self.publishing.push((publication, all));
+                    assert!(self.publishing.len() <= PUBLICATIONS_MAX);
                 }
                 Output::Report(..) => {
                     let at = reports.iter().position(|report| *report == output).expect("an expected report");
@@ -230,7 +233,7 @@ impl Model {
         }
         assert!(reports.is_empty(), "missing: {reports:?}");
         // Nothing idles that could go on.
-        assert!(self.synced.is_empty() || !self.publishing.is_empty());
+        assert!(self.synced.is_empty() || self.publishing.len() == PUBLICATIONS_MAX);
         assert!(self.waiting.is_empty() || !self.syncing.is_empty());
     }
 
@@ -246,11 +249,12 @@ impl Model {
         self.take(bench.synced(serial, result), reports);
     }
 
-    /// Publishes what is under way; bit n of `mask` says that the n-th of the batch is named and well.
-    fn publish(&mut self, bench: &mut Bench, mask: u64, stranger: u64) {
+    /// Ends the publication at `at`; bit n of `mask` says that the n-th of the batch is named and well.
+    fn publish(&mut self, bench: &mut Bench, at: usize, mask: u64, stranger: u64) {
+        let (publication, batch) = self.publishing.remove(at);
         let mut results = Vec::new();
         let mut reports = Vec::new();
-        for (n, serial) in core::mem::take(&mut self.publishing).into_iter().enumerate() {
+        for (n, serial) in batch.into_iter().enumerate() {
             let (well, named) = ((mask >> (n % 64)) & 1 == 1, (mask >> ((n + 32) % 64)) & 1 == 1);
             if well {
                 results.insert(0, (serial, Ok(())));
@@ -266,7 +270,7 @@ impl Model {
         if !reports.iter().any(|report| matches!(report, Output::Report(id, _) if id.serial == stranger)) {
             results.push((stranger, Ok(())));
         }
-        self.take(bench.published(&results), reports);
+        self.take(bench.published(publication.0, &results), reports);
     }
 }
 
@@ -290,7 +294,10 @@ proptest! {
                 Step::Sync { .. } => {}
                 Step::StraySync(serial) if model.syncing.contains(&serial) => {}
                 Step::StraySync(serial) => model.take(bench.synced(serial, Ok(())), Vec::new()),
-                Step::Publish { mask, stranger } => model.publish(&mut bench, mask, stranger),
+                Step::Publish { which, mask, stranger } if !model.publishing.is_empty() => {
+                    model.publish(&mut bench, which.index(model.publishing.len()), mask, stranger);
+                }
+                Step::Publish { .. } => {}
                 // Lowered, it binds what starts from now on; the model's check wants it at rest.
                 Step::Parallel(most) if model.syncing.is_empty() => {
                     bench.commits.set_parallel_max(most);
@@ -300,13 +307,14 @@ proptest! {
             }
             prop_assert_eq!(
                 bench.commits.under_way(),
-                model.waiting.len() + model.syncing.len() + model.synced.len() + model.publishing.len()
+                model.waiting.len() + model.syncing.len() + model.synced.len()
+                    + model.publishing.iter().map(|(_, batch)| batch.len()).sum::<usize>()
             );
         }
         // With every result delivered, everything drains.
         while bench.commits.under_way() > 0 {
             if model.syncing.is_empty() {
-                model.publish(&mut bench, u64::MAX, 99);
+                model.publish(&mut bench, 0, u64::MAX, 99);
             } else {
                 model.sync(&mut bench, 0, None);
             }
