@@ -9,6 +9,7 @@ mod asking;
 mod backlog;
 mod body;
 mod chunks;
+mod fates;
 mod leaving;
 mod pace;
 mod saying;
@@ -37,6 +38,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
 use core::mem;
+pub(crate) use fates::Fate;
+use fates::Fates;
 use state::{Resume, State};
 
 /// A session with one client.
@@ -62,6 +65,8 @@ pub struct Session {
     stop_by: Option<Instant>,
     unknown: u32,
     record: SessionRecord,
+    /// Only while somebody records the session.
+    fates: Option<Box<Fates>>,
 }
 
 /// Whether work can go on with the octets at hand.
@@ -99,6 +104,7 @@ impl Session {
                 tarpitted: Duration::ZERO,
                 lasted: Duration::ZERO,
             },
+            fates: None,
         }
     }
 
@@ -185,7 +191,7 @@ impl Session {
         }
     }
 
-    fn step(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+    fn step_unwatched(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
         if self.is_blocked() || (self.stop_by.is_some() && self.state.is_at_command()) {
             return Flow::Wait;
         }
