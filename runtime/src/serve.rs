@@ -9,6 +9,7 @@ use crate::journal::{self, Journal, Logbook};
 use crate::lines::Lines;
 use crate::listen;
 use crate::pid_file::PidFile;
+use crate::recorder::{Recorder, Wish};
 use crate::session_log::SessionLog;
 use crate::signals::Signals;
 use crate::spool_fs::{self, FileSpool};
@@ -41,6 +42,7 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
         // Tried now, while somebody reads what is wrong; opened for good when there may be threads.
         SessionLog::try_open(path).map_err(|error| Stop::unfit(cannot_log(path, &error)))?;
     }
+    let wish = args.record.wish()?;
     let sockets = listen::open(&args.listen, args.port).map_err(Stop::unfit)?;
     for line in listening_lines(&sockets) {
         eprintln!("{line}");
@@ -59,7 +61,8 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     };
     let session_lines = session_log.as_ref().map(SessionLog::lines);
     let spool = FileSpool::open(&postoffice, &settings.host);
-    let ended = serve(settings, spool, sockets, Arc::new(Logbook::new(session_log)));
+    let recorder = start_recorder(wish.as_ref())?;
+    let ended = serve(settings, spool, sockets, Arc::new(Logbook::new(session_log)), recorder);
     for lines in session_lines.into_iter().chain([stderr]) {
         lines.flush(LAST_WRITES_MAX);
     }
@@ -72,6 +75,7 @@ pub(crate) fn serve(
     spool: FileSpool,
     sockets: Vec<TcpListener>,
     journal: Arc<dyn Journal>,
+    recorder: Option<Recorder>,
 ) -> Result<(), Stop> {
     spool.tidy_up();
     let drain = settings.timeouts.drain;
@@ -79,7 +83,8 @@ pub(crate) fn serve(
         .enable_all()
         .build()
         .map_err(|error| Stop::failed(format!("cannot start threads: {error}")))?;
-    let desk = Desk::new(Arc::new(settings), spool, Arc::new(SystemClock::default()), journal);
+    let clock = Arc::new(SystemClock::default());
+    let desk = Desk::recording(Arc::new(settings), spool, clock, journal, recorder.clone());
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         let mut signals = Signals::catch().map_err(fault)?;
@@ -109,7 +114,17 @@ pub(crate) fn serve(
     // Sessions that are still there end here, and their drafts with them.
     runtime.shutdown_timeout(LAST_WRITES_MAX);
     desk.spool().wait_for_rest(LAST_WRITES_MAX);
+    if let Some(recorder) = recorder {
+        recorder.flush(LAST_WRITES_MAX);
+    }
     ended
+}
+
+/// Starts to record what was wished for.
+pub(crate) fn start_recorder(wish: Option<&Wish>) -> Result<Option<Recorder>, Stop> {
+    wish.map(Recorder::start)
+        .transpose()
+        .map_err(|error| Stop::failed(format!("recordings cannot be written: {error}")))
 }
 
 /// `listening on ADDRESS:PORT` for each socket.

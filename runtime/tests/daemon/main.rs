@@ -13,6 +13,7 @@ mod e2e;
 mod faults;
 mod kill9;
 mod limits;
+mod record;
 mod server;
 mod spool;
 mod stop;
