@@ -12,6 +12,7 @@ mod books;
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::mailbox::DraftNumber;
+use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use books::{Books, Entry, Errands};
@@ -62,6 +63,7 @@ pub struct Desk<S: Spool> {
     spool: S,
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
+    recorder: Option<Recorder>,
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
     panics: AtomicU64,
@@ -75,10 +77,22 @@ impl<S: Spool> Desk<S> {
         clock: Arc<dyn Clock>,
         journal: Arc<dyn Journal>,
     ) -> Arc<Desk<S>> {
+        Desk::recording(settings, spool, clock, journal, None)
+    }
+
+    /// A desk without sessions; those to come are recorded if there is a recorder.
+    pub fn recording(
+        settings: Arc<Settings>,
+        spool: S,
+        clock: Arc<dyn Clock>,
+        journal: Arc<dyn Journal>,
+        recorder: Option<Recorder>,
+    ) -> Arc<Desk<S>> {
         Arc::new(Desk {
             spool,
             clock,
             journal,
+            recorder,
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
@@ -98,6 +112,11 @@ impl<S: Spool> Desk<S> {
     /// Where events are written down.
     pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.journal
+    }
+
+    /// What records the sessions, if they are recorded.
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// A connection came.
