@@ -21,6 +21,7 @@ pub mod now;
 mod output;
 pub mod peer;
 pub mod policy;
+pub mod record;
 pub mod refusal;
 pub mod reply;
 pub mod server;

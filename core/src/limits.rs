@@ -45,6 +45,12 @@ pub const REMEMBERED_MAX: usize = 10;
 pub const TURN_AWAY_MARGIN: u32 = 100;
 /// Multiple of the per-source limit up to which a source is still told why it is turned away.
 pub const TURN_AWAY_FACTOR: u32 = 4;
+/// Octets of the head of a recording: 41 lines of help and all other parameters fit.
+pub const RECORDED_HEADER_MAX: usize = 65_536;
+/// Octets of one input in a recording: as many as a session takes at a time.
+pub const RECORDED_HEARD_MAX: usize = BODY_READ_MAX;
+/// Octets of one write in a recording: a full group of replies, and one more reply of many lines.
+pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_TEXT_MAX + 16);
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
 

@@ -3,10 +3,12 @@
 
 use crate::Stop;
 use crate::listen::Place;
+use crate::recorder::Wish;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 use smtpserver_core::Settings;
 use smtpserver_core::config::param;
+use smtpserver_core::record::Keep;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -52,6 +54,9 @@ pub struct DaemonArgs {
     /// List all parameters and end
     #[arg(long, exclusive = true)]
     pub list_params: bool,
+    /// What to record.
+    #[command(flatten)]
+    pub record: RecordArgs,
     /// Stay in the foreground
     #[arg(long)]
     pub foreground: bool,
@@ -67,6 +72,23 @@ pub struct DaemonArgs {
     help: Option<bool>,
 }
 
+/// Whether and how sessions are recorded.
+#[derive(Debug, clap::Args)]
+pub struct RecordArgs {
+    /// Record each session in a file of this directory, for `smtpserver replay`; made if missing
+    ///
+    /// Octets of messages become filler of the same shape; passwords are never written.
+    #[arg(long = "record", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Mebibytes that the recordings may take together; the oldest go first
+    #[arg(long = "record-max", value_name = "MIB", default_value_t = 64, requires = "folder",
+        value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub mebibytes_max: u64,
+    /// Keep the octets of messages in recordings
+    #[arg(long = "record-bodies", requires = "folder")]
+    pub bodies: bool,
+}
+
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -75,6 +97,12 @@ pub enum Command {
     /// Look at stored messages
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Run recorded sessions again and say whether they come out the same
+    Replay {
+        /// Recordings
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// How the demonstration is to run.
@@ -89,6 +117,9 @@ pub struct DemoArgs {
     /// Set a parameter, as a line of the configuration does; may be repeated
     #[arg(long = "param", value_name = "NAME VALUE")]
     pub params: Vec<String>,
+    /// What to record.
+    #[command(flatten)]
+    pub record: RecordArgs,
 }
 
 /// What to look at.
@@ -170,6 +201,18 @@ impl DemoArgs {
 
     /// The port when the address was given without.
     pub(crate) const PORT: u16 = 2525;
+}
+
+impl RecordArgs {
+    /// What is to be recorded, in a folder that was tried.
+    pub(crate) fn wish(&self) -> Result<Option<Wish>, Stop> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let keep = if self.bodies { Keep::Messages } else { Keep::Shape };
+        let wish = Wish { folder: folder.clone(), octets_max: self.mebibytes_max << 20, keep };
+        let fault =
+            |error| Stop::unfit(format!("recordings cannot be written to {}: {error}", folder.display()));
+        wish.prepare().map(Some).map_err(fault)
+    }
 }
 
 /// The settings that `params` make of the defaults. Remarks are printed on stderr.

@@ -25,6 +25,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         Stop::unfit(format!("the spool directory {} cannot be made: {error}", args.postoffice.display()))
     })?;
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
+    let recorder = serve::start_recorder(args.record.wish()?.as_ref())?;
     let sockets = listen::open(&[place], DemoArgs::PORT).map_err(Stop::unfit)?;
     let address = sockets[0].local_addr().map_err(Stop::failed)?;
 
@@ -51,7 +52,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host);
-    let ended = serve::serve(settings, spool, sockets, page.clone());
+    let ended = serve::serve(settings, spool, sockets, page.clone(), recorder);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }

@@ -12,6 +12,7 @@ mod books;
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::mailbox::DraftNumber;
+use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use books::{Books, Entry, Errands};
@@ -63,6 +64,7 @@ pub struct Desk<S: Spool> {
     spool: S,
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
+    recorder: Option<Recorder>,
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
     panics: AtomicU64,
@@ -76,10 +78,22 @@ impl<S: Spool> Desk<S> {
         clock: Arc<dyn Clock>,
         journal: Arc<dyn Journal>,
     ) -> Arc<Desk<S>> {
+        Desk::recording(settings, spool, clock, journal, None)
+    }
+
+    /// A desk without sessions; those to come are recorded if there is a recorder.
+    pub fn recording(
+        settings: Arc<Settings>,
+        spool: S,
+        clock: Arc<dyn Clock>,
+        journal: Arc<dyn Journal>,
+        recorder: Option<Recorder>,
+    ) -> Arc<Desk<S>> {
         Arc::new(Desk {
             spool,
             clock,
             journal,
+            recorder,
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
@@ -99,6 +113,11 @@ impl<S: Spool> Desk<S> {
     /// Where events are written down.
     pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.journal
+    }
+
+    /// What records the sessions, if they are recorded.
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// A connection came.

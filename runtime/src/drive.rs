@@ -17,6 +17,7 @@
 //! else anything; or when this future is dropped. In each case `Hands` is dropped, and gives back what was acquired.
 
 use crate::pipe::Pipe;
+use crate::recorder::{Recorded, Tape};
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::refusal::{Refusal, Trouble};
 use smtpserver_core::reply::catalog;
@@ -61,6 +62,10 @@ pub trait Hands {
     fn poll_letter(&mut self, context: &mut Context<'_>) -> Poll<Letter>;
     /// The session broke an assertion of ours and is being ended.
     fn panicked(&mut self);
+    /// A tape to record the session on, to which nothing was brought yet. Asked once.
+    fn tape(&mut self, _session: &mut Session) -> Option<Tape> {
+        None
+    }
 }
 
 /// Carries a session from its first word to the end of its connection.
@@ -70,6 +75,9 @@ where
     H: Hands,
 {
     let mut pipe = Pipe::new(stream);
+    let tape = hands.tape(&mut session);
+    // All that is brought to the session and all that it puts out passes here, recorded or not.
+    let mut session = Recorded::new(session, tape);
     let ended = {
         let mut live = pin!(live(&mut session, &mut hands, &mut pipe));
         poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| live.as_mut().poll(context))) {
@@ -81,9 +89,12 @@ where
     };
     if ended.is_err() {
         hands.panicked();
+        session.panicked();
         let words = catalog::refusal(&Refusal::Trouble(Trouble::Internal)).encode(true);
         pipe.send(hands.now().instant, words).await;
     }
+    // Recorded to its end; what follows is between the pipe and the client.
+    drop(session);
     pipe.part().await;
 }
 
@@ -112,7 +123,7 @@ enum Happened {
     Due,
 }
 
-async fn live<T, H>(session: &mut Session, hands: &mut H, pipe: &mut Pipe<T>)
+async fn live<T, H>(session: &mut Recorded, hands: &mut H, pipe: &mut Pipe<T>)
 where
     T: AsyncRead + AsyncWrite + Unpin,
     H: Hands,

@@ -17,6 +17,8 @@ pub mod mailbox;
 mod pid_file;
 mod pipe;
 mod port_holder;
+pub mod recorder;
+mod replay;
 pub mod seat;
 mod serve;
 pub mod session_log;
@@ -32,6 +34,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
     match args.command {
         None => serve::daemon(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),
     }

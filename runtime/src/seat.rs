@@ -4,10 +4,11 @@
 use crate::desk::{Desk, Presence};
 use crate::drive::{Hands, Letter};
 use crate::mailbox::{DraftNumber, Mailbox, Post};
+use crate::recorder::Tape;
 use crate::spool::{Account, Draft, Spool};
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
-use smtpserver_core::{Event, Now, Peer, SessionId};
+use smtpserver_core::{Event, Now, Peer, Session, SessionId};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -93,5 +94,9 @@ impl<S: Spool> Hands for Seat<S> {
     fn panicked(&mut self) {
         self.desk().count_panic();
         tracing::error!(session = %self.session(), peer = %self.peer.client, "a session broke an assertion of ours: ended");
+    }
+    fn tape(&mut self, session: &mut Session) -> Option<Tape> {
+        let now = self.now();
+        self.desk().recorder().map(|recorder| recorder.tape(session, now))
     }
 }

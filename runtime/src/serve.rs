@@ -10,6 +10,7 @@ use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THR
 use crate::lines::Lines;
 use crate::listen;
 use crate::pid_file::PidFile;
+use crate::recorder::{Recorder, Wish};
 use crate::session_log::{LogFile, SessionLog};
 use crate::signals::{self, Signals};
 use crate::spool_fs::{self, FileSpool};
@@ -33,6 +34,7 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     // Written twice: what forbids it is said while somebody reads that, and the pid changes when we detach.
     pid_file.write().map_err(Stop::unfit)?;
     let log_file = args.session_log.as_deref().map(open_log).transpose()?;
+    let wish = args.record.wish()?;
     let sockets = listen::open(&args.listen, args.port).map_err(Stop::unfit)?;
     for line in listening_lines(&sockets) {
         eprintln!("{line}");
@@ -53,7 +55,8 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     let session_log = log_file.map(SessionLog::keep).transpose().map_err(Stop::failed)?;
     let session_lines = session_log.as_ref().map(SessionLog::lines);
     let spool = FileSpool::open(&postoffice, &settings.host);
-    let ended = serve(settings, spool, sockets, Arc::new(Logbook::new(session_log)));
+    let recorder = start_recorder(wish.as_ref())?;
+    let ended = serve(settings, spool, sockets, Arc::new(Logbook::new(session_log)), recorder);
     for lines in session_lines.into_iter().chain([stderr]) {
         lines.flush(LAST_WRITES_MAX);
     }
@@ -66,6 +69,7 @@ pub(crate) fn serve(
     spool: FileSpool,
     sockets: Vec<TcpListener>,
     journal: Arc<dyn Journal>,
+    recorder: Option<Recorder>,
 ) -> Result<(), Stop> {
     spool.tidy_up();
     let drain = settings.timeouts.drain;
@@ -73,7 +77,8 @@ pub(crate) fn serve(
         .enable_all()
         .build()
         .map_err(|error| Stop::failed(format!("cannot start threads: {error}")))?;
-    let desk = Desk::new(Arc::new(settings), spool, Arc::new(SystemClock::default()), journal);
+    let clock = Arc::new(SystemClock::default());
+    let desk = Desk::recording(Arc::new(settings), spool, clock, journal, recorder.clone());
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
     let ended = runtime.block_on(async {
@@ -110,7 +115,17 @@ pub(crate) fn serve(
     // Sessions that are still there end here, and their drafts with them.
     runtime.shutdown_timeout(LAST_WRITES_MAX);
     desk.spool().wait_for_rest(LAST_WRITES_MAX);
+    if let Some(recorder) = recorder {
+        recorder.flush(LAST_WRITES_MAX);
+    }
     ended
+}
+
+/// Starts to record what was wished for.
+pub(crate) fn start_recorder(wish: Option<&Wish>) -> Result<Option<Recorder>, Stop> {
+    wish.map(Recorder::start)
+        .transpose()
+        .map_err(|error| Stop::failed(format!("recordings cannot be written: {error}")))
 }
 
 /// `listening on ADDRESS:PORT` for each socket.

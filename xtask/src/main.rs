@@ -9,6 +9,7 @@ mod conformance;
 mod fuzz;
 mod lab;
 mod peers;
+mod replay;
 mod script;
 mod smoke;
 mod spec;
@@ -64,6 +65,12 @@ enum Verb {
     },
     /// Load, latency, CPU and memory, alone or against other servers
     Bench(bench::Options),
+    /// A recorded session through a fresh core: equal, or the first difference
+    Replay {
+        /// Recordings of `smtpserver --record`
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Run one fuzz target with coverage, on the stable toolchain
     Fuzz(fuzz::Options),
 }
@@ -80,6 +87,7 @@ fn main() -> ExitCode {
         Verb::New { id } => script::new(&id),
         Verb::Smoke { bin } => smoke::run(bin),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Replay { files } => replay::run(&files),
         Verb::Fuzz(options) => fuzz::run(&options),
     }
 }

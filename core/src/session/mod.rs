@@ -5,6 +5,7 @@ mod asking;
 mod backlog;
 mod body;
 mod chunks;
+mod fates;
 mod leaving;
 mod pace;
 mod saying;
@@ -33,6 +34,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
+pub(crate) use fates::Fate;
+use fates::Fates;
 use state::{Resume, State};
 
 /// A session with one client.
@@ -64,6 +67,8 @@ pub struct Session {
     stop_by: Option<Instant>,
     unknown: u32,
     record: SessionRecord,
+    /// Only while somebody records the session.
+    fates: Option<Box<Fates>>,
 }
 
 /// Whether work can go on with the octets at hand.
@@ -104,6 +109,7 @@ impl Session {
                 tarpitted: Duration::ZERO,
                 lasted: Duration::ZERO,
             },
+            fates: None,
         }
     }
 
@@ -201,7 +207,7 @@ impl Session {
         }
     }
 
-    fn step(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
+    fn step_unwatched(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
         if self.is_blocked() || self.awaits_sent() || (self.stop_by.is_some() && self.state.may_be_stopped())
         {
             return Flow::Wait;

@@ -97,7 +97,7 @@ impl StoredForm {
 }
 
 /// The start of a line that makes it a trace field, in lower case.
-const RECEIVED: &[u8] = b"received:";
+pub(crate) const COUNTED_FIELD: &[u8] = b"received:";
 
 /// Counts the header fields named `Received:`, to see a message that runs in a circle.
 ///
@@ -114,7 +114,7 @@ pub(super) struct HopCounter {
 /// How the line that is being read began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LineStart {
-    /// So far it is this many octets of `RECEIVED`, in any mixture of cases.
+    /// So far it is this many octets of `COUNTED_FIELD`, in any mixture of cases.
     Like(usize),
     /// Something else, or counted already.
     Known,
@@ -133,7 +133,7 @@ impl HopCounter {
         if self.header_ended {
             return;
         }
-        let wanted = &RECEIVED[matched..];
+        let wanted = &COUNTED_FIELD[matched..];
         let common = piece.len().min(wanted.len());
         self.line = if !piece[..common].eq_ignore_ascii_case(&wanted[..common]) {
             LineStart::Known

@@ -108,6 +108,11 @@ impl Client {
         unreachable!("the last chunk returns")
     }
 
+    /// Says that nothing more will be sent, and goes on listening.
+    pub(crate) fn close_write(&self) {
+        self.stream.get_ref().shutdown(std::net::Shutdown::Write).expect("connected");
+    }
+
     /// Breaks the connection off without a word.
     pub(crate) fn reset(self) {
         // Octets that nobody has read turn the close into a reset.

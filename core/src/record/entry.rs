@@ -1,0 +1,277 @@
+//! One record of a log and its octets: a tag, then numbers and strings. It judges no order of records.
+
+use super::fault::{LogFault, LogFaultKind};
+use super::octets::{Cursor, put_length, put_number, put_signed};
+use super::said::{Deed, Said};
+use crate::input::Input;
+use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX};
+use crate::now::{Instant, Now, Wall};
+use crate::peer::Peer;
+use crate::policy::{Answer, Policy, Question, Space, Ticket, Verdict, decide};
+use crate::spool::{Report, SpoolFault, Stored};
+use crate::wire::path::ForwardPath;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, SocketAddr};
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// Something was brought to the session.
+    Brought(Now, Brought<'a>),
+    /// The session put something out.
+    Said(Said),
+}
+
+/// What was brought: an [`Input`] that can be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought<'a> {
+    /// [`Input::Opened`].
+    Opened,
+    /// [`Input::Bytes`].
+    Bytes(&'a [u8]),
+    /// [`Input::Tick`].
+    Tick,
+    /// [`Input::Answered`].
+    Answered(Ticket, Ruling),
+    /// [`Input::Reported`].
+    Reported(Report),
+    /// [`Input::Sent`].
+    Sent,
+    /// [`Input::PeerClosed`].
+    PeerClosed,
+    /// [`Input::ShuttingDown`].
+    ShuttingDown,
+}
+
+/// A verdict without its proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// [`Verdict::Accept`].
+    Accept,
+    /// [`Verdict::Admit`].
+    Admit,
+    /// [`Verdict::NoSpace`].
+    NoSpace,
+    /// [`Verdict::NotAdmitted`].
+    NotAdmitted,
+}
+
+/// How a log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The session had ended.
+    Closed,
+    /// The session was dropped before it had ended: the server stopped and could not wait for it.
+    Dropped,
+    /// The session broke an assertion of ours, with the last thing that was brought.
+    Panicked,
+    /// There was no room for more; the session went on.
+    Full,
+}
+
+impl<'a> Brought<'a> {
+    pub(super) fn of(input: &Input<'a>) -> Brought<'a> {
+        match input {
+            Input::Opened => Brought::Opened,
+            Input::Bytes(octets) => Brought::Bytes(octets),
+            Input::Tick => Brought::Tick,
+            Input::Answered(ticket, answer) => {
+                let ruling = match answer.verdict {
+                    Verdict::Accept => Ruling::Accept,
+                    Verdict::Admit(_) => Ruling::Admit,
+                    Verdict::NoSpace => Ruling::NoSpace,
+                    Verdict::NotAdmitted => Ruling::NotAdmitted,
+                };
+                Brought::Answered(*ticket, ruling)
+            }
+            Input::Reported(report) => Brought::Reported(*report),
+            Input::Sent => Brought::Sent,
+            Input::PeerClosed => Brought::PeerClosed,
+            Input::ShuttingDown => Brought::ShuttingDown,
+        }
+    }
+
+    /// The input that was kept.
+    pub fn input(self) -> Input<'a> {
+        match self {
+            Brought::Opened => Input::Opened,
+            Brought::Bytes(octets) => Input::Bytes(octets),
+            Brought::Tick => Input::Tick,
+            Brought::Answered(ticket, ruling) => {
+                Input::Answered(ticket, Answer { verdict: ruling.verdict() })
+            }
+            Brought::Reported(report) => Input::Reported(report),
+            Brought::Sent => Input::Sent,
+            Brought::PeerClosed => Input::PeerClosed,
+            Brought::ShuttingDown => Input::ShuttingDown,
+        }
+    }
+}
+
+impl Ruling {
+    /// The verdict. The proof of an admission is asked of policy, which alone makes one: it admits every postmaster.
+    /// Nothing is received by it, for what replays a log keeps no message.
+    fn verdict(self) -> Verdict {
+        match self {
+            Ruling::Accept => Verdict::Accept,
+            Ruling::NoSpace => Verdict::NoSpace,
+            Ruling::NotAdmitted => Verdict::NotAdmitted,
+            Ruling::Admit => {
+                let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+                let peer = Arc::new(Peer::new(nobody, nobody));
+                let question = Question::Recipient { peer, path: ForwardPath::Postmaster };
+                let space = Space { free_kib: None, free_kib_min: 0 };
+                decide(&Policy::default(), space, &question)
+            }
+        }
+    }
+}
+
+const OPENED: u8 = 1;
+const BYTES: u8 = 2;
+const TICK: u8 = 3;
+const ANSWERED: u8 = 4;
+const REPORTED: u8 = 5;
+const PEER_CLOSED: u8 = 6;
+const SHUTTING_DOWN: u8 = 7;
+const SENT: u8 = 8;
+const WROTE: u8 = 32;
+/// The deeds begin here.
+const DID: u8 = 33;
+/// The last record.
+pub(super) const END: u8 = 64;
+
+const DEEDS: [Deed; 7] =
+    [Deed::Ask, Deed::Begin, Deed::Append, Deed::Commit, Deed::Abandon, Deed::Event, Deed::Close];
+const RULINGS: [Ruling; 4] = [Ruling::Accept, Ruling::Admit, Ruling::NoSpace, Ruling::NotAdmitted];
+const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];
+const ENDINGS: [Ending; 4] = [Ending::Closed, Ending::Dropped, Ending::Panicked, Ending::Full];
+
+/// The place of a value in its table, which is its number in a log.
+fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
+    let place = table.iter().position(|own| own == value).expect("every value stands in its table");
+    u8::try_from(place).expect("tables are short")
+}
+
+fn decoded<T: Copy>(table: &[T], cursor: &mut Cursor<'_>, what: &'static str) -> Result<T, LogFault> {
+    let code = cursor.octet()?;
+    table.get(usize::from(code)).copied().ok_or_else(|| cursor.fault(LogFaultKind::Unfit(what)))
+}
+
+/// Appends all of an input but the octets of [`Brought::Bytes`], which stand behind it. `before` is the time of the
+/// input before it.
+pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Brought<'_>) {
+    out.push(match brought {
+        Brought::Opened => OPENED,
+        Brought::Bytes(_) => BYTES,
+        Brought::Tick => TICK,
+        Brought::Answered(..) => ANSWERED,
+        Brought::Reported(_) => REPORTED,
+        Brought::Sent => SENT,
+        Brought::PeerClosed => PEER_CLOSED,
+        Brought::ShuttingDown => SHUTTING_DOWN,
+    });
+    let steady = now.instant.micros().wrapping_sub(before.instant.micros()).cast_signed();
+    put_signed(out, steady);
+    // The wall clock mostly goes as the steady one does.
+    put_signed(out, now.wall.micros().wrapping_sub(before.wall.micros()).wrapping_sub(steady));
+    match brought {
+        Brought::Opened | Brought::Tick | Brought::Sent | Brought::PeerClosed | Brought::ShuttingDown => {}
+        Brought::Bytes(octets) => put_length(out, octets.len()),
+        Brought::Answered(ticket, ruling) => {
+            put_number(out, ticket.0);
+            out.push(code(&RULINGS, &ruling));
+        }
+        Brought::Reported(Report::Room(octets)) => {
+            out.push(0);
+            put_length(out, octets);
+        }
+        Brought::Reported(Report::Committed(stored)) => {
+            out.push(1);
+            put_number(out, stored.inode);
+            put_signed(out, stored.mtime_seconds);
+            put_number(out, stored.mtime_nanos.into());
+        }
+        Brought::Reported(Report::Failed(fault)) => {
+            out.push(2);
+            out.push(code(&SPOOL_FAULTS, &fault));
+        }
+    }
+}
+
+/// Appends an output.
+pub(super) fn put_said(out: &mut Vec<u8>, said: &Said) {
+    match said {
+        Said::Wrote(octets) => {
+            out.push(WROTE);
+            put_length(out, octets.len());
+            out.extend_from_slice(octets);
+        }
+        Said::Did { deed, octets, print } => {
+            out.push(DID + code(&DEEDS, deed));
+            put_number(out, *octets);
+            out.extend_from_slice(&print.to_le_bytes());
+        }
+    }
+}
+
+/// Appends how the log ends; the fingerprint belongs behind it.
+pub(super) fn put_ending(out: &mut Vec<u8>, ending: Ending) {
+    out.push(END);
+    out.push(code(&ENDINGS, &ending));
+}
+
+/// Reads the way the log ends, behind its tag.
+pub(super) fn ending(cursor: &mut Cursor<'_>) -> Result<Ending, LogFault> {
+    decoded(&ENDINGS, cursor, "an unknown ending")
+}
+
+/// Reads the record behind `tag`, which was just read and is not [`END`]. `before` is the time of the input before it.
+pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result<Entry<'a>, LogFault> {
+    let deed = tag.checked_sub(DID).and_then(|place| DEEDS.get(usize::from(place)));
+    if let Some(deed) = deed {
+        let octets = cursor.number()?;
+        return Ok(Entry::Said(Said::Did { deed: *deed, octets, print: cursor.print()? }));
+    }
+    if tag == WROTE {
+        return Ok(Entry::Said(Said::Wrote(cursor.string(RECORDED_SAID_MAX)?.to_vec())));
+    }
+    if !(OPENED..=SENT).contains(&tag) {
+        return Err(cursor.fault(LogFaultKind::UnknownRecord(tag)));
+    }
+    let steady = cursor.signed()?;
+    let wall = before.wall.micros().wrapping_add(steady).wrapping_add(cursor.signed()?);
+    let instant = before.instant.micros().wrapping_add(steady.cast_unsigned());
+    let now = Now { instant: Instant::from_micros(instant), wall: Wall::from_micros(wall) };
+    let brought = match tag {
+        OPENED => Brought::Opened,
+        BYTES => Brought::Bytes(cursor.string(RECORDED_HEARD_MAX)?),
+        TICK => Brought::Tick,
+        ANSWERED => {
+            let ticket = Ticket(cursor.number()?);
+            Brought::Answered(ticket, decoded(&RULINGS, cursor, "an unknown verdict")?)
+        }
+        REPORTED => Brought::Reported(report(cursor)?),
+        SENT => Brought::Sent,
+        PEER_CLOSED => Brought::PeerClosed,
+        _ => Brought::ShuttingDown,
+    };
+    Ok(Entry::Brought(now, brought))
+}
+
+fn report(cursor: &mut Cursor<'_>) -> Result<Report, LogFault> {
+    match cursor.octet()? {
+        0 => Ok(Report::Room(cursor.number_in_memory()?)),
+        1 => {
+            let stored = Stored {
+                inode: cursor.number()?,
+                mtime_seconds: cursor.signed()?,
+                mtime_nanos: cursor.number32()?,
+            };
+            Ok(Report::Committed(stored))
+        }
+        2 => Ok(Report::Failed(decoded(&SPOOL_FAULTS, cursor, "an unknown fault of the spool")?)),
+        _ => Err(cursor.fault(LogFaultKind::Unfit("an unknown report"))),
+    }
+}

@@ -1,0 +1,36 @@
+//! The input log of a session: all that happened to it and all that it said, so that a fresh [`crate::Session`] can be
+//! made to live through it again. The same log gives the same outputs, octet for octet; if not, one of the two is wrong.
+//! Nothing here reads a clock or a file: octets come out of a [`Recorder`], and a [`Log`] is made of octets.
+//!
+//! A log is a header of text lines (format, session, ends of the connection, clocks, the settings that a session looks
+//! at), an empty line, and records: the time and what was brought, or what was said. The last record says how the log
+//! ends and holds a fingerprint of all octets before it.
+//!
+//! Secrets: octets are written down only when the session has used them and so has told what they were. Octets of
+//! messages become filler that keeps CR, LF, dot, NUL and the eighth bit (and the word `received:`, which is counted),
+//! so that the session goes the same way ([`Keep`] can ask for them). The argument of AUTH and lines that are no
+//! command, which may be anything, always become filler. Of messages in outputs only a fingerprint is kept, taken over
+//! the same filler. Addresses stay.
+
+mod entry;
+mod fault;
+mod header;
+mod log;
+mod octets;
+mod print;
+mod recorder;
+mod redact;
+mod replay;
+mod said;
+mod settings;
+
+pub use entry::{Brought, Ending, Entry, Ruling};
+pub use fault::{LogFault, LogFaultKind};
+pub use header::{Header, Keep};
+pub use log::Log;
+pub use recorder::Recorder;
+pub use replay::{Difference, Replay, Unlike};
+pub use said::{Deed, Said};
+
+#[cfg(test)]
+mod tests;
