@@ -18,6 +18,10 @@ pub enum Event {
     Heard(String),
     /// A reply line as said. Only when the session keeps a transcript.
     Said(String),
+    /// A command line came; its verb, `None` when it had none that we know.
+    Command(Option<Verb>),
+    /// A reply was said; its code.
+    Reply(u16),
     /// A command was refused.
     Refused {
         /// Its verb; `None` when the line had none that we know.
@@ -56,8 +60,27 @@ pub struct TransactionRecord {
     pub data: Duration,
     /// From there to the last reply.
     pub store: Duration,
+    /// What was refused since MAIL was accepted, the first ones (at most 10), in their order. How the transaction
+    /// itself ended is not among them.
+    pub verdicts: Vec<NamedRefusal>,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+/// A refusal by name: nothing of what the client said is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedRefusal {
+    /// The command's verb; `None` when it had none that we know.
+    pub verb: Option<Verb>,
+    /// [`Refusal::name`].
+    pub why: &'static str,
+}
+
+/// `RCPT:not-admitted`.
+impl fmt::Display for NamedRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.verb.map_or("-", Verb::name), self.why)
+    }
 }
 
 /// How a transaction ended.
@@ -84,6 +107,14 @@ pub struct SessionRecord {
     pub transactions: u32,
     /// Messages stored.
     pub stored: u32,
+    /// Commands and messages refused.
+    pub refused: u32,
+    /// The last refusal.
+    pub last_refusal: Option<NamedRefusal>,
+    /// Octets heard.
+    pub heard: u64,
+    /// Octets said.
+    pub said: u64,
     /// Time spent in the tarpit.
     pub tarpitted: Duration,
     /// How long it lasted.
@@ -96,6 +127,8 @@ impl Event {
         match self {
             Event::Heard(_) => "heard",
             Event::Said(_) => "said",
+            Event::Command(_) => "command",
+            Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
             Event::TarpitDelayed(_) => "tarpit_delayed",
             Event::Transaction(record) => match record.outcome {
@@ -114,6 +147,8 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Heard(line) | Event::Said(line) => f.write_str(line),
+            Event::Command(verb) => f.write_str(verb.map_or("-", Verb::name)),
+            Event::Reply(code) => write!(f, "{code}"),
             Event::Refused { verb, refusal } => {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }

@@ -39,7 +39,7 @@ pub const BATCH_MAX: usize = 1_000;
 pub const PUBLICATIONS_MAX: usize = 2;
 /// How old a measurement of free space may be before it is made anew, when somebody asks.
 pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
-/// Recipients that a transaction remembers by name, for logs.
+/// Recipients that a transaction remembers by name, and refusals, for logs.
 pub const REMEMBERED_MAX: usize = 10;
 /// Connections above the total limit that are still told why they are turned away.
 pub const TURN_AWAY_MARGIN: u32 = 100;

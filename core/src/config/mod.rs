@@ -1,6 +1,7 @@
 //! What an operator chooses: the settings of a server as one immutable value, and the table of parameters from
 //! which they are set. Reads no file: text comes in, settings or complaints come out.
 
+pub mod logs;
 pub mod param;
 
 use crate::limits::{Limits, Timeouts};
@@ -61,6 +62,8 @@ pub struct Settings {
     pub help: Vec<String>,
     /// Whether sessions tell what they hear and say (`Event::Heard`, `Event::Said`).
     pub transcript: bool,
+    /// Where the hands send logs and numbers.
+    pub logs: logs::Logs,
 }
 
 impl Settings {
@@ -79,6 +82,7 @@ impl Settings {
             bare_newline: BareNewline::default(),
             help: Vec::new(),
             transcript: false,
+            logs: logs::Logs::default(),
         }
     }
 }

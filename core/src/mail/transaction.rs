@@ -54,6 +54,7 @@ impl Opened {
             envelope: now.since(self.began),
             data: Default::default(),
             store: Default::default(),
+            verdicts: Vec::new(),
             outcome,
         }
     }

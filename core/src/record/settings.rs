@@ -3,6 +3,7 @@
 //! whoever adds one where it belongs.
 
 use super::print::Print;
+use crate::config::logs::Logs;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
@@ -14,7 +15,7 @@ use alloc::vec::Vec;
 
 /// The settings without what no session looks at.
 fn seen_by_a_session(settings: &Settings) -> Settings {
-    let Settings { host, limits, timeouts, tarpit, extensions, policy: _, bare_newline, help, transcript } =
+    let Settings { host, limits, timeouts, tarpit, extensions, policy: _, bare_newline, help, transcript, logs: _ } =
         settings;
     let Limits {
         message_octets_max,
@@ -42,6 +43,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         bare_newline: *bare_newline,
         help: help.clone(),
         transcript: *transcript,
+        logs: Logs::default(),
     }
 }
 

@@ -33,6 +33,11 @@ impl Reply {
         Reply { code, enhanced: None, lines }
     }
 
+    /// The three digits, as a number.
+    pub fn code(&self) -> u16 {
+        self.code.0
+    }
+
     /// The octets of the reply. `enhanced` says whether enhanced codes are offered.
     pub fn encode(&self, enhanced: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);

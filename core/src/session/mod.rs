@@ -14,7 +14,7 @@ mod timers;
 mod verbs;
 
 use crate::config::Settings;
-use crate::event::SessionRecord;
+use crate::event::{Event, NamedRefusal, SessionRecord};
 use crate::input::Input;
 use crate::limits::{
     BODY_READ_MAX, BODY_WINDOW, COMMAND_LINE_MAX, COMMAND_READ_MAX, DISCARD_MAX, REPLY_GROUP_MAX,
@@ -67,6 +67,8 @@ pub struct Session {
     stop_by: Option<Instant>,
     unknown: u32,
     record: SessionRecord,
+    /// What was refused since MAIL was accepted, the first ones.
+    verdicts: Vec<NamedRefusal>,
     /// Only while somebody records the session.
     fates: Option<Box<Fates>>,
 }
@@ -106,9 +108,14 @@ impl Session {
                 commands: 0,
                 transactions: 0,
                 stored: 0,
+                refused: 0,
+                last_refusal: None,
+                heard: 0,
+                said: 0,
                 tarpitted: Duration::ZERO,
                 lasted: Duration::ZERO,
             },
+            verdicts: Vec::new(),
             fates: None,
         }
     }
@@ -181,6 +188,7 @@ impl Session {
     }
 
     fn hear(&mut self, now: Now, octets: &[u8]) {
+        self.record.heard = self.record.heard.saturating_add(length(octets));
         if self.backlog.is_empty() {
             let mut rest = octets;
             self.work(now, &mut rest);
@@ -239,6 +247,7 @@ impl Session {
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
                 self.heard(text);
+                self.event(Event::Command(command::verb(text)));
                 self.since = now.instant;
                 match command::parse(text, &self.offered()) {
                     Ok(command) => self.obey(now, command),
@@ -250,6 +259,7 @@ impl Session {
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
                 self.heard(&octets[..used]);
+                self.event(Event::Command(None));
                 self.since = now.instant;
                 if octets.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"BDAT")) {
                     // A chunk may follow, and nobody can say how long it is.
@@ -374,6 +384,11 @@ impl Session {
         );
         assert!(self.close.is_none() || matches!(self.state, State::Closing), "closing and going on");
     }
+}
+
+/// How many octets there are.
+fn length(octets: &[u8]) -> u64 {
+    u64::try_from(octets.len()).expect("a length in memory fits 64 bits")
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Replies on their way out: which may wait for company and when they leave (RFC 2920 §3.2), and how the tarpit
 //! holds a refusal back. No sentence is made here.
 
-use super::Session;
 use super::state::State;
-use crate::event::Event;
+use super::{Session, length};
+use crate::event::{Event, NamedRefusal};
+use crate::limits::REMEMBERED_MAX;
 use crate::now::Now;
 use crate::output::{Output, Reason};
 use crate::refusal::Refusal;
@@ -18,6 +19,7 @@ impl Session {
     pub(super) fn say(&mut self, reply: &Reply) {
         let start = self.outbox.len();
         reply.encode_to(self.settings.extensions.enhanced_status_codes, &mut self.outbox);
+        self.event(Event::Reply(reply.code()));
         if self.settings.transcript {
             let said = &self.outbox[start..];
             for line in said.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
@@ -32,6 +34,7 @@ impl Session {
         if !self.outbox.is_empty() {
             let octets = mem::take(&mut self.outbox);
             self.unsent += octets.len();
+            self.record.said = self.record.said.saturating_add(length(&octets));
             self.outputs.push_back(Output::Write(octets));
         }
     }
@@ -43,7 +46,10 @@ impl Session {
         }
     }
 
-    pub(super) fn event(&mut self, event: Event) {
+    pub(super) fn event(&mut self, mut event: Event) {
+        if let Event::Transaction(record) = &mut event {
+            record.verdicts = mem::take(&mut self.verdicts);
+        }
         self.outputs.push_back(Output::Event(event));
     }
 
@@ -51,7 +57,7 @@ impl Session {
     pub(super) fn refuse(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
         let reply = catalog::refusal(&refusal);
         let delay = if refusal.is_tarpitted() { self.tarpit.delay() } else { None };
-        self.event(Event::Refused { verb, refusal });
+        self.refused(verb, refusal);
         match delay {
             None => {
                 self.say(&reply);
@@ -66,6 +72,17 @@ impl Session {
         }
     }
 
+    /// Tells of a refusal, and remembers it.
+    fn refused(&mut self, verb: Option<Verb>, refusal: Refusal) {
+        let named = NamedRefusal { verb, why: refusal.name() };
+        self.record.refused = self.record.refused.saturating_add(1);
+        self.record.last_refusal = Some(named);
+        if self.verdicts.len() < REMEMBERED_MAX {
+            self.verdicts.push(named);
+        }
+        self.event(Event::Refused { verb, refusal });
+    }
+
     /// Lets the outbox leave, unless the reply just said may wait for those of the commands behind it.
     pub(super) fn send_unless_grouped(&mut self, verb: Option<Verb>) {
         //= rfc2920#3.2/2 rfc2920#3.2/5 rfc2920#3.2/6
@@ -78,7 +95,7 @@ impl Session {
     /// Says no and ends the session.
     pub(super) fn dismiss(&mut self, now: Now, refusal: Refusal, reason: Reason) {
         let reply = catalog::refusal(&refusal);
-        self.event(Event::Refused { verb: None, refusal });
+        self.refused(None, refusal);
         self.say(&reply);
         self.end(now, reason);
     }

@@ -60,6 +60,12 @@ pub enum Unfit {
     NotADomain,
     /// It is none of the words to choose from.
     NotAChoice,
+    /// It is no address with a port, and no absolute path behind `unix:`.
+    NotAPlace,
+    /// It is an address that others than this machine can reach.
+    NotLoopback,
+    /// It is no absolute path.
+    NotAPath,
     /// It holds control characters.
     Control,
     /// It is too long to be said in a reply.
@@ -79,6 +85,9 @@ impl fmt::Display for Unfit {
             Unfit::Tarpit(fault) => return fault.fmt(f),
             Unfit::NotADomain => "is no domain name",
             Unfit::NotAChoice => "is none of the words to choose from",
+            Unfit::NotAPlace => "is no address with a port and no socket",
+            Unfit::NotLoopback => "is no loopback address",
+            Unfit::NotAPath => "is no absolute path",
             Unfit::Control => "holds control characters",
             Unfit::TooLong => "is too long",
             Unfit::TooMany => "is one too many",

@@ -2,6 +2,7 @@
 
 use super::{Argument, Checked, Param, Unfit, whole};
 use crate::config::Settings;
+use crate::config::logs;
 use crate::limits::REPLY_TEXT_MAX;
 use crate::now::Duration;
 use crate::server::tarpit::TarpitRule;
@@ -337,5 +338,49 @@ pub(super) static TABLE: &[Param] = &[
         "180",
         wait(Duration::ZERO, |s, t| s.timeouts.data_grace = t),
         "Time within a message before its rate counts.",
+    ),
+    row(
+        "syslog-format",
+        &[],
+        "rfc3164",
+        Argument::Text {
+            form: "rfc3164|rfc5424",
+            wanted: "rfc3164 or rfc5424",
+            set: |s, value| logs::set_form(&mut s.logs, value),
+        },
+        "Form of the lines that the option -l SYSLOG sends.",
+    ),
+    row(
+        "syslog-facility",
+        &[],
+        "mail",
+        Argument::Text {
+            form: "NAME",
+            wanted: "mail, daemon, user, auth, authpriv or local0 to local7",
+            set: |s, value| logs::set_facility(&mut s.logs, value),
+        },
+        "Facility under which lines are sent to syslog.",
+    ),
+    row(
+        "syslog-socket",
+        &[],
+        "/dev/log",
+        Argument::Text {
+            form: "PATH",
+            wanted: "an absolute path",
+            set: |s, value| logs::set_socket(&mut s.logs, value),
+        },
+        "Socket at which syslog takes datagrams.",
+    ),
+    row(
+        "metrics",
+        &[],
+        "off",
+        Argument::Text {
+            form: "ADDRESS:PORT|unix:PATH|off",
+            wanted: "a loopback address with a port such as 127.0.0.1:9125, unix: and an absolute path, or off",
+            set: |s, value| logs::set_metrics(&mut s.logs, value),
+        },
+        "Where counters are shown by HTTP, to this machine only.",
     ),
 ];

@@ -58,6 +58,8 @@ impl Session {
 
     pub(in crate::session) fn mail_proceed(&mut self, now: Now, hello: Hello, sender: Sender) {
         self.record.transactions = self.record.transactions.saturating_add(1);
+        // What was refused before is no part of this transaction.
+        self.verdicts.clear();
         self.say(&catalog::sender_ok(&sender.path));
         let transaction = Opened::new(self.transaction_id(), sender, now.instant);
         self.state = State::Opened(Box::new(InTransaction { hello, transaction }));
