@@ -3,6 +3,7 @@
 
 use crate::Stop;
 use crate::listen::Place;
+use crate::log::LogArgs;
 use crate::recorder::Wish;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
@@ -39,9 +40,9 @@ pub struct DaemonArgs {
     /// Spool directory; it must exist
     #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
     pub postoffice: PathBuf,
-    /// Write each session's dialogue to this file
-    #[arg(short = 'l', value_name = "FILE")]
-    pub session_log: Option<PathBuf>,
+    /// What is logged where.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// File that holds the server's pid, in the spool directory unless absolute
     #[arg(short = 'I', value_name = "FILE", default_value = ".pid.smtpserver")]
     pub pid_file: PathBuf,
@@ -177,11 +178,6 @@ impl Args {
         if args.daemon.list_params {
             return Ok(Parsed::Text(list_params()));
         }
-        if args.daemon.session_log.as_ref().is_some_and(|log| log.as_os_str() == "SYSLOG") {
-            return Err(Stop::unfit(
-                "-l SYSLOG is not supported, only files are; ./SYSLOG names a file of that name",
-            ));
-        }
         Ok(Parsed::Args(Box::new(args)))
     }
 }
@@ -309,7 +305,7 @@ mod tests {
             &["-p"],
             &["--listen", "nowhere"],
             &["-h"],
-            &["-l", "SYSLOG"],
+            &["--log-format", "xml"],
             &["surplus"],
             &["spool"],
             &["spool", "show"],

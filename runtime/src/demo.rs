@@ -2,9 +2,10 @@
 //! tells in plain words what it does, and delivers nothing.
 
 use crate::args::{self, DemoArgs};
-use crate::journal::{self, Journal};
+use crate::journal::Journal;
 use crate::limits::LAST_WRITES_MAX;
 use crate::lines::{Lines, printable};
+use crate::log::{Log, Place};
 use crate::spool_fs::{self, FileSpool, ROUTER};
 use crate::{Stop, listen, serve};
 use smtpserver_core::event::{Outcome, TransactionRecord};
@@ -30,7 +31,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let address = sockets[0].local_addr().map_err(Stop::failed)?;
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
-    journal::trace_to(stderr.clone(), tracing::Level::WARN);
+    Log::new(tracing::Level::WARN, vec![Place::Text(stderr.clone())]).trace();
     println!("This is smtpserver, for a try. It takes mail for any recipient, from this machine only.");
     println!("Nothing is delivered anywhere: each message becomes a file in");
     println!("  {}", postoffice.join(ROUTER).display());

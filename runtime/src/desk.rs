@@ -10,7 +10,7 @@
 mod books;
 
 use crate::clock::Clock;
-use crate::journal::Journal;
+use crate::journal::{Journal, Work};
 use crate::mailbox::DraftNumber;
 use crate::recorder::Recorder;
 use crate::seat::Seat;
@@ -133,9 +133,13 @@ impl<S: Spool> Desk<S> {
                 Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox))
             }
             Some(Entry::TurnAway(session, words)) => {
+                self.journal.count(Work::TurnedAway);
                 Admission::TurnAway(words, Presence { desk: self.clone(), session })
             }
-            None => Admission::Drop,
+            None => {
+                self.journal.count(Work::Dropped);
+                Admission::Drop
+            }
         }
     }
 

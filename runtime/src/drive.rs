@@ -58,6 +58,8 @@ pub trait Hands {
     fn order(&mut self, now: Now, order: Order);
     /// Writes an event down. Never waits, never fails.
     fn note(&mut self, now: Now, event: Event);
+    /// So many octets were heard from the client, and so many given to the wire for it. Never waits.
+    fn carried(&mut self, _heard: usize, _said: usize) {}
     /// The next letter.
     fn poll_letter(&mut self, context: &mut Context<'_>) -> Poll<Letter>;
     /// The session broke an assertion of ours and is being ended.
@@ -138,7 +140,10 @@ where
     loop {
         while let Some(output) = session.poll() {
             match output {
-                Output::Write(octets) => pipe.send(now.instant, octets).await,
+                Output::Write(octets) => {
+                    hands.carried(0, octets.len());
+                    pipe.send(now.instant, octets).await;
+                }
                 Output::Ask(ticket, question) => {
                     if let Some(answer) = hands.ask(now, ticket, question) {
                         session.handle(now, Input::Answered(ticket, answer));
@@ -170,6 +175,7 @@ where
                 // While the client does not take our words we do not listen to it either.
                 let heard = pipe.poll_heard(context, session.wants_bytes(), |octets| {
                     now = hands.now();
+                    hands.carried(octets.len(), 0);
                     session.handle(now, Input::Bytes(octets));
                 });
                 if heard == Poll::Ready(true) {

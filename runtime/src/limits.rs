@@ -65,6 +65,20 @@ pub(crate) const LINES_STACK_OCTETS: usize = 128 * 1024;
 /// The least time between two warnings that lines of a log were lost: a full disk would repeat them for every line.
 pub(crate) const LOSS_WARNING_WAIT: Duration = Duration::from_secs(60);
 
+/// Octets of a line for syslog; longer ones are cut. Receivers take at least 2048 (RFC 5424 §6.1), local ones take this.
+pub(crate) const SYSLOG_OCTETS_MAX: usize = 8192;
+
+// Metrics.
+
+/// Threads that answer whoever reads the counters, one caller each at a time.
+pub(crate) const SCRAPE_THREADS: usize = 4;
+/// Octets of the stack of such a thread.
+pub(crate) const SCRAPE_STACK_OCTETS: usize = 128 * 1024;
+/// How long a caller may take for everything.
+pub(crate) const SCRAPE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Octets of the head of a caller's request.
+pub(crate) const SCRAPE_HEAD_MAX: usize = 8192;
+
 // Files that are read.
 
 /// Octets that are looked at in a pid file: more than any pid has.

@@ -4,6 +4,7 @@
 
 use crate::limits::{COMPANY_WAIT, LINES_RETRY, LINES_STACK_OCTETS, LINES_WAITING_MAX};
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct Lines {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Lines that did not get to their place, since the beginning.
+    lost: AtomicU64,
 }
 
 #[derive(Default)]
@@ -28,6 +31,8 @@ struct State {
     indebted: bool,
     /// Somebody waits for everything to be written.
     hurry: bool,
+    /// The place is to be looked for, even though nothing is to be written.
+    reopen: bool,
 }
 
 /// Finds the place to write to; asked before each write.
@@ -36,23 +41,29 @@ pub type Open = Box<dyn FnMut() -> io::Result<Box<dyn Write>> + Send>;
 /// Told of lines that were lost: how many since it was told last, and why. Must not write to the same lines.
 pub type Lost = Box<dyn FnMut(u64, &io::Error) + Send>;
 
+/// The line that stands where so many others are missing, with its line end.
+pub type Tell = Box<dyn FnMut(u64) -> String + Send>;
+
 /// What a thread that writes lines works with.
 pub struct Outlet {
     /// Where lines go to.
     pub open: Open,
     /// Who is told of those that do not get there.
     pub lost: Lost,
+    /// What stands in their place.
+    pub tell: Tell,
 }
 
 impl Lines {
     /// Lines that go where `open` says; nobody is told of those that are lost, but in the lines themselves.
     pub fn to(open: impl FnMut() -> io::Result<Box<dyn Write>> + Send + 'static) -> io::Result<Lines> {
-        Lines::through(Outlet { open: Box::new(open), lost: Box::new(|_, _| {}) })
+        Lines::through(Outlet { open: Box::new(open), lost: Box::new(|_, _| {}), tell: Box::new(remark) })
     }
 
     /// Lines that leave through an outlet.
     pub fn through(outlet: Outlet) -> io::Result<Lines> {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), lost: AtomicU64::new(0) });
         let writer = Writer { shared: shared.clone(), outlet, lost: 0, torn: false };
         std::thread::Builder::new()
             .name("lines".into())
@@ -65,7 +76,10 @@ impl Lines {
     pub fn add(&self, lines: &[u8]) {
         let mut state = self.shared.lock();
         if state.waiting.len() + lines.len() > LINES_WAITING_MAX {
-            state.dropped += count(lines);
+            let dropped = count(lines);
+            state.dropped += dropped;
+            drop(state);
+            self.shared.lost.fetch_add(dropped, Ordering::Relaxed);
             return;
         }
         let first = state.waiting.is_empty();
@@ -81,10 +95,21 @@ impl Lines {
         let mut state = self.shared.lock();
         state.hurry = true;
         self.shared.changed.notify_all();
-        let busy = |state: &mut State| state.writing || !state.waiting.is_empty();
+        let busy = |state: &mut State| state.writing || state.reopen || !state.waiting.is_empty();
         let (mut state, _) =
             self.shared.changed.wait_timeout_while(state, wait, busy).unwrap_or_else(PoisonError::into_inner);
         state.hurry = false;
+    }
+
+    /// Has the place looked for now, not when the next line comes: whoever moved a file away then finds a new one.
+    pub fn reopen(&self) {
+        self.shared.lock().reopen = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// How many lines did not get to their place, since the beginning.
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -97,7 +122,7 @@ impl Shared {
     /// were dropped behind them.
     fn take(&self) -> (Vec<u8>, u64) {
         let mut state = self.lock();
-        while state.waiting.is_empty() {
+        while state.waiting.is_empty() && !state.reopen {
             if state.indebted {
                 let woken = self.changed.wait_timeout(state, LINES_RETRY);
                 let (after, waited) = woken.unwrap_or_else(PoisonError::into_inner);
@@ -111,9 +136,10 @@ impl Shared {
         }
         let (mut state, _) = self
             .changed
-            .wait_timeout_while(state, COMPANY_WAIT, |state| !state.hurry)
+            .wait_timeout_while(state, COMPANY_WAIT, |state| !state.hurry && !state.reopen)
             .unwrap_or_else(PoisonError::into_inner);
         state.writing = true;
+        state.reopen = false;
         (std::mem::take(&mut state.waiting), std::mem::take(&mut state.dropped))
     }
 }
@@ -141,17 +167,22 @@ impl Writer {
         }
     }
 
+    /// What stands for lines that are missing, if any are.
+    fn missing(&mut self, lines: u64) -> String {
+        if lines == 0 { String::new() } else { (self.outlet.tell)(lines) }
+    }
+
     /// Writes what is owed, then the lines, then how many were dropped behind them.
     fn write(&mut self, lines: &[u8], dropped: u64) {
         let mut octets = Vec::with_capacity(lines.len() + 64);
         if self.torn {
             octets.push(b'\n');
         }
-        octets.extend_from_slice(loss(self.lost).as_bytes());
+        octets.extend_from_slice(self.missing(self.lost).as_bytes());
         let head = octets.len();
         octets.extend_from_slice(lines);
         let end = octets.len();
-        octets.extend_from_slice(loss(dropped).as_bytes());
+        octets.extend_from_slice(self.missing(dropped).as_bytes());
 
         let mut done = 0;
         let written = (self.outlet.open)().and_then(|mut place| write_all(&mut *place, &octets, &mut done));
@@ -168,11 +199,21 @@ impl Writer {
             }
             Err(error) => {
                 // A line that was written in part is lost as well.
-                let lost = count(&octets[done.clamp(head, end)..end]) + dropped;
+                let failed = count(&octets[done.clamp(head, end)..end]);
+                self.shared.lost.fetch_add(failed, Ordering::Relaxed);
+                let lost = failed + dropped;
                 self.lost += lost;
                 (self.outlet.lost)(lost, &error);
             }
         }
+    }
+}
+
+/// The words for lines that are missing, where nobody has others.
+pub fn remark(lines: u64) -> String {
+    match lines {
+        1 => "# 1 line was lost\n".into(),
+        n => format!("# {n} lines were lost\n"),
     }
 }
 
@@ -197,15 +238,6 @@ fn write_all(place: &mut dyn Write, octets: &[u8], done: &mut usize) -> io::Resu
 
 fn count(lines: &[u8]) -> u64 {
     u64::try_from(lines.iter().filter(|octet| **octet == b'\n').count()).expect("a count of octets in memory")
-}
-
-/// The line that stands where others are missing.
-fn loss(lines: u64) -> String {
-    match lines {
-        0 => String::new(),
-        1 => "# 1 line was lost\n".into(),
-        n => format!("# {n} lines were lost\n"),
-    }
 }
 
 /// Client text as it may stand in a log: printable ASCII as it is, everything else as `\xNN`.
@@ -291,6 +323,8 @@ mod tests {
         let all: Vec<u8> = told.try_iter().flatten().collect();
         assert!(String::from_utf8_lossy(&all).contains("lines were lost\n"));
         assert!(all.len() < 10 * big.len());
+        let kept = all.split(|octet| *octet == b'\n').filter(|line| line.starts_with(b"xx")).count();
+        assert_eq!(lines.lost(), 10 - u64::try_from(kept).expect("few"));
     }
 
     #[test]
@@ -317,6 +351,7 @@ mod tests {
         let outlet = Outlet {
             open: Box::new(move || Ok(Box::new(Disk(disk.clone())))),
             lost: Box::new(move |lines, error| tell.send((lines, error.kind())).expect("the test listens")),
+            tell: Box::new(remark),
         };
         let lines = Lines::through(outlet).expect("thread");
         let wait = Duration::from_secs(10);
@@ -334,6 +369,7 @@ mod tests {
         let written = place.lock().expect("unpoisoned").1.clone();
         assert_eq!(String::from_utf8_lossy(&written), "first\nse\n# 3 lines were lost\nfifth\n");
         assert!(told.try_recv().is_err());
+        assert_eq!(lines.lost(), 3);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 
 use crate::desk::{Desk, Presence};
 use crate::drive::{Hands, Letter};
+use crate::journal::Work;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::recorder::Tape;
 use crate::spool::{Account, Draft, Spool};
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
-use smtpserver_core::{Event, Now, Peer, Session, SessionId};
+use smtpserver_core::{Event, Instant, Now, Peer, Session, SessionId};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -19,13 +20,23 @@ pub struct Seat<S: Spool> {
     mailbox: Arc<Mailbox>,
     draft: Option<S::Draft>,
     number: DraftNumber,
-    /// Whether a commit was ordered for the draft of this number.
-    committing: bool,
+    /// When a commit was ordered for the draft of this number, if it was.
+    committing: Option<Instant>,
+    /// A refusal waits in the tarpit.
+    tarpitted: bool,
 }
 
 impl<S: Spool> Seat<S> {
     pub(crate) fn new(presence: Presence<S>, peer: Arc<Peer>, mailbox: Arc<Mailbox>) -> Seat<S> {
-        Seat { presence, peer, mailbox, draft: None, number: DraftNumber::default(), committing: false }
+        Seat {
+            presence,
+            peer,
+            mailbox,
+            draft: None,
+            number: DraftNumber::default(),
+            committing: None,
+            tarpitted: false,
+        }
     }
 
     /// Whose seat it is.
@@ -41,9 +52,28 @@ impl<S: Spool> Seat<S> {
     fn give_up_draft(&mut self) {
         self.draft = None;
         self.number = self.number.next();
-        if std::mem::take(&mut self.committing) {
+        if self.committing.take().is_some() {
             self.desk().cancel(self.session());
         }
+    }
+
+    fn count(&self, work: Work) {
+        self.desk().journal().count(work);
+    }
+
+    /// Whether a refusal waits in the tarpit from now on.
+    fn tarpit(&mut self, waits: bool) {
+        if self.tarpitted != waits {
+            self.tarpitted = waits;
+            self.count(Work::Tarpit(waits));
+        }
+    }
+}
+
+impl<S: Spool> Drop for Seat<S> {
+    fn drop(&mut self) {
+        self.tarpit(false);
+        self.count(Work::Left);
     }
 }
 
@@ -70,7 +100,7 @@ impl<S: Spool> Hands for Seat<S> {
             }
             Order::Commit => match self.draft.take() {
                 Some(draft) => {
-                    self.committing = true;
+                    self.committing = Some(now.instant);
                     self.desk().commit(now, self.session(), self.number, draft);
                 }
                 None => self.mailbox.put(Post::Report(self.number, Report::Failed(SpoolFault::Broken))),
@@ -79,20 +109,40 @@ impl<S: Spool> Hands for Seat<S> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only these two say where a refusal is")]
     fn note(&mut self, now: Now, event: Event) {
+        match event {
+            Event::TarpitDelayed(_) => self.tarpit(true),
+            // What waits in the tarpit is the next thing that the session says.
+            Event::Reply(_) => self.tarpit(false),
+            _ => {}
+        }
         self.desk().journal().note(now, self.session(), &self.peer, &event);
+    }
+
+    fn carried(&mut self, heard: usize, said: usize) {
+        if heard > 0 {
+            self.count(Work::Heard(heard));
+        }
+        if said > 0 {
+            self.count(Work::Said(said));
+        }
     }
 
     fn poll_letter(&mut self, context: &mut Context<'_>) -> Poll<Letter> {
         let letter = self.mailbox.poll(context, self.number);
-        if let Poll::Ready(Letter::Reported(Report::Committed(_) | Report::Failed(_))) = letter {
-            self.committing = false;
+        if let Poll::Ready(Letter::Reported(report @ (Report::Committed(_) | Report::Failed(_)))) = &letter
+            && let Some(ordered) = self.committing.take()
+        {
+            let took = self.now().instant.since(ordered);
+            self.count(Work::Committed(matches!(report, Report::Committed(_)), took));
         }
         letter
     }
 
     fn panicked(&mut self) {
         self.desk().count_panic();
+        self.count(Work::Defect);
         tracing::error!(session = %self.session(), peer = %self.peer.client, "a session broke an assertion of ours: ended");
     }
     fn tape(&mut self, session: &mut Session) -> Option<Tape> {

@@ -1,23 +1,21 @@
 //! Puts the parts together, in an order that keeps promises: everything that can be refused is refused before the
 //! first connection, sockets are open before the program detaches, and at the end every session has had its say.
 
-use crate::Stop;
 use crate::args::{self, DaemonArgs};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::desk::Desk;
 use crate::journal::{self, Journal, Logbook};
 use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
-use crate::lines::Lines;
-use crate::listen;
+use crate::metrics::Metrics;
+use crate::metrics::door::Door;
 use crate::pid_file::PidFile;
 use crate::recorder::{Recorder, Wish};
-use crate::session_log::{LogFile, SessionLog};
 use crate::signals::{self, Signals};
 use crate::spool_fs::{self, FileSpool};
+use crate::{Stop, listen, log};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The daemon, from its options to its end.
@@ -26,40 +24,47 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     if let Some(octets) = args.message_octets_max {
         settings.limits.message_octets_max = octets;
     }
-    settings.transcript = args.session_log.is_some() || args.verbose > 1;
+    settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
     ready_process(&settings.limits)?;
 
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
     let mut pid_file = PidFile::lock(&postoffice.join(&args.pid_file)).map_err(Stop::unfit)?;
     // Written twice: what forbids it is said while somebody reads that, and the pid changes when we detach.
     pid_file.write().map_err(Stop::unfit)?;
-    let log_file = args.session_log.as_deref().map(open_log).transpose()?;
+    let logs = log::open::open(&args.log, &settings)?;
+    let door = settings.logs.metrics.as_ref().map(Door::open).transpose()?;
     let wish = args.record.wish()?;
     let sockets = listen::open(&args.listen, args.port).map_err(Stop::unfit)?;
     for line in listening_lines(&sockets) {
         eprintln!("{line}");
     }
+    if let Some(door) = &door {
+        eprintln!("metrics at {}", door.name());
+    }
 
     if !args.foreground {
-        if log_file.is_none() {
+        if !args.log.reaches_somebody() {
             eprintln!(
-                "smtpserver: detached, it logs nothing: give -l FILE for the dialogues, or --foreground"
+                "smtpserver: detached, it logs nothing: give --log-file FILE, -l SYSLOG or --foreground"
             );
         }
         // From here on nobody reads stderr. There is one thread so far: only that survives.
         nix::unistd::daemon(false, false).map_err(|error| Stop::failed(format!("cannot detach: {error}")))?;
     }
     pid_file.write().map_err(Stop::unfit)?;
-    let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
-    journal::trace_to(stderr.clone(), journal::level(args.verbose));
-    let session_log = log_file.map(SessionLog::keep).transpose().map_err(Stop::failed)?;
-    let session_lines = session_log.as_ref().map(SessionLog::lines);
+    let log::open::Started { log, session_log, writers } =
+        logs.start(log::level(args.verbose)).map_err(Stop::failed)?;
+    log.trace();
+    let metrics = Arc::new(Metrics::new(SystemClock::default().now().wall));
+    let (counted, writing) = (metrics.clone(), writers.clone());
+    let door = door.map(|door| door.answer(move || counted.page(writing.lost()))).transpose();
+    // The socket file goes when the server does.
+    let _socket_file = door.map_err(Stop::failed)?;
     let spool = FileSpool::open(&postoffice, &settings.host);
     let recorder = start_recorder(wish.as_ref())?;
-    let ended = serve(settings, spool, sockets, Arc::new(Logbook::new(session_log)), recorder);
-    for lines in session_lines.into_iter().chain([stderr]) {
-        lines.flush(LAST_WRITES_MAX);
-    }
+    let logbook = Logbook::new(log, session_log, metrics, writers.clone());
+    let ended = serve(settings, spool, sockets, Arc::new(logbook), recorder);
+    writers.flush();
     ended
 }
 
@@ -84,6 +89,7 @@ pub(crate) fn serve(
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         let mut signals = Signals::catch().map_err(fault)?;
+        journal::reopen_on_hangup(desk.journal().clone()).map_err(fault)?;
         let mut doors = Vec::new();
         for socket in sockets {
             let listener = tokio::net::TcpListener::from_std(socket).map_err(fault)?;
@@ -165,12 +171,6 @@ pub(crate) fn ready_process(limits: &Limits) -> Result<(), Stop> {
 fn files_needed(limits: &Limits) -> u64 {
     let threads = u64::try_from(THREADS_MAX).expect("a small number");
     u64::from(limits.connections_max) + u64::from(TURN_AWAY_MARGIN) + threads
-}
-
-fn open_log(path: &Path) -> Result<LogFile, Stop> {
-    LogFile::open(path).map_err(|error| {
-        Stop::unfit(format!("the session log {} cannot be written: {error}", path.display()))
-    })
 }
 
 /// How many sessions, in words.

@@ -23,7 +23,9 @@ impl Signals {
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                tracing::info!("SIGHUP: there is no configuration file to read again");
+                tracing::info!(
+                    "SIGHUP: log files are looked for anew; there is no configuration file to read again"
+                );
             }
         });
         Ok(Signals {

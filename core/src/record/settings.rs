@@ -15,8 +15,18 @@ use alloc::vec::Vec;
 
 /// The settings without what no session looks at.
 fn seen_by_a_session(settings: &Settings) -> Settings {
-    let Settings { host, limits, timeouts, tarpit, extensions, policy: _, bare_newline, help, transcript, logs: _ } =
-        settings;
+    let Settings {
+        host,
+        limits,
+        timeouts,
+        tarpit,
+        extensions,
+        policy: _,
+        bare_newline,
+        help,
+        transcript,
+        logs: _,
+    } = settings;
     let Limits {
         message_octets_max,
         free_kib_min: _,

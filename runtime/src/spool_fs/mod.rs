@@ -18,6 +18,7 @@ pub(crate) use prepare::make;
 pub use prepare::{Unusable, prepare};
 
 use crate::desk::Desk;
+use crate::journal::Work;
 use crate::limits::THREADS_MAX;
 use crate::spool::{Account, Published, Spool, Task};
 use place::{Complaint, Place};
@@ -71,7 +72,9 @@ impl FileSpool {
                 let (spool, desk) = (self.clone(), desk.clone());
                 draft.when_quiet(move |draft| {
                     // The desk is owed a word even when an assertion of ours breaks.
+                    let began = desk.now().instant;
                     let stored = catch_unwind(AssertUnwindSafe(|| draft.finish()));
+                    desk.journal().count(Work::Synced(desk.now().instant.since(began)));
                     let stored = stored.unwrap_or(Err(SpoolFault::Broken));
                     spool.go_on(&desk, desk.synced(session, stored.map(|stored| (stored, draft))));
                 });
@@ -97,7 +100,9 @@ impl FileSpool {
             }
             let Some((publication, batch)) = own else { return };
             // As above; whoever is not named in the results has failed.
+            let (messages, began) = (batch.len(), desk.now().instant);
             let results = catch_unwind(AssertUnwindSafe(|| self.publish(batch)));
+            desk.journal().count(Work::Published(messages, desk.now().instant.since(began)));
             tasks = desk.published(publication, results.unwrap_or_default());
         }
     }
