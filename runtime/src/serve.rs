@@ -45,7 +45,7 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     if !args.foreground {
         if !args.log.reaches_somebody() {
             eprintln!(
-                "smtpserver: detached, it logs nothing: give --log-file FILE, -l SYSLOG or --foreground"
+                "smtpserver: detached, it logs nothing: give -l FILE or -l SYSLOG, --log-file FILE, or --foreground"
             );
         }
         // From here on nobody reads stderr. There is one thread so far: only that survives.

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Different names that are kept apart; what comes later counts as `other`. There are far fewer of ours.
+/// Different names that are kept apart; what comes later counts as `any-other`. There are far fewer of ours.
 const NAMES_MAX: usize = 96;
 /// Reply codes are below this.
 const CODES_END: usize = 600;
@@ -87,7 +87,7 @@ impl ByName {
             }
         }
         if self.others.get() > 0 {
-            show("other", self.others.get());
+            show("any-other", self.others.get());
         }
     }
 }
@@ -187,7 +187,7 @@ mod tests {
         let names: Vec<&'static str> = (0..NAMES_MAX).map(|n| &*n.to_string().leak()).collect();
         let names = ByName::of(&names);
         names.add("one more");
-        assert_eq!(all(&names).last(), Some(&("other", 1)));
+        assert_eq!(all(&names).last(), Some(&("any-other", 1)));
     }
 
     #[test]

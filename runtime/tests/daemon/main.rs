@@ -14,6 +14,8 @@ mod faults;
 mod hostile;
 mod kill9;
 mod limits;
+mod logs;
+mod metrics;
 mod record;
 mod server;
 mod spool;

@@ -66,7 +66,9 @@ fn every_session_reads_why_it_is_cut_off_and_is_written_down() {
     let lines: Vec<_> = server.lines.iter().collect();
     let with = |words| lines.iter().filter(|line| line.contains(words)).count();
     assert_eq!(with("transaction_cut"), 8, "{lines:#?}");
-    assert_eq!(with("closed why=shutting-down"), 8, "{lines:#?}");
+    assert_eq!(with(" closed session="), 8, "{lines:#?}");
+    // Of each session, and of its transaction.
+    assert_eq!(with("why=shutting-down"), 16, "{lines:#?}");
     assert_eq!(with("cut off"), 0, "{lines:#?}");
     assert!(spool(&postoffice).is_empty());
 }
@@ -111,11 +113,14 @@ fn a_second_signal_ends_it_at_once() {
 fn a_daemon_detaches_when_it_listens() {
     let postoffice = postoffice();
     let log = postoffice.path().join("session.log");
+    let events = postoffice.path().join("events.log");
     let output = Command::new(PROGRAM)
         .args(["-p", "0", "--param", "localnames local.example", "-P"])
         .arg(postoffice.path())
         .arg("-l")
         .arg(&log)
+        .arg("--log-file")
+        .arg(&events)
         .stdin(Stdio::null())
         .output()
         .expect("it starts and detaches");
@@ -144,4 +149,6 @@ fn a_daemon_detaches_when_it_listens() {
         assert!(log.contains(words), "{words} is not in\n{log}");
     }
     assert!(!log.contains("detached"), "the log has a part of a message");
+    let events = std::fs::read_to_string(events).expect("events");
+    assert!(events.contains(" message_stored ") && events.contains(" closed "), "{events}");
 }
