@@ -34,17 +34,19 @@ pub(super) fn answer(
 ) -> io::Result<()> {
     let until = clock.now().instant + SCRAPE_WAIT_MAX;
     let head = read_head(caller, clock, until)?;
-    let (status, text, with_text) = match head.as_deref().map(understand) {
-        Some(Wanted::Page) => ("200 OK", page(), true),
-        Some(Wanted::PageHead) => ("200 OK", page(), false),
-        Some(Wanted::OtherPath) => ("404 Not Found", "there is only /metrics\n".into(), true),
-        Some(Wanted::OtherMethod) => ("405 Method Not Allowed", "only GET and HEAD\n".into(), true),
-        Some(Wanted::Nonsense) => ("400 Bad Request", "this is not HTTP/1\n".into(), true),
-        None => ("431 Request Header Fields Too Large", "the head is too long\n".into(), true),
+    let wanted = head.as_deref().map(understand);
+    let shown = matches!(wanted, Some(Wanted::Page | Wanted::PageHead));
+    let (status, text, with_text) = match wanted {
+        Some(Wanted::Page) => ("HTTP/1.1 200 OK", page(), true),
+        Some(Wanted::PageHead) => ("HTTP/1.1 200 OK", page(), false),
+        Some(Wanted::OtherPath) => ("HTTP/1.1 404 Not Found", "there is only /metrics\n".into(), true),
+        Some(Wanted::OtherMethod) => ("HTTP/1.1 405 Method Not Allowed", "only GET and HEAD\n".into(), true),
+        Some(Wanted::Nonsense) => ("HTTP/1.1 400 Bad Request", "this is not HTTP/1\n".into(), true),
+        None => ("HTTP/1.1 431 Request Header Fields Too Large", "the head is too long\n".into(), true),
     };
-    let kind = if status.starts_with('2') { "text/plain; version=0.0.4" } else { "text/plain" };
+    let kind = if shown { "text/plain; version=0.0.4" } else { "text/plain" };
     let mut octets = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\nAllow: GET, HEAD\r\n\
+        "{status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\nAllow: GET, HEAD\r\n\
          Connection: close\r\n\r\n",
         text.len()
     );
