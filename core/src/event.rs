@@ -60,8 +60,8 @@ pub struct TransactionRecord {
     pub data: Duration,
     /// From there to the last reply.
     pub store: Duration,
-    /// What was refused since MAIL was accepted, the first ones (at most 10), in their order. How the transaction
-    /// itself ended is not among them.
+    /// What was refused since MAIL was accepted, the first ones (at most 10), in their order. That the message itself
+    /// was refused is its outcome, and not among them.
     pub verdicts: Vec<NamedRefusal>,
     /// How it ended.
     pub outcome: Outcome,
@@ -161,5 +161,93 @@ impl fmt::Display for Event {
             },
             Event::Closed(record) => f.write_str(record.reason.name()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::input::Input;
+    use crate::now::{Now, Wall};
+    use crate::output::Output;
+    use crate::peer::{Peer, SessionId};
+    use crate::server::{self, Server};
+    use crate::session::Session;
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::sync::Arc;
+    use core::net::SocketAddr;
+
+    /// All events of a session that is opened, says these words and goes, with the octets of the replies.
+    fn events(words: &[u8]) -> (Vec<Event>, usize) {
+        let mut settings = Settings::new("mx.example");
+        settings.policy.local_domains.insert("local.example".into());
+        let settings = Arc::new(settings);
+        let end = SocketAddr::from(([127, 0, 0, 1], 25));
+        let id = SessionId { began: 0, serial: 1 };
+        let mut server = Server::new(settings.clone());
+        let mut session = Session::new(settings, id, Arc::new(Peer::new(end, end)));
+        let now = Now { wall: Wall::from_seconds(0), ..Now::default() };
+        let (mut events, mut said) = (Vec::new(), 0);
+        for input in [Input::Opened, Input::Bytes(words), Input::PeerClosed] {
+            session.handle(now, input);
+            while let Some(output) = session.poll() {
+                match output {
+                    Output::Event(event) => events.push(event),
+                    Output::Write(octets) => said += octets.len(),
+                    Output::Ask(ticket, question) => {
+                        server.handle(now, server::Input::Asked(id, ticket, question));
+                        while let Some(output) = server.poll() {
+                            if let server::Output::Answer(_, ticket, answer) = output {
+                                session.handle(now, Input::Answered(ticket, answer));
+                            }
+                        }
+                    }
+                    Output::Order(_) | Output::Close(_) => {}
+                }
+            }
+        }
+        (events, said)
+    }
+
+    #[test]
+    fn each_command_and_each_reply_is_told_and_refusals_belong_to_their_transaction() {
+        let words =
+            b"EHLO client.example\r\nRCPT TO:<early@local.example>\r\nMAIL FROM:<ann@client.example>\r\n\
+            RCPT TO:<x@elsewhere.example>\r\nXYZZY\r\nRCPT TO:<bob@local.example>\r\nRSET\r\n\
+            MAIL FROM:<ann@client.example>\r\nNOOP\n\r\n";
+        let (events, said) = events(words);
+        let told = |name: &str| -> Vec<_> {
+            let named = events.iter().filter(|event| event.name() == name);
+            named.map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            told("command"),
+            ["EHLO", "RCPT", "MAIL", "RCPT", "-", "RCPT", "RSET", "MAIL", "-"].map(ToString::to_string)
+        );
+        assert_eq!(
+            told("reply"),
+            [220, 250, 503, 250, 550, 500, 250, 250, 250, 500].map(|code: u16| code.to_string())
+        );
+        let verdicts = |record: &TransactionRecord| -> Vec<_> {
+            record.verdicts.iter().map(ToString::to_string).collect()
+        };
+        let records: Vec<_> = events
+            .iter()
+            .filter_map(|event| if let Event::Transaction(record) = event { Some(record) } else { None })
+            .collect();
+        assert_eq!(verdicts(records[0]), ["RCPT:not-admitted", "-:unknown-verb"]);
+        assert_eq!(verdicts(records[1]), ["-:broken-line"]);
+        assert_eq!(records.len(), 2);
+        let Some(Event::Closed(record)) = events.last() else { panic!("the end comes last: {events:?}") };
+        assert_eq!(
+            (record.refused, format!("{}", record.last_refusal.expect("refused"))),
+            (4, "-:broken-line".into())
+        );
+        assert_eq!(
+            (record.heard, record.said),
+            (u64::try_from(words.len()).expect("short"), u64::try_from(said).expect("short"))
+        );
     }
 }

@@ -38,7 +38,8 @@ struct State {
 /// Finds the place to write to; asked before each write.
 pub type Open = Box<dyn FnMut() -> io::Result<Box<dyn Write>> + Send>;
 
-/// Told of lines that were lost: how many since it was told last, and why. Must not write to the same lines.
+/// Told of lines that were lost: how many since it was told last, and why. What it says of that may come back as a
+/// line here, and so it must not speak of every loss.
 pub type Lost = Box<dyn FnMut(u64, &io::Error) + Send>;
 
 /// The line that stands where so many others are missing, with its line end.

@@ -39,8 +39,11 @@ pub struct Letterhead {
 impl Letterhead {
     /// The head of lines of this process on this host.
     pub(crate) fn new(form: SyslogForm, facility: Facility, host: &str) -> Letterhead {
-        // A HOSTNAME has neither blanks nor more than 255 octets (RFC 5424 §6.2.4).
-        let host = host.chars().filter(char::is_ascii_graphic).take(255).collect();
+        // A HOSTNAME has neither blanks nor more than 255 octets; - stands for none (RFC 5424 §6.2.4).
+        let mut host: String = host.chars().filter(char::is_ascii_graphic).take(255).collect();
+        if host.is_empty() {
+            host.push('-');
+        }
         Letterhead { form, facility, host, pid: std::process::id() }
     }
 
@@ -94,6 +97,7 @@ impl Write for Mailslot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn head(form: SyslogForm) -> Letterhead {
         let facility = Facility::named("mail").expect("known");
@@ -114,6 +118,22 @@ mod tests {
         // A day of one digit is padded with a blank (RFC 3164 section 4.1.2).
         let early = Wall::from_seconds(3_600);
         assert!(head(SyslogForm::Rfc3164).line(0, early, "x", "x").starts_with("<16>Jan  1 01:00:00 "));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_line_or_forges_a_head(text in any::<String>(), host in any::<String>()) {
+            for form in [SyslogForm::Rfc3164, SyslogForm::Rfc5424] {
+                let facility = Facility::named("mail").expect("known");
+                let line = Letterhead::new(form, facility, &host).line(6, Wall::from_seconds(0), "x", &text);
+                let inside = line.strip_suffix('\n').expect("a whole line");
+                prop_assert!(inside.bytes().all(|octet| matches!(octet, b' '..=b'~')), "{}", line);
+                prop_assert!(inside.ends_with(&*printable(&text)), "{}", line);
+            }
+            let line = head(SyslogForm::Rfc5424).line(6, Wall::from_seconds(0), "x", &text);
+            let words: Vec<_> = line.splitn(8, ' ').collect();
+            prop_assert_eq!(&words[2..7], &["mx.example", NAME, "4711", "x", "-"]);
+        }
     }
 
     #[test]
