@@ -1,0 +1,169 @@
+//! Laws 1, 3 and 9: what is in the spool, what should be, and what must not.
+
+use super::Violation;
+use crate::clients::Belief;
+use crate::des::Run;
+use crate::plan::{LOCAL_DOMAIN, Plan};
+use crate::trace::{News, Operation, What};
+use bytes::Bytes;
+use smtpserver_conformance::lane::Message;
+use smtpserver_core::spool::id::SpoolId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Law 1, kept: after 250 the message survives any crash. After every crash, and at the end, each message that was
+/// promised lies in `router`, whole; and what a client believes to be accepted is there as it sent it.
+pub(super) fn kept(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    let mut promised = BTreeMap::new();
+    for (index, entry) in run.trace.entries().iter().enumerate() {
+        match &entry.what {
+            What::Told(_, News::Committed { inode, length, digest }) => {
+                promised.insert(*inode, (*length, *digest));
+            }
+            What::Scanned(files) => {
+                let there: BTreeMap<_, _> =
+                    files.iter().map(|file| (file.inode, (file.length, file.digest))).collect();
+                for (inode, (length, digest)) in &promised {
+                    match there.get(inode) {
+                        None => {
+                            return Err(Violation::new(
+                                1,
+                                index,
+                                format!("message {inode} was promised and is gone"),
+                            ));
+                        }
+                        Some(found) if *found != (*length, *digest) => {
+                            let what = format!(
+                                "message {inode} was promised with {length} octets and is not what it was: {} octets",
+                                found.0
+                            );
+                            return Err(Violation::new(1, index, what));
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (client, belief) in beliefs(run) {
+        let Some(id) = &belief.accepted else { continue };
+        if !seen.insert(id) {
+            return Err(Violation::new(
+                1,
+                None,
+                format!("client {client} was told {id}, and somebody else too"),
+            ));
+        }
+        let file = SpoolId::file_name(id)
+            .and_then(|name| name.parse().ok())
+            .and_then(|inode: u64| run.files.get(&inode));
+        let Some(file) = file else {
+            return Err(Violation::new(
+                1,
+                None,
+                format!("client {client} was told {id}, which is not there"),
+            ));
+        };
+        let stored = read(file).map_err(|what| Violation::new(1, None, format!("{id}: {what}")))?;
+        if !is_as_sent(plan, belief, &stored) {
+            let what = format!(
+                "client {client} was told {id}, but what is there is not what it sent: from {:?}, to {:?}, {} octets",
+                stored.from,
+                stored.to,
+                stored.body.len()
+            );
+            return Err(Violation::new(1, None, what));
+        }
+    }
+    Ok(())
+}
+
+/// Law 3, honest: nothing is in the spool that was refused, and nothing that nobody sent whole. A message whose names
+/// could not be made durable and were taken back may still be there: the router may be faster than we are.
+pub(super) fn honest(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    let withdrawn: BTreeSet<u64> = run
+        .trace
+        .entries()
+        .iter()
+        .filter_map(|entry| match entry.what {
+            What::Disk { operation: Operation::Withdraw(inode), .. } => Some(inode),
+            _ => None,
+        })
+        .collect();
+    let mut by_body: BTreeMap<Vec<u8>, (usize, Vec<&Belief>)> = BTreeMap::new();
+    for (_, belief) in beliefs(run) {
+        by_body.entry(plain(plan, &belief.body)).or_default().1.push(belief);
+    }
+    for (inode, file) in &run.files {
+        let wrong = |what: &str| Violation::new(3, None, format!("message {inode} {what}"));
+        let stored = read(file).map_err(|what| wrong(&what))?;
+        let Some((count, beliefs)) = by_body.get_mut(&plain(plan, &stored.body)) else {
+            return Err(wrong("holds what nobody sent"));
+        };
+        if !beliefs.iter().any(|belief| is_as_sent(plan, belief, &stored)) {
+            return Err(wrong("goes from or to where nobody sent it"));
+        }
+        if !withdrawn.contains(inode) {
+            *count += 1;
+            if *count > beliefs.iter().filter(|belief| !belief.refused).count() {
+                return Err(wrong("was refused, or was sent less often than it is there"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Law 9, closed: no recipient without admission. In every world only one domain, and our own postmaster, are.
+pub(super) fn closed(_plan: &Plan, run: &Run) -> Result<(), Violation> {
+    for (inode, file) in &run.files {
+        let stored =
+            read(file).map_err(|what| Violation::new(9, None, format!("message {inode}: {what}")))?;
+        for to in &stored.to {
+            let to = to.to_ascii_lowercase();
+            let domain = to.rsplit_once('@').map(|(_, domain)| domain);
+            let admitted = domain == Some(LOCAL_DOMAIN) || to.starts_with("postmaster");
+            if !admitted {
+                return Err(Violation::new(9, None, format!("message {inode} goes to {to}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn beliefs(run: &Run) -> impl Iterator<Item = (u32, &Belief)> {
+    run.beliefs.iter().flat_map(|(client, beliefs)| beliefs.iter().map(|belief| (*client, belief)))
+}
+
+fn read(file: &Bytes) -> Result<Message, String> {
+    Message::parse(file).map_err(|trouble| trouble.0)
+}
+
+/// Whether a stored message is the one that a client sent.
+fn is_as_sent(plan: &Plan, belief: &Belief, stored: &Message) -> bool {
+    stored.from == belief.envelope_from
+        && stored.to.iter().all(|to| belief.tried.contains(to))
+        && belief.to.iter().all(|to| stored.to.contains(to))
+        && plain(plan, &stored.body) == plain(plan, &belief.body)
+}
+
+/// A body as it is compared: where the server makes bare newlines line ends, all line ends are the same.
+fn plain(plan: &Plan, body: &[u8]) -> Vec<u8> {
+    let normalizes = |line: &String| line.starts_with("bare-newline normalize");
+    let more = plan.faults.iter().any(|fault| match fault {
+        crate::plan::Fault::Reconfigure { settings, .. } => settings.iter().any(normalizes),
+        _ => false,
+    });
+    if !more && !plan.settings.iter().any(normalizes) {
+        return body.to_vec();
+    }
+    let mut out = Vec::with_capacity(body.len());
+    for (index, octet) in body.iter().enumerate() {
+        match octet {
+            b'\r' if body.get(index + 1) == Some(&b'\n') => {}
+            b'\r' => out.push(b'\n'),
+            octet => out.push(*octet),
+        }
+    }
+    out
+}

@@ -1,0 +1,191 @@
+//! Laws 6, 10 and 11: bounds, counts, and that everything comes to its end.
+
+use super::Violation;
+use crate::des::Run;
+use crate::plan::{Fault, Plan};
+use crate::trace::{ConnectionId, News, Operation, Ordered, What};
+use smtpserver_core::limits::{BODY_READ_MAX, BODY_WINDOW};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Octets of a draft that may be on their way beside its window: what one read brings, and the envelope's lines.
+const DEBT_MAX: usize = BODY_WINDOW + BODY_READ_MAX + 16_384;
+/// The longest session, in microseconds: four hours, and the report of a commit that it waits for.
+const SESSION_MAX: u64 = (4 * 3600 + 540 + 60) * 1_000_000;
+
+/// Law 6, bounded: memory stays under its limit, every session has a deadline and ends by it, and no assertion of ours
+/// breaks.
+pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    if let Some(panic) = &run.panic {
+        return Err(Violation::new(
+            6,
+            run.trace.entries().len().checked_sub(1),
+            format!("an assertion broke: {panic}"),
+        ));
+    }
+    let paused: u64 = plan
+        .faults
+        .iter()
+        .map(|fault| match fault {
+            Fault::Pause { for_ms, .. } => for_ms * 1000,
+            _ => 0,
+        })
+        .sum();
+    let mut debts: BTreeMap<ConnectionId, usize> = BTreeMap::new();
+    let mut began: BTreeMap<ConnectionId, u64> = BTreeMap::new();
+    for (index, entry) in run.trace.entries().iter().enumerate() {
+        match &entry.what {
+            What::Broken(id, what) => {
+                return Err(Violation::new(6, index, format!("connection {id}: {what}")));
+            }
+            What::Welcomed { connection, .. } => {
+                began.insert(*connection, entry.at);
+            }
+            What::Closed(id, _) => {
+                let lasted = entry.at - began.get(id).copied().unwrap_or(entry.at);
+                if lasted > SESSION_MAX + paused {
+                    let what = format!("session {id} lasted {} seconds", lasted / 1_000_000);
+                    return Err(Violation::new(6, index, what));
+                }
+            }
+            What::Ordered(id, Ordered::Append(octets)) => {
+                let debt = debts.entry(*id).or_default();
+                *debt += octets;
+                if *debt > DEBT_MAX {
+                    let what = format!("connection {id} has {debt} octets on their way to the spool");
+                    return Err(Violation::new(6, index, what));
+                }
+            }
+            What::Ordered(id, Ordered::Begin | Ordered::Commit | Ordered::Abandon) => {
+                debts.remove(id);
+            }
+            What::Told(id, News::Room(octets)) => {
+                let debt = debts.entry(*id).or_default();
+                *debt = debt.saturating_sub(*octets);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    sessions: u64,
+    leaving: u64,
+}
+
+/// Law 10, exact: connections are welcomed, turned away and dropped as a naive count of who is there says, and what was
+/// acquired is released on every path.
+pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
+        return Ok(());
+    }
+    let limits = plan.settings(&[]).map_err(|what| Violation::new(10, None, what))?.limits;
+    let (total_max, source_max) = (u64::from(limits.connections_max), u64::from(limits.same_source_max));
+    let mut sources: BTreeMap<ConnectionId, IpAddr> = BTreeMap::new();
+    let mut present: BTreeMap<ConnectionId, bool> = BTreeMap::new();
+    for (index, entry) in run.trace.entries().iter().enumerate() {
+        let (id, found) = match &entry.what {
+            What::Connects { connection, source, .. } => {
+                sources.insert(*connection, *source);
+                continue;
+            }
+            What::Down => {
+                present.clear();
+                continue;
+            }
+            What::Released(id) => {
+                present.remove(id);
+                continue;
+            }
+            What::Welcomed { connection, .. } => (*connection, "welcomed"),
+            What::TurnedAway(id) => (*id, "turned away"),
+            What::Dropped(id) => (*id, "dropped"),
+            _ => continue,
+        };
+        let same = |other: &ConnectionId| source_of(sources[other]) == source_of(sources[&id]);
+        let (mut all, mut own) = (Counts::default(), Counts::default());
+        for (other, session) in &present {
+            for counts in [Some(&mut all), same(other).then_some(&mut own)].into_iter().flatten() {
+                if *session {
+                    counts.sessions += 1;
+                } else {
+                    counts.leaving += 1;
+                }
+            }
+        }
+        let expected = if all.sessions < total_max && own.sessions < source_max {
+            "welcomed"
+        } else if all.sessions + all.leaving < total_max + 100 && own.sessions + own.leaving < source_max * 4
+        {
+            "turned away"
+        } else {
+            "dropped"
+        };
+        if found != expected {
+            let what = format!(
+                "connection {id} was {found} and should have been {expected}: {} sessions, {} of its source",
+                all.sessions, own.sessions
+            );
+            return Err(Violation::new(10, index, what));
+        }
+        if found != "dropped" {
+            present.insert(id, found == "welcomed");
+        }
+    }
+    Ok(())
+}
+
+/// What counts as one source: an IPv4 address or the first half of an IPv6 address.
+fn source_of(address: IpAddr) -> [u8; 8] {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            [a, b, c, d, 0, 0, 0, 0xff]
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, e, f, g, h, ..] = v6.octets();
+            [a, b, c, d, e, f, g, h]
+        }
+    }
+}
+
+/// Law 11, live: when all faults are healed every session ends, the spool drains, nothing is left over, and honest mail
+/// is taken again.
+pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    let last = run.trace.entries().len().checked_sub(1);
+    let wrong = |what: String| Err(Violation::new(11, last, what));
+    let mut leftovers_are_excused = false;
+    for entry in run.trace.entries() {
+        match &entry.what {
+            What::Up => leftovers_are_excused = false,
+            What::Disk { operation: Operation::Remove(_), failed: Some(_), .. } => {
+                leftovers_are_excused = true
+            }
+            What::Ended(rest) => {
+                if rest.endless {
+                    return wrong("the world never came to rest".into());
+                }
+                if rest.sessions + rest.connections + rest.drafts + rest.jobs > 0
+                    || (rest.unfinished > 0 && !leftovers_are_excused)
+                {
+                    return wrong(format!("something is left over: {rest:?}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    for client in plan.clients.iter().filter(|client| client.start_ms > plan.heal_ms) {
+        let accepted = run.beliefs[&client.id].iter().filter(|belief| belief.accepted.is_some()).count();
+        let wanted = usize::try_from(client.wishes.messages).expect("few");
+        if accepted < wanted || !run.done[&client.id] {
+            let what = format!(
+                "client {} came after the healing and had {accepted} of {wanted} messages taken",
+                client.id
+            );
+            return wrong(what);
+        }
+    }
+    Ok(())
+}
