@@ -15,6 +15,8 @@ pub(super) enum Purpose {
     Manner,
     /// Where segments end.
     Segments,
+    /// How to be bad.
+    Malice,
 }
 
 /// A stream of chance.
@@ -29,6 +31,7 @@ impl Dice {
             Purpose::Pauses => 2,
             Purpose::Manner => 3,
             Purpose::Segments => 4,
+            Purpose::Malice => 5,
         });
         Dice(stream)
     }
@@ -42,6 +45,11 @@ impl Dice {
     /// A number from `least` to `most`.
     pub(super) fn between(&mut self, least: usize, most: usize) -> usize {
         least + self.below(most - least + 1)
+    }
+
+    /// Any octet.
+    pub(super) fn octet(&mut self) -> u8 {
+        u8::try_from(self.below(256)).expect("eight bits")
     }
 
     /// True once in `times`.

@@ -244,6 +244,8 @@ impl Fake {
         if self.wild && self.chance.one_in(12) {
             if upper.starts_with("BDAT") {
                 self.state = State::Gone;
+            } else if upper.starts_with("MAIL") {
+                self.reset();
             }
             let no = if self.chance.one_in(2) { "451 4.0.0 no" } else { "550 5.0.0 no" };
             return self.reply(no);
@@ -356,10 +358,10 @@ pub(super) fn meet_as(wishes: &Wishes, mut server: Fake) -> (Box<dyn Client>, Fa
             },
             _ => client.on(now, Happened::Woke),
         };
-        let mut send = |connection, back: Vec<(Duration, Back)>| {
+        let mut send = |from: Duration, connection, back: Vec<(Duration, Back)>| {
             for (after, back) in back {
                 serial += 1;
-                coming.insert((now + after, serial), (connection, back));
+                coming.insert((from + after, serial), (connection, back));
             }
         };
         for deed in deeds {
@@ -367,9 +369,9 @@ pub(super) fn meet_as(wishes: &Wishes, mut server: Fake) -> (Box<dyn Client>, Fa
                 Deed::Connect { source } => {
                     connection += 1;
                     (reading, unread) = (true, Vec::new());
-                    send(connection, server.connect(source));
+                    send(now, connection, server.connect(source));
                 }
-                Deed::Say(octets) => send(connection, server.hear(&octets)),
+                Deed::Say(octets) => send(now, connection, server.hear(&octets)),
                 Deed::StopReading => {
                     server.stopped_reading += 1;
                     reading = false;
@@ -377,12 +379,13 @@ pub(super) fn meet_as(wishes: &Wishes, mut server: Fake) -> (Box<dyn Client>, Fa
                 Deed::StartReading => {
                     reading = true;
                     let waiting = unread.drain(..).map(|back| (Duration::ZERO, back)).collect();
-                    send(connection, waiting);
+                    // Before all that is still on its way.
+                    send(Duration::ZERO, connection, waiting);
                 }
                 Deed::CloseWrite if server.state == State::Gone => connection += 1,
                 Deed::CloseWrite => {
                     server.state = State::Gone;
-                    send(connection, vec![(SOON, Back::End)]);
+                    send(now, connection, vec![(SOON, Back::End)]);
                 }
                 Deed::Reset => {
                     server.resets += 1;

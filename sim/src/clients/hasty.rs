@@ -61,7 +61,8 @@ impl Hasty {
             _ => Manner::Groups,
         };
         if self.manner == Manner::Rude {
-            let mut octets = self.ehlo();
+            let mut octets = Vec::new();
+            self.talk.say_ehlo(&mut octets);
             while let Some((number, letter)) = self.group(&mut octets) {
                 octets.extend_from_slice(&letter.dotted());
                 self.talk.await_reply(Awaited::Text(number));
@@ -97,7 +98,8 @@ impl Hasty {
             Awaited::Quit => self.line.leave(now, deeds),
             _ if self.manner == Manner::Rude => {}
             Awaited::Greeting => {
-                let octets = self.ehlo();
+                let mut octets = Vec::new();
+                self.talk.say_ehlo(&mut octets);
                 self.say(now, &octets, deeds);
             }
             Awaited::Ehlo if !reply.is_yes() => {
@@ -138,16 +140,10 @@ impl Hasty {
         }
     }
 
-    fn ehlo(&mut self) -> Vec<u8> {
-        self.talk.await_reply(Awaited::Ehlo);
-        format!("EHLO {CLIENT}\r\n").into_bytes()
-    }
-
     /// MAIL, every RCPT and DATA for the next message; or QUIT, when there is none.
     fn group(&mut self, octets: &mut Vec<u8>) -> Option<(usize, Letter)> {
         let Some(letter) = self.letters.pop_front() else {
-            self.talk.await_reply(Awaited::Quit);
-            octets.extend_from_slice(b"QUIT\r\n");
+            self.talk.say_quit(octets);
             return None;
         };
         let number = self.envelope(&letter, false, octets);
@@ -161,15 +157,7 @@ impl Hasty {
             self.talk.await_reply(Awaited::Other);
             octets.extend_from_slice(b"HELP\r\n");
         }
-        let number = self.talk.try_letter(letter, binary);
-        self.talk.await_reply(Awaited::Mail(number));
-        octets.extend(self.talk.mail_line(letter, binary));
-        for recipient in &letter.to {
-            let index = self.talk.try_recipient(number, recipient);
-            self.talk.await_reply(Awaited::Rcpt(number, index));
-            octets.extend_from_slice(format!("RCPT TO:<{recipient}>\r\n").as_bytes());
-        }
-        number
+        self.talk.say_envelope(letter, binary, octets)
     }
 
     fn all_in_chunks(&mut self, now: Duration, deeds: &mut Vec<Deed>) {

@@ -53,12 +53,17 @@ enum Speech {
 
 impl Honest {
     pub(super) fn new(wishes: &Wishes, patience: Duration) -> Honest {
+        Honest::with(wishes, patience, Letter::write_all(wishes))
+    }
+
+    /// One that sends these letters.
+    pub(super) fn with(wishes: &Wishes, patience: Duration, letters: VecDeque<Letter>) -> Honest {
         Honest {
             line: Line::new(wishes, CONNECTS, patience),
             talk: Talk::default(),
             manner: Dice::new(wishes.seed, Purpose::Manner),
             segments: Dice::new(wishes.seed, Purpose::Segments),
-            letters: Letter::write_all(wishes),
+            letters,
             sending: None,
             next: None,
         }

@@ -11,7 +11,7 @@ pub(super) const LOCAL_DOMAIN: &str = "local.example";
 pub(super) const CLIENT: &str = "client.example";
 
 /// A message to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Letter {
     /// Without brackets; empty for the null reverse-path.
     pub(super) from: String,
@@ -21,6 +21,10 @@ pub(super) struct Letter {
     pub(super) body: Vec<u8>,
     /// Octets above 127 are among it.
     pub(super) eight_bit: bool,
+    /// What SIZE shall say, when it shall not be true.
+    pub(super) size_said: Option<String>,
+    /// What follows DATA, with its end, when it shall not be what an honest client makes of the body.
+    pub(super) text_said: Option<Vec<u8>>,
 }
 
 /// Lines that would be commands, if a server lost its way.
@@ -49,7 +53,7 @@ impl Letter {
         let eight_bit = dice.one_in(4);
         let octets_max = usize::try_from(octets_max).expect("a size");
         let octets = if dice.one_in(2) { dice.below(octets_max + 1) } else { dice.below(octets_max / 8 + 1) };
-        Letter { from, to, body: body(dice, seed, number, octets, eight_bit), eight_bit }
+        Letter { from, to, body: body(dice, seed, number, octets, eight_bit), eight_bit, ..Letter::default() }
     }
 
     /// The message in chunks for BDAT, one at least and `most` at most; some may be empty.
@@ -64,6 +68,9 @@ impl Letter {
 
     /// What follows DATA: dots doubled, and the end.
     pub(super) fn dotted(&self) -> Vec<u8> {
+        if let Some(text) = &self.text_said {
+            return text.clone();
+        }
         let mut said = Vec::with_capacity(self.body.len() + 16);
         for line in self.body.split_inclusive(|octet| *octet == b'\n') {
             if line.first() == Some(&b'.') {

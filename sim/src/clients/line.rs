@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// How long a patient client waits for a reply: ten minutes, the longest of RFC 2821 §4.5.3.2, and some.
 pub(super) const PATIENCE: Duration = Duration::from_secs(11 * 60);
+/// Longer than any session may last: for those who wait until they are thrown out.
+pub(super) const ENDLESS: Duration = Duration::from_secs(5 * 3600);
 /// How long a client that has said all waits for the server to close.
 const LEAVING: Duration = Duration::from_secs(30);
 /// The longest time before another try.
@@ -83,6 +85,16 @@ impl Line {
     /// Whether the connection is open and not about to be left.
     pub(super) fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// The next connections come from here.
+    pub(super) fn set_source(&mut self, source: IpAddr) {
+        self.source = source;
+    }
+
+    /// A time up to the longest pause.
+    pub(super) fn some_time(&mut self) -> Duration {
+        self.pauses.span(self.pause_max)
     }
 
     /// Takes what happened as far as it concerns the connection.

@@ -2,7 +2,7 @@
 //! made. A reply that cannot be paired with certainty makes no belief.
 
 use super::Belief;
-use super::letter::Letter;
+use super::letter::{CLIENT, Letter};
 use super::reply::{Nonsense, Reader, Reply};
 use std::collections::VecDeque;
 
@@ -55,8 +55,16 @@ impl Talk {
         self.lost = false;
     }
 
+    /// Whether everything that was said has been answered.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
     /// Something was said that will be answered.
     pub(super) fn await_reply(&mut self, to: Awaited) {
+        if let Awaited::Text(number) | Awaited::LastChunk(number) = to {
+            self.beliefs[number].said = true;
+        }
         self.awaited.push_back(to);
     }
 
@@ -88,6 +96,31 @@ impl Talk {
         tried.len() - 1
     }
 
+    /// MAIL and every RCPT for a letter, in one go; its number.
+    pub(super) fn say_envelope(&mut self, letter: &Letter, binary: bool, octets: &mut Vec<u8>) -> usize {
+        let number = self.try_letter(letter, binary);
+        self.await_reply(Awaited::Mail(number));
+        octets.extend(self.mail_line(letter, binary));
+        for recipient in &letter.to {
+            let index = self.try_recipient(number, recipient);
+            self.await_reply(Awaited::Rcpt(number, index));
+            octets.extend_from_slice(format!("RCPT TO:<{recipient}>\r\n").as_bytes());
+        }
+        number
+    }
+
+    /// What is said last: QUIT.
+    pub(super) fn say_quit(&mut self, octets: &mut Vec<u8>) {
+        self.await_reply(Awaited::Quit);
+        octets.extend_from_slice(b"QUIT\r\n");
+    }
+
+    /// What is said first: EHLO.
+    pub(super) fn say_ehlo(&mut self, octets: &mut Vec<u8>) {
+        self.await_reply(Awaited::Ehlo);
+        octets.extend_from_slice(format!("EHLO {CLIENT}\r\n").as_bytes());
+    }
+
     pub(super) fn beliefs(&self) -> &[Belief] {
         &self.beliefs
     }
@@ -100,8 +133,10 @@ impl Talk {
     /// MAIL for a letter, with what the server offers to hear about it.
     pub(super) fn mail_line(&self, letter: &Letter, binary: bool) -> Vec<u8> {
         let mut line = format!("MAIL FROM:<{}>", letter.from);
-        if self.offers("SIZE") {
-            line.push_str(&format!(" SIZE={}", letter.body.len()));
+        match &letter.size_said {
+            Some(size) => line.push_str(&format!(" SIZE={size}")),
+            None if self.offers("SIZE") => line.push_str(&format!(" SIZE={}", letter.body.len())),
+            None => {}
         }
         if binary {
             line.push_str(" BODY=BINARYMIME");
@@ -186,7 +221,7 @@ mod tests {
     fn talk() -> (Talk, usize) {
         let mut talk = Talk::default();
         talk.begin();
-        let letter = Letter { from: "a@b".into(), to: vec![], body: b"x\r\n".to_vec(), eight_bit: false };
+        let letter = Letter { from: "a@b".into(), body: b"x\r\n".to_vec(), ..Letter::default() };
         let number = talk.try_letter(&letter, false);
         talk.try_recipient(number, "c@d");
         for awaited in
