@@ -17,8 +17,6 @@ pub enum Purpose {
     Answers,
     /// Sessions that are looked at more closely afterwards.
     Sample,
-    /// A client of this room's own.
-    Client,
 }
 
 /// A stream of numbers.
@@ -34,7 +32,6 @@ impl Dice {
             Purpose::Link => 3,
             Purpose::Answers => 4,
             Purpose::Sample => 5,
-            Purpose::Client => 6,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);
         numbers.set_stream((purpose << 48) | id);

@@ -1,230 +1,243 @@
-//! An honest client: one message after the other, each tried again until it is taken or refused for good.
+//! The honest client: one command at a time, each reply awaited, as RFC 2821 asks for. After a lost connection it
+//! comes again with the messages that it has not tried yet.
 
+use super::dice::{Dice, Purpose};
+use super::letter::{CLIENT, Letter};
+use super::line::{Line, Turn};
+use super::reply::Reply;
+use super::talk::{Awaited, Said, Talk};
 use super::{Belief, Client, Deed, Happened, Wishes};
-use crate::dice::{Dice, Purpose};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long it waits for a reply (RFC 2821 §4.5.3.2: ten minutes at most).
-const PATIENCE: Duration = Duration::from_secs(600);
-/// How long it rests after a failure, at least.
-const REST: Duration = Duration::from_secs(30);
-/// How often it tries one message.
-const TRIES_MAX: u32 = 40;
+/// Connections that are tried, at most.
+const CONNECTS: u32 = 5;
+/// Chunks of one message, at most.
+const CHUNKS_MAX: usize = 4;
 
-/// Where the dialogue is: what the next reply answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Away,
-    Connecting,
-    Greeting,
-    Hello,
+/// See above.
+#[derive(Debug)]
+pub(super) struct Honest {
+    line: Line,
+    talk: Talk,
+    manner: Dice,
+    segments: Dice,
+    letters: VecDeque<Letter>,
+    sending: Option<Sending>,
+    /// What will be said when the pause is over.
+    next: Option<Speech>,
+}
+
+/// A message under way.
+#[derive(Debug)]
+struct Sending {
+    letter: Letter,
+    number: usize,
+    /// With BDAT: what is still to be sent.
+    chunks: Option<VecDeque<Vec<u8>>>,
+}
+
+/// What a client says when it is its turn.
+#[derive(Clone, Copy, Debug)]
+enum Speech {
+    Ehlo,
+    Helo,
     Mail,
-    Rcpt,
+    Rcpt(usize),
     Data,
-    Body,
+    Text,
+    Chunk,
+    Rset,
     Quit,
 }
 
-/// The client.
-#[derive(Debug)]
-pub(super) struct Honest {
-    wishes: Wishes,
-    dice: Dice,
-    step: Step,
-    heard: Vec<u8>,
-    wake: Option<Duration>,
-    beliefs: Vec<Belief>,
-    /// Messages that are through, taken or refused.
-    through: u32,
-    tries: u32,
-    done: bool,
-}
-
 impl Honest {
-    pub(super) fn new(wishes: &Wishes) -> Honest {
+    pub(super) fn new(wishes: &Wishes, patience: Duration) -> Honest {
+        Honest::with(wishes, patience, Letter::write_all(wishes))
+    }
+
+    /// One that sends these letters.
+    pub(super) fn with(wishes: &Wishes, patience: Duration, letters: VecDeque<Letter>) -> Honest {
         Honest {
-            dice: Dice::new(wishes.seed, Purpose::Client, 0),
-            wishes: wishes.clone(),
-            step: Step::Away,
-            heard: Vec::new(),
-            wake: Some(Duration::ZERO),
-            beliefs: Vec::new(),
-            through: 0,
-            tries: 0,
-            done: false,
+            line: Line::new(wishes, CONNECTS, patience),
+            talk: Talk::default(),
+            manner: Dice::new(wishes.seed, Purpose::Manner),
+            segments: Dice::new(wishes.seed, Purpose::Segments),
+            letters,
+            sending: None,
+            next: None,
         }
     }
 
-    fn say(&mut self, now: Duration, text: &str, step: Step) -> Deed {
-        self.step = step;
-        self.wake = Some(now + PATIENCE);
-        Deed::Say(text.as_bytes().to_vec())
-    }
-
-    /// Goes home and comes back later, or not.
-    fn leave(&mut self, now: Duration, deed: Option<Deed>) -> Vec<Deed> {
-        self.step = Step::Away;
-        self.heard.clear();
-        let mut deeds: Vec<Deed> = deed.into_iter().collect();
-        if self.through >= self.wishes.messages {
-            self.done = true;
-            self.wake = None;
-            deeds.push(Deed::Done);
-        } else {
-            let pause = u64::try_from(self.wishes.pause_max.as_micros()).unwrap_or(u64::MAX);
-            self.wake = Some(now + REST + Duration::from_micros(self.dice.below(pause)));
-        }
-        deeds
-    }
-
-    fn failed(&mut self) {
-        self.tries += 1;
-        if self.tries >= TRIES_MAX {
-            self.through += 1;
-            self.tries = 0;
-        }
-    }
-
-    fn begin_message(&mut self, now: Duration) -> Vec<Deed> {
-        if self.through >= self.wishes.messages {
-            return vec![self.say(now, "QUIT\r\n", Step::Quit)];
-        }
-        let seed = self.wishes.seed;
-        let from = format!("ann{seed}@client.example");
-        let mut body = format!("Subject: {} of {seed}\r\n\r\n", self.through).into_bytes();
-        let length = self.dice.below(u64::from(self.wishes.body_octets_max));
-        while u64::try_from(body.len()).expect("small") < length {
-            let word =
-                *self.dice.pick(&["words ", ".\r\n", "..dots\r\n", "\r\n", "and more of it\r\n", "\u{e9}"]);
-            body.extend_from_slice(word.as_bytes());
-        }
-        if !body.ends_with(b"\r\n") {
-            body.extend_from_slice(b"\r\n");
-        }
-        let command = format!("MAIL FROM:<{from}>\r\n");
-        self.beliefs.push(Belief { envelope_from: from, body, ..Belief::default() });
-        vec![self.say(now, &command, Step::Mail)]
-    }
-
-    fn answered(&mut self, now: Duration, code: u16, last_word: &str) -> Vec<Deed> {
-        let good = code < 400;
-        if code == 421 {
-            self.failed();
-            return self.leave(now, Some(Deed::CloseWrite));
-        }
-        match self.step {
-            Step::Greeting if good => vec![self.say(now, "EHLO client.example\r\n", Step::Hello)],
-            Step::Hello if good => self.begin_message(now),
-            Step::Mail if good => {
-                let to = "bob@local.example".to_owned();
-                let command = format!("RCPT TO:<{to}>\r\n");
-                self.beliefs.last_mut().expect("a message is under way").tried.push(to);
-                vec![self.say(now, &command, Step::Rcpt)]
-            }
-            Step::Rcpt if good => {
-                let belief = self.beliefs.last_mut().expect("a message is under way");
-                belief.to = belief.tried.clone();
-                vec![self.say(now, "DATA\r\n", Step::Data)]
-            }
-            Step::Data if good => {
-                let mut text = Vec::new();
-                for line in
-                    self.beliefs.last().expect("a message is under way").body.split_inclusive(|o| *o == b'\n')
-                {
-                    if line.starts_with(b".") {
-                        text.push(b'.');
-                    }
-                    text.extend_from_slice(line);
+    fn listen(&mut self, now: Duration, deeds: &mut Vec<Deed>) {
+        while self.line.is_open()
+            && let Some(said) = self.talk.next()
+        {
+            match said {
+                Said::Nonsense => {
+                    self.line.break_off(deeds);
+                    self.over(now, deeds);
                 }
-                text.extend_from_slice(b".\r\n");
-                self.step = Step::Body;
-                self.wake = Some(now + PATIENCE);
-                vec![Deed::Say(text)]
+                Said::Unasked(_) => self.line.leave(now, deeds),
+                Said::Reply(_, reply) if reply.code == 421 => self.line.leave(now, deeds),
+                Said::Reply(awaited, reply) => match self.after(awaited, &reply) {
+                    None => self.line.leave(now, deeds),
+                    Some(speech) => {
+                        self.next = Some(speech);
+                        if self.line.pause(now) {
+                            self.speak(now, deeds);
+                        }
+                    }
+                },
             }
-            Step::Body if good => {
-                self.beliefs.last_mut().expect("a message is under way").accepted =
-                    Some(last_word.to_owned());
-                self.through += 1;
-                self.tries = 0;
-                self.begin_message(now)
-            }
-            Step::Mail | Step::Rcpt | Step::Data | Step::Body => {
-                self.beliefs.last_mut().expect("a message is under way").refused = true;
-                self.failed();
-                vec![self.say(now, "QUIT\r\n", Step::Quit)]
-            }
-            Step::Greeting | Step::Hello => {
-                self.failed();
-                vec![self.say(now, "QUIT\r\n", Step::Quit)]
-            }
-            Step::Quit => self.leave(now, Some(Deed::CloseWrite)),
-            Step::Away | Step::Connecting => Vec::new(),
         }
     }
 
-    fn hear(&mut self, now: Duration, octets: &[u8]) -> Vec<Deed> {
-        self.heard.extend_from_slice(octets);
-        let mut deeds = Vec::new();
-        while let Some(end) = self.heard.windows(2).position(|pair| pair == b"\r\n") {
-            let line: Vec<u8> = self.heard.drain(..end + 2).collect();
-            let text = String::from_utf8_lossy(&line[..end]).into_owned();
-            if text.as_bytes().get(3) == Some(&b'-') {
-                continue;
+    /// What a reply leads to; `None` to leave.
+    fn after(&mut self, awaited: Awaited, reply: &Reply) -> Option<Speech> {
+        match awaited {
+            Awaited::Greeting => reply.is_yes().then_some(Speech::Ehlo),
+            Awaited::Ehlo if !reply.is_yes() => Some(Speech::Helo),
+            Awaited::Helo if !reply.is_yes() => Some(Speech::Quit),
+            Awaited::Mail(_) if reply.is_yes() => Some(Speech::Rcpt(0)),
+            Awaited::Rcpt(number, recipient) => {
+                let belief = &self.talk.beliefs()[number];
+                let sending = self.sending.as_ref()?;
+                Some(if recipient + 1 < sending.letter.to.len() {
+                    Speech::Rcpt(recipient + 1)
+                } else if belief.to.is_empty() {
+                    Speech::Rset
+                } else if sending.chunks.is_some() {
+                    Speech::Chunk
+                } else {
+                    Speech::Data
+                })
             }
-            let code = text.get(..3).and_then(|code| code.parse().ok()).unwrap_or(599);
-            let last = text.rsplit(' ').next().unwrap_or_default().to_owned();
-            deeds.extend(self.answered(now, code, &last));
-            if self.step == Step::Away {
-                break;
+            Awaited::Data(_) if reply.code == 354 => Some(Speech::Text),
+            Awaited::Chunk(_) if reply.is_yes() => Some(Speech::Chunk),
+            Awaited::Data(_) | Awaited::Chunk(_) => Some(Speech::Rset),
+            Awaited::Ehlo
+            | Awaited::Helo
+            | Awaited::Mail(_)
+            | Awaited::Text(_)
+            | Awaited::LastChunk(_)
+            | Awaited::Other => Some(if self.letters.is_empty() { Speech::Quit } else { Speech::Mail }),
+            Awaited::Quit => None,
+        }
+    }
+
+    fn speak(&mut self, now: Duration, deeds: &mut Vec<Deed>) {
+        let Some(speech) = self.next.take() else { return };
+        let (octets, awaited) = self.words(speech);
+        self.talk.await_reply(awaited);
+        self.line.expect(now);
+        deeds.extend(self.segments.segments(&octets).into_iter().map(Deed::Say));
+    }
+
+    fn words(&mut self, speech: Speech) -> (Vec<u8>, Awaited) {
+        match speech {
+            Speech::Ehlo => (format!("EHLO {CLIENT}\r\n").into_bytes(), Awaited::Ehlo),
+            Speech::Helo => (format!("HELO {CLIENT}\r\n").into_bytes(), Awaited::Helo),
+            Speech::Quit => (b"QUIT\r\n".to_vec(), Awaited::Quit),
+            Speech::Rset => (b"RSET\r\n".to_vec(), Awaited::Other),
+            Speech::Mail => self.mail(),
+            Speech::Rcpt(_) | Speech::Data | Speech::Text | Speech::Chunk => {
+                let sending = self.sending.as_mut().expect("it is said after MAIL only");
+                let number = sending.number;
+                match (speech, &mut sending.chunks) {
+                    (Speech::Rcpt(index), _) => {
+                        let recipient = &sending.letter.to[index];
+                        let index = self.talk.try_recipient(number, recipient);
+                        (format!("RCPT TO:<{recipient}>\r\n").into_bytes(), Awaited::Rcpt(number, index))
+                    }
+                    (Speech::Chunk, Some(chunks)) => {
+                        let chunk = chunks.pop_front().unwrap_or_default();
+                        let last = if chunks.is_empty() { " LAST" } else { "" };
+                        let mut octets = format!("BDAT {}{last}\r\n", chunk.len()).into_bytes();
+                        octets.extend(chunk);
+                        let awaited =
+                            if last.is_empty() { Awaited::Chunk(number) } else { Awaited::LastChunk(number) };
+                        (octets, awaited)
+                    }
+                    (Speech::Data, _) => (b"DATA\r\n".to_vec(), Awaited::Data(number)),
+                    (_, _) => (sending.letter.dotted(), Awaited::Text(number)),
+                }
             }
         }
-        deeds
+    }
+
+    fn mail(&mut self) -> (Vec<u8>, Awaited) {
+        let letter = self.letters.pop_front().expect("there is one, or QUIT would be said");
+        let chunked = self.talk.offers("CHUNKING") && self.manner.one_in(3);
+        let binary = chunked && self.talk.offers("BINARYMIME") && self.manner.one_in(2);
+        let number = self.talk.try_letter(&letter, binary);
+        let line = self.talk.mail_line(&letter, binary);
+        let chunks = chunked.then(|| letter.chunks(&mut self.segments, CHUNKS_MAX));
+        self.sending = Some(Sending { letter, number, chunks });
+        (line, Awaited::Mail(number))
+    }
+
+    fn over(&mut self, now: Duration, deeds: &mut Vec<Deed>) {
+        self.next = None;
+        self.line.again(now, !self.letters.is_empty(), deeds);
     }
 }
 
 impl Client for Honest {
     fn on(&mut self, now: Duration, happened: Happened<'_>) -> Vec<Deed> {
-        if self.done {
-            return Vec::new();
+        let mut deeds = Vec::new();
+        match self.line.turn(now, happened, &mut deeds) {
+            Turn::Wait => {}
+            Turn::Opened => self.talk.begin(),
+            Turn::Heard(octets) => {
+                self.talk.hear(octets);
+                self.listen(now, &mut deeds);
+            }
+            Turn::Speak => self.speak(now, &mut deeds),
+            Turn::Over => self.over(now, &mut deeds),
         }
-        match happened {
-            Happened::Woke if self.wake.is_none_or(|wake| now < wake) => Vec::new(),
-            Happened::Woke if self.step == Step::Away => {
-                self.step = Step::Connecting;
-                self.wake = Some(now + PATIENCE);
-                vec![Deed::Connect { source: self.wishes.source }]
-            }
-            Happened::Woke => {
-                self.failed();
-                self.leave(now, Some(Deed::Reset))
-            }
-            Happened::Connected => {
-                self.step = Step::Greeting;
-                self.wake = Some(now + PATIENCE);
-                Vec::new()
-            }
-            Happened::Heard(octets) => self.hear(now, octets),
-            Happened::Refused | Happened::Reset | Happened::HeardEnd => {
-                if self.step == Step::Away {
-                    return Vec::new();
-                }
-                if self.step != Step::Quit {
-                    self.failed();
-                }
-                self.leave(now, Some(Deed::CloseWrite))
-            }
-        }
+        deeds
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.wake
+        self.line.wake()
     }
 
     fn beliefs(&self) -> Vec<Belief> {
-        self.beliefs.clone()
+        self.talk.beliefs().to_vec()
     }
 
     fn is_done(&self) -> bool {
-        self.done
+        self.line.is_done()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kind;
+    use super::super::fake::{self, Fake};
+
+    #[test]
+    fn it_sends_its_messages_and_knows_their_names() {
+        for seed in 0..40 {
+            let (client, server) = fake::meet(Kind::Honest, seed, Fake::kind());
+            assert!(server.in_order, "seed {seed}: it did not wait for a reply");
+            fake::all_told(&*client, &server);
+            assert_eq!(client.beliefs().len(), 4, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn it_comes_again_after_a_lost_connection() {
+        let (client, server) = fake::meet(Kind::Honest, 3, Fake::cutting(12));
+        assert!(server.connections > 1);
+        fake::all_told(&*client, &server);
+    }
+
+    #[test]
+    fn it_gives_up_where_nobody_listens() {
+        let (client, server) = fake::meet(Kind::Honest, 3, Fake::refusing());
+        assert_eq!(server.connections, 5);
+        assert!(client.beliefs().is_empty());
     }
 }

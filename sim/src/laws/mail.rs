@@ -98,6 +98,10 @@ pub(super) fn honest(plan: &Plan, run: &Run) -> Result<(), Violation> {
     for (inode, file) in &run.files {
         let wrong = |what: &str| Violation::new(3, None, format!("message {inode} {what}"));
         let stored = read(file).map_err(|what| wrong(&what))?;
+        // A babbler's octets may become messages of which it knows nothing; it signs them by their recipients.
+        if stored.to.iter().all(|to| to.starts_with("babbler.")) {
+            continue;
+        }
         let Some((count, beliefs)) = by_body.get_mut(&plain(plan, &stored.body)) else {
             return Err(wrong("holds what nobody sent"));
         };

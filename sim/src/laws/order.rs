@@ -177,12 +177,16 @@ pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
         }
     }
     for client in plan.clients.iter().filter(|client| client.start_ms > plan.heal_ms) {
-        let accepted = run.beliefs[&client.id].iter().filter(|belief| belief.accepted.is_some()).count();
+        let beliefs = &run.beliefs[&client.id];
         let wanted = usize::try_from(client.wishes.messages).expect("few");
-        if accepted < wanted || !run.done[&client.id] {
+        // A message for nobody here is refused, and rightly.
+        let refused =
+            beliefs.iter().filter(|belief| belief.accepted.is_none() && !belief.to.is_empty()).count();
+        if beliefs.len() < wanted || refused > 0 || !run.done[&client.id] {
             let what = format!(
-                "client {} came after the healing and had {accepted} of {wanted} messages taken",
-                client.id
+                "client {} came after the healing, tried {} of {wanted} messages, and {refused} were not taken",
+                client.id,
+                beliefs.len()
             );
             return wrong(what);
         }

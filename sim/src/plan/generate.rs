@@ -103,8 +103,13 @@ pub fn crowd(seed: u64, clients: u32, messages: u32) -> Plan {
     }
 }
 
-fn kinds(_dice: &mut Dice) -> Vec<Kind> {
-    vec![Kind::Honest]
+/// A few kinds, so that each world has much of something; honest ones are in most.
+fn kinds(dice: &mut Dice) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = (0..dice.between(1, 4)).map(|_| *dice.pick(&Kind::ALL)).collect();
+    if dice.chance(800) {
+        kinds.extend([Kind::Honest, Kind::Hasty]);
+    }
+    kinds
 }
 
 fn wishes(dice: &mut Dice, kind: Kind, source: IpAddr) -> Wishes {
