@@ -51,6 +51,9 @@ struct Arguments {
     /// Print the fingerprint of each world
     #[arg(long)]
     fingerprints: bool,
+    /// Show a failing world's trace from its beginning
+    #[arg(long)]
+    trace: bool,
     /// Do not make a failing plan small
     #[arg(long)]
     no_shrink: bool,
@@ -179,7 +182,7 @@ fn report(arguments: &Arguments, judged: Judged) -> Result<(), String> {
     let Err(failure) = judged.outcome else { return Ok(()) };
     tell(&format!("seed {} at commit {}", judged.seed, commit()));
     tell(&failure.violation.to_string());
-    show(&failure);
+    show(arguments, &failure);
     let (plan, how) = if arguments.no_shrink {
         (judged.plan, "as it was")
     } else {
@@ -211,10 +214,10 @@ fn again(arguments: &Arguments, path: &Path) -> String {
 }
 
 /// The events up to the first bad one.
-fn show(failure: &Failure) {
+fn show(arguments: &Arguments, failure: &Failure) {
     let entries = failure.run.trace.entries();
     let bad = failure.violation.entry.unwrap_or(entries.len().saturating_sub(1));
-    let first = bad.saturating_sub(SHOWN_BEFORE);
+    let first = if arguments.trace { 0 } else { bad.saturating_sub(SHOWN_BEFORE) };
     for (index, entry) in entries.iter().enumerate().skip(first).take(bad + 1 - first) {
         tell(&format!("{} {entry}", if index == bad { ">" } else { " " }));
     }

@@ -212,6 +212,7 @@ impl World<'_> {
     pub(super) fn answer_late(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
         if self.connections[usize_of(id)].session.is_some() {
             self.answer(id, ticket, question);
+            self.drain(id);
             self.ready.push_back(id);
         }
     }

@@ -240,6 +240,7 @@ impl<'a> World<'a> {
             events += 1;
             if events > EVENTS_MAX || at > self.plan.heal_ms * 1000 + REST_MAX {
                 endless = true;
+                self.note(What::Fault(format!("endless: {what:?}")));
                 break;
             }
             // A process that does not run notices nothing; all of it is there when it runs again.

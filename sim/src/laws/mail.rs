@@ -1,7 +1,7 @@
 //! Laws 1, 3 and 9: what is in the spool, what should be, and what must not.
 
 use super::Violation;
-use crate::clients::Belief;
+use crate::clients::{Belief, Kind};
 use crate::des::Run;
 use crate::plan::{LOCAL_DOMAIN, Plan};
 use crate::trace::{News, Operation, What};
@@ -67,11 +67,15 @@ pub(super) fn kept(plan: &Plan, run: &Run) -> Result<(), Violation> {
         };
         let stored = read(file).map_err(|what| Violation::new(1, None, format!("{id}: {what}")))?;
         if !is_as_sent(plan, belief, &stored) {
+            let envelope = (&stored.from, &stored.to);
+            let stored = plain(plan, &stored.body);
+            let sent = plain(plan, &belief.body);
+            let same = sent.iter().zip(&stored).take_while(|(sent, stored)| sent == stored).count();
             let what = format!(
-                "client {client} was told {id}, but what is there is not what it sent: from {:?}, to {:?}, {} octets",
-                stored.from,
-                stored.to,
-                stored.body.len()
+                "client {client} was told {id}, but what is there is not what it sent: {belief:?} / {envelope:?}; of {} octets {} are \
+                 there, the first {same} are the same",
+                sent.len(),
+                stored.len(),
             );
             return Err(Violation::new(1, None, what));
         }
@@ -92,8 +96,13 @@ pub(super) fn honest(plan: &Plan, run: &Run) -> Result<(), Violation> {
         })
         .collect();
     let mut by_body: BTreeMap<Vec<u8>, (usize, Vec<&Belief>)> = BTreeMap::new();
-    for (_, belief) in beliefs(run) {
-        by_body.entry(plain(plan, &belief.body)).or_default().1.push(belief);
+    let mut rude = BTreeSet::new();
+    for (client, belief) in beliefs(run) {
+        let body = plain(plan, &belief.body);
+        if is_rude(plan, client) {
+            rude.insert(body.clone());
+        }
+        by_body.entry(body).or_default().1.push(belief);
     }
     for (inode, file) in &run.files {
         let wrong = |what: &str| Violation::new(3, None, format!("message {inode} {what}"));
@@ -105,6 +114,10 @@ pub(super) fn honest(plan: &Plan, run: &Run) -> Result<(), Violation> {
         let Some((count, beliefs)) = by_body.get_mut(&plain(plan, &stored.body)) else {
             return Err(wrong("holds what nobody sent"));
         };
+        // Who does not wait for replies cannot tell a refused MAIL from a refused message.
+        if rude.contains(&plain(plan, &stored.body)) {
+            continue;
+        }
         if !beliefs.iter().any(|belief| is_as_sent(plan, belief, &stored)) {
             return Err(wrong("goes from or to where nobody sent it"));
         }
@@ -135,6 +148,15 @@ pub(super) fn closed(_plan: &Plan, run: &Run) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Whether a client says what it has to say without waiting for replies.
+fn is_rude(plan: &Plan, client: u32) -> bool {
+    let client = plan.clients.iter().find(|other| other.id == client);
+    client.is_some_and(|client| match client.wishes.kind {
+        Kind::Honest | Kind::Dribbler | Kind::Mute | Kind::Vanisher | Kind::Greedy | Kind::Storm => false,
+        Kind::Hasty | Kind::Flooder | Kind::Smuggler | Kind::Babbler | Kind::SlowReader | Kind::Liar => true,
+    })
+}
+
 fn beliefs(run: &Run) -> impl Iterator<Item = (u32, &Belief)> {
     run.beliefs.iter().flat_map(|(client, beliefs)| beliefs.iter().map(|belief| (*client, belief)))
 }
@@ -145,10 +167,13 @@ fn read(file: &Bytes) -> Result<Message, String> {
 
 /// Whether a stored message is the one that a client sent.
 fn is_as_sent(plan: &Plan, belief: &Belief, stored: &Message) -> bool {
-    stored.from == belief.envelope_from
+    // Whoever says everything at once and does not listen may have its MAIL refused in an open transaction and its text
+    // taken into that: the envelope is then of its own making, but not the one that it believes in.
+    let mixed_up = belief.refused;
+    let envelope = stored.from == belief.envelope_from
         && stored.to.iter().all(|to| belief.tried.contains(to))
-        && belief.to.iter().all(|to| stored.to.contains(to))
-        && plain(plan, &stored.body) == plain(plan, &belief.body)
+        && belief.to.iter().all(|to| stored.to.contains(to));
+    (envelope || mixed_up) && plain(plan, &stored.body) == plain(plan, &belief.body)
 }
 
 /// A body as it is compared: where the server makes bare newlines line ends, all line ends are the same.

@@ -29,6 +29,8 @@ enum Mode {
     Chunk(u64),
     /// QUIT was said, or the server has said its last words.
     Deaf,
+    /// Nobody can say where the next command begins.
+    Lost,
 }
 
 #[derive(Debug)]
@@ -41,10 +43,12 @@ struct Dialogue {
     early: bool,
     /// A reply that nothing was owed to: the server's last words.
     last_words: bool,
+    /// Chunks are offered.
+    chunks: bool,
 }
 
 impl Dialogue {
-    fn new() -> Dialogue {
+    fn new(chunks: bool) -> Dialogue {
         Dialogue {
             mode: Mode::Commands,
             input: Vec::new(),
@@ -52,6 +56,7 @@ impl Dialogue {
             owed: VecDeque::from([Owed::Greeting]),
             early: false,
             last_words: false,
+            chunks,
         }
     }
 
@@ -83,6 +88,7 @@ impl Dialogue {
                             self.owed.push_back(Owed::Quit);
                             self.mode = Mode::Deaf;
                         }
+                        b"BDAT" if !self.chunks => self.mode = Mode::Lost,
                         b"BDAT" => match octets_of(&line) {
                             Some(0) | None => self.owed.push_back(Owed::Command),
                             Some(octets) => self.mode = Mode::Chunk(octets),
@@ -116,7 +122,7 @@ impl Dialogue {
                     }
                 }
                 Mode::Undecided => break,
-                Mode::Deaf => {
+                Mode::Deaf | Mode::Lost => {
                     at = self.input.len();
                     break;
                 }
@@ -135,6 +141,9 @@ impl Dialogue {
     }
 
     fn wrote(&mut self, octets: &[u8]) -> Result<(), String> {
+        if self.mode == Mode::Lost {
+            return Ok(());
+        }
         self.output.extend_from_slice(octets);
         while let Some((code, length)) = reply(&self.output)? {
             self.output.drain(..length);
@@ -160,6 +169,7 @@ impl Dialogue {
         let bare = |(index, octet): (usize, &u8)| match octet {
             b'\n' => index == 0 || line[index - 1] != b'\r',
             b'\r' => line.get(index + 1).is_some_and(|next| *next != b'\n'),
+            0 => true,
             _ => false,
         };
         self.mode == Mode::Commands && (line.len() >= LINE_MAX || line.iter().enumerate().any(bare))
@@ -175,33 +185,30 @@ pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
             Fault::Reconfigure { settings, .. } => settings.iter().any(unoffered),
             _ => false,
         });
-    let mut dialogues: BTreeMap<ConnectionId, Option<Dialogue>> = BTreeMap::new();
+    let mut dialogues: BTreeMap<ConnectionId, Dialogue> = BTreeMap::new();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         let fault =
             |id: ConnectionId, what: String| Violation::new(2, index, format!("connection {id}: {what}"));
         match &entry.what {
             What::Welcomed { connection, .. } => {
-                dialogues.insert(*connection, Some(Dialogue::new()));
+                dialogues.insert(*connection, Dialogue::new(chunks));
             }
             What::Took(id, octets) => {
-                let Some(Some(dialogue)) = dialogues.get_mut(id) else { continue };
+                let Some(dialogue) = dialogues.get_mut(id) else { continue };
                 if dialogue.last_words {
                     return Err(fault(*id, "a reply was said that nothing was owed to".into()));
-                }
-                if !chunks && find(&octets.to_ascii_uppercase(), b"BDAT").is_some() {
-                    dialogues.insert(*id, None);
-                    continue;
                 }
                 dialogue.took(octets);
             }
             What::Wrote(id, octets) => {
-                if let Some(Some(dialogue)) = dialogues.get_mut(id) {
+                if let Some(dialogue) = dialogues.get_mut(id) {
                     dialogue.wrote(octets).map_err(|what| fault(*id, what))?;
                 }
             }
             What::Closed(id, reason) => {
-                if let Some(Some(dialogue)) = dialogues.remove(id)
+                if let Some(dialogue) = dialogues.remove(id)
                     && matches!(*reason, "quit" | "timed-out")
+                    && dialogue.mode != Mode::Lost
                     && !dialogue.owed.is_empty()
                 {
                     return Err(fault(*id, format!("closed ({reason}) and still owes {:?}", dialogue.owed)));

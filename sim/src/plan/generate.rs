@@ -113,11 +113,14 @@ fn kinds(dice: &mut Dice) -> Vec<Kind> {
 }
 
 fn wishes(dice: &mut Dice, kind: Kind, source: IpAddr) -> Wishes {
+    let pause_ms = *dice.pick(&[0, 0, 50, 2_000, 60_000]);
+    // One that looks up all the time for hours makes a world long without making it hard.
+    let pause_ms = if kind == Kind::SlowReader { pause_ms.max(5_000) } else { pause_ms };
     Wishes {
         kind,
         messages: u32::try_from(dice.between(1, 5)).expect("few"),
         body_octets_max: *dice.pick(&[100, 3_000, 3_000, 20_000, 200_000]),
-        pause_max: Duration::from_millis(*dice.pick(&[0, 0, 50, 2_000, 60_000])),
+        pause_max: Duration::from_millis(pause_ms),
         source,
         seed: dice.below(SEED_END),
     }
@@ -142,7 +145,7 @@ fn link(dice: &mut Dice, slow: bool) -> LinkPlan {
     let least_us = dice.between(10, 1_000);
     let most_us = least_us + *dice.pick(if slow { &[100_000, 3_000_000] } else { &[0, 1_000, 50_000] });
     let cut = *dice.pick(&[Cutting::Whole, Cutting::Whole, Cutting::Pieces, Cutting::Octets]);
-    LinkPlan { least_us, most_us, cut, window: *dice.pick(&[1, 512, 65_536, 65_536]) }
+    LinkPlan { least_us, most_us, cut, window: *dice.pick(&[100, 1_000, 65_536, 65_536]) }
 }
 
 fn settings(dice: &mut Dice) -> Vec<String> {
