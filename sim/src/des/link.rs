@@ -7,6 +7,8 @@ use bytes::Bytes;
 
 /// Segments longer than this are not cut at every octet, or a large message would take all day.
 const OCTETWISE_MAX: usize = 400;
+/// After so many octets a direction cuts no more: by then it has cut whatever matters.
+const CUT_OCTETS_MAX: u64 = 20_000;
 
 /// What travels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,7 @@ impl Lane {
         while !octets.is_empty() {
             let piece = match link.cut {
                 Cutting::Whole => octets.len(),
+                Cutting::Pieces | Cutting::Octets if self.passed > CUT_OCTETS_MAX => octets.len(),
                 Cutting::Octets if octets.len() <= OCTETWISE_MAX => 1,
                 Cutting::Pieces | Cutting::Octets => {
                     let most = u64::try_from(octets.len()).expect("fits").min(3_000);

@@ -170,6 +170,11 @@ impl World<'_> {
     pub(super) fn flush(&mut self, id: ConnectionId) {
         let room = self.room(id);
         let connection = &mut self.connections[usize_of(id)];
+        let window = usize::try_from(self.customers[connection.customer].link.window).expect("few octets");
+        // A window that is hardly open is not used: octets would trickle for ever (RFC 1122 §4.2.3.4).
+        if room < connection.unsent.len() && room < window / 2 {
+            return;
+        }
         let take = room.min(connection.unsent.len());
         let octets: Bytes = connection.unsent.drain(..take).collect();
         if connection.unsent.is_empty() {

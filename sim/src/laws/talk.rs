@@ -207,11 +207,11 @@ pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
             }
             What::Closed(id, reason) => {
                 if let Some(dialogue) = dialogues.remove(id)
-                    && matches!(*reason, "quit" | "timed-out")
+                    && *reason == "quit"
                     && dialogue.mode != Mode::Lost
                     && !dialogue.owed.is_empty()
                 {
-                    return Err(fault(*id, format!("closed ({reason}) and still owes {:?}", dialogue.owed)));
+                    return Err(fault(*id, format!("said goodbye and still owes {:?}", dialogue.owed)));
                 }
             }
             _ => {}
