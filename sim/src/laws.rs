@@ -60,9 +60,9 @@ type Law = fn(&Plan, &Run) -> Result<(), Violation>;
 /// All laws that speak of one run.
 const LAWS: [Law; 9] = [
     order::bounded,
-    mail::kept,
     talk::answered,
     talk::punctual,
+    mail::kept,
     mail::honest,
     mail::closed,
     order::exact,

@@ -275,7 +275,12 @@ impl Disk {
 
     fn forget_if_nameless(&mut self, inode: u64) {
         let named = |directory: &Directory| {
-            directory.seen.contains_key(&inode) || directory.durable.contains_key(&inode)
+            directory.seen.contains_key(&inode)
+                || directory.durable.contains_key(&inode)
+                || directory
+                    .pending
+                    .iter()
+                    .any(|change| matches!(change, Change::Link(link) if *link == inode))
         };
         if !named(&self.public)
             && !named(&self.router)

@@ -57,7 +57,8 @@ impl World<'_> {
             }
             Fault::WallJump { seconds, .. } => self.wall_shift += seconds * 1_000_000,
             Fault::Pause { for_ms, .. } => {
-                self.paused_until = self.paused_until.max(self.now + for_ms * 1000);
+                let until = (self.now + for_ms * 1000).min(self.plan.heal_ms * 1000);
+                self.paused_until = self.paused_until.max(until);
             }
             Fault::ReadOnly { for_ms, .. } => {
                 self.disk.read_only = true;
@@ -171,7 +172,6 @@ impl World<'_> {
     pub(super) fn heal(&mut self) {
         self.healed = true;
         self.disk.heal();
-        self.paused_until = self.now;
         self.slow_us = 0;
         self.note(What::Healed);
         for index in 0..self.connections.len() {

@@ -490,10 +490,13 @@ fn take_arrived(connection: &mut Connection, wanted: usize) -> Option<Bytes> {
         }
         Bytes::from(together)
     };
-    Some(match &mut connection.chunk_eater {
-        Some(eater) => eater.spoil(&octets),
-        None => octets,
-    })
+    let Some(eater) = &mut connection.chunk_eater else { return Some(octets) };
+    let mut octets = octets;
+    let rest = octets.split_off(ChunkEater::before_chunk(&octets));
+    if !rest.is_empty() {
+        connection.arrived.push_front(rest);
+    }
+    Some(eater.spoil(&octets))
 }
 
 /// Between the wire and a session, as if the session forgot to read the octets of a chunk that it refuses: a BDAT
@@ -506,12 +509,18 @@ pub(super) struct ChunkEater {
 impl ChunkEater {
     fn said(&mut self, octets: &[u8]) {
         let has = |words: &[u8]| octets.windows(words.len()).any(|window| window == words);
-        if has(b"recipient") && has(b" ok\r\n") {
-            self.recipients = true;
-        }
-        if has(b"message accepted") || has(b"RSET") {
+        if has(b"message accepted") || has(b"RSET") || has(b" sender ") {
             self.recipients = false;
         }
+        if has(b" recipient ") && has(b" ok\r\n") {
+            self.recipients = true;
+        }
+    }
+
+    /// How many of these octets come before a BDAT command: it is looked at when all before it is answered.
+    fn before_chunk(octets: &[u8]) -> usize {
+        let mark = b"\nBDAT ";
+        octets.windows(mark.len()).position(|window| window == mark).map_or(octets.len(), |at| at + 1)
     }
 
     fn spoil(&mut self, octets: &Bytes) -> Bytes {

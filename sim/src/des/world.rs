@@ -168,6 +168,8 @@ pub(super) struct World<'a> {
     pub(super) life: u32,
     pub(super) settings: Arc<Settings>,
     pub(super) paused_until: u64,
+    /// When the last event that waited for the end of a pause is due.
+    pub(super) thaw: u64,
     pub(super) slow_us: u64,
     pub(super) healed: bool,
     /// Crashes that wait for an operation of the disk: its number and the fault's.
@@ -214,6 +216,7 @@ impl<'a> World<'a> {
             life: 0,
             settings,
             paused_until: 0,
+            thaw: 0,
             slow_us: 0,
             healed: false,
             crashes: Vec::new(),
@@ -245,7 +248,9 @@ impl<'a> World<'a> {
             }
             // A process that does not run notices nothing; all of it is there when it runs again.
             if at < self.paused_until && what.is_for_the_server() {
-                self.queue.put(self.paused_until, what);
+                // One after the other, or what came first might be seen last.
+                self.thaw = self.thaw.max(self.paused_until) + 1;
+                self.queue.put(self.thaw, what);
                 continue;
             }
             self.happen(what);

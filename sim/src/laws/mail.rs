@@ -72,8 +72,10 @@ pub(super) fn kept(plan: &Plan, run: &Run) -> Result<(), Violation> {
             let sent = plain(plan, &belief.body);
             let same = sent.iter().zip(&stored).take_while(|(sent, stored)| sent == stored).count();
             let what = format!(
-                "client {client} was told {id}, but what is there is not what it sent: {belief:?} / {envelope:?}; of {} octets {} are \
+                "client {client} was told {id}, but what is there is not what it sent: from {:?} to {:?} became {envelope:?}; of {} octets {} are \
                  there, the first {same} are the same",
+                belief.envelope_from,
+                belief.tried,
                 sent.len(),
                 stored.len(),
             );

@@ -69,6 +69,9 @@ pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
     Ok(())
 }
 
+/// The longest time between commit and reply when nothing is wrong, in microseconds: a few syncs of the slowest disk.
+const STORE_MAX: u64 = 30_000_000;
+
 #[derive(Clone, Copy, Default)]
 struct Counts {
     sessions: u64,
@@ -156,10 +159,13 @@ fn source_of(address: IpAddr) -> [u8; 8] {
 pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
     let last = run.trace.entries().len().checked_sub(1);
     let wrong = |what: String| Err(Violation::new(11, last, what));
+    // What cannot be removed stays, until a server starts that can.
     let mut leftovers_are_excused = false;
+    let mut read_only = plan.faults.iter().any(|fault| matches!(fault, Fault::ReadOnly { .. }));
     for entry in run.trace.entries() {
         match &entry.what {
-            What::Up => leftovers_are_excused = false,
+            What::Healed => read_only = false,
+            What::Up => leftovers_are_excused = read_only,
             What::Disk { operation: Operation::Remove(_), failed: Some(_), .. } => {
                 leftovers_are_excused = true
             }
@@ -176,6 +182,7 @@ pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
             _ => {}
         }
     }
+    prompt(plan, run)?;
     for client in plan.clients.iter().filter(|client| client.start_ms > plan.heal_ms) {
         let beliefs = &run.beliefs[&client.id];
         let wanted = usize::try_from(client.wishes.messages).expect("few");
@@ -189,6 +196,39 @@ pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
                 beliefs.len()
             );
             return wrong(what);
+        }
+    }
+    Ok(())
+}
+
+/// With all healed and hardly anybody there, a message is kept in the time that a disk needs, and its client told.
+fn prompt(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    let mut connections: BTreeMap<ConnectionId, Option<u64>> = BTreeMap::new();
+    for (index, entry) in run.trace.entries().iter().enumerate() {
+        match &entry.what {
+            What::Connects { client, connection, .. } => {
+                let client = plan.clients.iter().find(|other| other.id == *client);
+                if client.is_some_and(|client| client.start_ms > plan.heal_ms) {
+                    connections.insert(*connection, None);
+                }
+            }
+            What::Ordered(id, Ordered::Commit) => {
+                if let Some(since) = connections.get_mut(id) {
+                    *since = Some(entry.at);
+                }
+            }
+            What::Wrote(id, _) | What::Closed(id, _) => {
+                let waited =
+                    connections.get_mut(id).and_then(Option::take).map_or(0, |since| entry.at - since);
+                if waited > STORE_MAX {
+                    let what = format!(
+                        "connection {id} heard {} seconds later what became of its message",
+                        waited / 1_000_000
+                    );
+                    return Err(Violation::new(11, index, what));
+                }
+            }
+            _ => {}
         }
     }
     Ok(())
