@@ -186,9 +186,12 @@ impl<'a> World<'a> {
         let errors: Vec<_> = plan
             .faults
             .iter()
-            .filter_map(|fault| match fault {
-                Fault::DiskError { operation, kind } => Some((*operation, *kind)),
-                _ => None,
+            .filter_map(|fault| {
+                if let Fault::DiskError { operation, kind } = fault {
+                    Some((*operation, *kind))
+                } else {
+                    None
+                }
             })
             .collect();
         let customers = plan.clients.iter().map(|client| Customer {
@@ -341,21 +344,18 @@ impl<'a> World<'a> {
         let mut stalls = Vec::new();
         if self.now < self.plan.heal_ms * 1000 {
             for fault in &self.plan.faults {
-                match fault {
-                    Fault::Cut { client, connection, side, after, ending }
-                        if *client == customer.id
-                            && *connection == customer.connections
-                            && (*side == direction || *side == Side::Both) =>
-                    {
-                        cut = Some((*after, *ending));
-                    }
-                    Fault::Stall { client, side, at_ms, for_ms }
-                        if *client == customer.id && (*side == direction || *side == Side::Both) =>
-                    {
-                        let until = (at_ms + for_ms).min(self.plan.heal_ms);
-                        stalls.push((at_ms * 1000, until * 1000));
-                    }
-                    _ => {}
+                if let Fault::Cut { client, connection, side, after, ending } = fault
+                    && (*client, *connection) == (customer.id, customer.connections)
+                    && (*side == direction || *side == Side::Both)
+                {
+                    cut = Some((*after, *ending));
+                }
+                if let Fault::Stall { client, side, at_ms, for_ms } = fault
+                    && *client == customer.id
+                    && (*side == direction || *side == Side::Both)
+                {
+                    let until = (at_ms + for_ms).min(self.plan.heal_ms);
+                    stalls.push((at_ms * 1000, until * 1000));
                 }
             }
         }

@@ -98,11 +98,12 @@ pub(super) fn honest(plan: &Plan, run: &Run) -> Result<(), Violation> {
         })
         .collect();
     let mut by_body: BTreeMap<Vec<u8>, (usize, Vec<&Belief>)> = BTreeMap::new();
-    let mut rude = BTreeSet::new();
+    let (mut rude, mut senders) = (BTreeSet::new(), BTreeSet::new());
     for (client, belief) in beliefs(run) {
         let body = plain(plan, &belief.body);
         if is_rude(plan, client) {
             rude.insert(body.clone());
+            senders.insert(belief.envelope_from.as_str());
         }
         by_body.entry(body).or_default().1.push(belief);
     }
@@ -114,6 +115,10 @@ pub(super) fn honest(plan: &Plan, run: &Run) -> Result<(), Violation> {
             continue;
         }
         let Some((count, beliefs)) = by_body.get_mut(&plain(plan, &stored.body)) else {
+            // The text behind a DATA that was refused is commands, and they may make a message.
+            if senders.contains(stored.from.as_str()) {
+                continue;
+            }
             return Err(wrong("holds what nobody sent"));
         };
         // Who does not wait for replies cannot tell a refused MAIL from a refused message.
@@ -180,12 +185,7 @@ fn is_as_sent(plan: &Plan, belief: &Belief, stored: &Message) -> bool {
 
 /// A body as it is compared: where the server makes bare newlines line ends, all line ends are the same.
 fn plain(plan: &Plan, body: &[u8]) -> Vec<u8> {
-    let normalizes = |line: &String| line.starts_with("bare-newline normalize");
-    let more = plan.faults.iter().any(|fault| match fault {
-        crate::plan::Fault::Reconfigure { settings, .. } => settings.iter().any(normalizes),
-        _ => false,
-    });
-    if !more && !plan.settings.iter().any(normalizes) {
+    if !plan.has_setting("bare-newline normalize") {
         return body.to_vec();
     }
     let mut out = Vec::with_capacity(body.len());

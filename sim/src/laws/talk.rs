@@ -3,7 +3,7 @@
 
 use super::Violation;
 use crate::des::Run;
-use crate::plan::{Fault, Plan};
+use crate::plan::Plan;
 use crate::trace::{ConnectionId, Noted, What};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -179,12 +179,7 @@ impl Dialogue {
 /// Law 2, answered: one reply for each command, in order; each a whole reply; at the end, last words.
 pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
     // Where chunks are not offered nobody can say whether octets behind BDAT are a chunk.
-    let unoffered = |line: &String| line.starts_with("NoCHUNKING");
-    let chunks = !plan.settings.iter().any(unoffered)
-        && !plan.faults.iter().any(|fault| match fault {
-            Fault::Reconfigure { settings, .. } => settings.iter().any(unoffered),
-            _ => false,
-        });
+    let chunks = !plan.has_setting("NoCHUNKING");
     let mut dialogues: BTreeMap<ConnectionId, Dialogue> = BTreeMap::new();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         let fault =

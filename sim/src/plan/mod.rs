@@ -251,6 +251,14 @@ pub enum Fault {
 }
 
 impl Plan {
+    /// Whether the server has, at any time, a parameter that begins so.
+    pub fn has_setting(&self, start: &str) -> bool {
+        let later = self.faults.iter().filter_map(|fault| {
+            if let Fault::Reconfigure { settings, .. } = fault { Some(settings) } else { None }
+        });
+        std::iter::once(&self.settings).chain(later).flatten().any(|line| line.starts_with(start))
+    }
+
     /// The server's settings, with these lines behind the plan's own.
     ///
     /// # Errors

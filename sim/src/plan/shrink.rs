@@ -16,7 +16,7 @@ pub fn shrink(plan: &Plan, fails: impl FnMut(&Plan) -> bool) -> Plan {
         search.leave_out(|plan| &mut plan.clients);
         search.leave_out(|plan| &mut plan.settings);
         for simpler in simplifications() {
-            search.attempt(|plan| simpler(plan));
+            search.attempt(simpler);
         }
         for index in 0..search.best.clients.len() {
             search.attempt(|plan| plan.clients[index].wishes.messages = 1);
