@@ -2,7 +2,9 @@
 //! number that jumps from event to event, so waiting costs nothing. Whatever happens is drawn from the plan's seed;
 //! nothing is read from the machine that runs it.
 
+mod chunk_eater;
 mod clients;
+mod desk;
 pub mod disk;
 mod faults;
 mod link;

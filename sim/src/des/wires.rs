@@ -114,7 +114,7 @@ impl World<'_> {
                 let settings = host.server.settings().clone();
                 connection.session = Some(Box::new(Session::new(settings, session, peer)));
                 if self.plant == Some(super::Plant::UnreadChunk) {
-                    connection.chunk_eater = Some(super::serving::ChunkEater::default());
+                    connection.chunk_eater = Some(super::chunk_eater::ChunkEater::default());
                 }
                 host.by_session.insert(session, id);
                 host.open += 1;

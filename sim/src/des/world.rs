@@ -128,7 +128,7 @@ pub(super) struct Connection {
     /// The last draft whose commit was ordered, with its octets and their fingerprint.
     pub(super) committed: Option<(DraftId, u64, u64)>,
     /// For the planted defect that takes a refused chunk for commands.
-    pub(super) chunk_eater: Option<super::serving::ChunkEater>,
+    pub(super) chunk_eater: Option<super::chunk_eater::ChunkEater>,
 }
 
 /// A commit that the server knows of and has not reported.

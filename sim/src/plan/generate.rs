@@ -10,8 +10,9 @@ use std::time::Duration;
 
 /// Seeds within a plan stay below this: TOML has no larger whole numbers.
 const SEED_END: u64 = 1 << 53;
-/// After the healing and the end of the longest session, in milliseconds: when those come whose mail must be taken.
-const PROBES_AFTER_MS: u64 = 5 * 3_600_000;
+/// Five days after the healing, in milliseconds: when those come whose mail must be taken. By then even the most stubborn
+/// has had all its sessions of four hours, one after the other through a door for one.
+const PROBES_AFTER_MS: u64 = 5 * 24 * 3_600_000;
 /// Between those, in milliseconds, so that the smallest limit has room for each.
 const PROBES_APART_MS: u64 = 2 * 3_600_000;
 
