@@ -2,5 +2,6 @@
 
 pub mod clients;
 mod lane_core;
+pub mod model;
 
 pub use lane_core::CoreLane;
