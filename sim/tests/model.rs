@@ -174,11 +174,28 @@ fn spelled() -> impl Strategy<Value = Vec<u8>> {
         2 => (0_usize..2, vec(prop::sample::select(&PIECES[41..63]), 0..4)).prop_map(|(which, end)| {
             format!("{}{}", ["MAIL FROM:<ann@client.example>", "RCPT TO:<bob@local.example>"][which], end.concat())
         }),
+        // Lengths at their bounds: of a local part, a domain, a path, ENVID, ORCPT, a name.
+        2 => (0_usize..8, 0_usize..4).prop_map(|(which, more)| long(which, more)),
         1 => Just("MAIL FROM:<>".to_owned()),
         1 => Just("RSET".to_owned()),
     ];
     vec(line, 1..12)
         .prop_map(|lines| format!("EHLO client.example\r\n{}\r\n", lines.join("\r\n")).into_bytes())
+}
+
+/// A line with something in it that is `more` octets longer than one that may just be too short or just right.
+fn long(which: usize, more: usize) -> String {
+    let x = |length: usize| "x".repeat(length + more);
+    match which {
+        0 => format!("MAIL FROM:<{}@client.example>", x(62)),
+        1 => format!("MAIL FROM:<\"{} \"@client.example>", x(59)),
+        2 => format!("MAIL FROM:<ann@{}.example>", x(61)),
+        3 => format!("MAIL FROM:<ann@{}{}>", "a.".repeat(119), x(11)),
+        4 => format!("MAIL FROM:<{}@{}b>", x(1), "a.".repeat(125)),
+        5 => format!("MAIL FROM:<ann@client.example> ENVID={}", x(98)),
+        6 => format!("RCPT TO:<bob@local.example> ORCPT=rfc822;{}", x(491)),
+        _ => format!("EHLO {}", x(253)),
+    }
 }
 
 /// A session in a world with trouble, and what it said and kept. Each trouble is used up by one question or commit.

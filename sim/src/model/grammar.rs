@@ -157,7 +157,7 @@ fn path(text: &str) -> Option<(Who, &str)> {
         }
     };
     let rest = rest.strip_prefix('>')?;
-    let fits = text.len() - rest.len() <= 256 && who.bare().len() + 2 <= 256;
+    let fits = text.len() - rest.len() <= 256;
     (fits && (rest.is_empty() || rest.starts_with(' '))).then_some((who, rest))
 }
 
