@@ -62,7 +62,7 @@ pub fn name(law: u8) -> &'static str {
 type Law = fn(&Plan, &Run) -> Result<(), Violation>;
 
 /// All laws that speak of one run.
-const LAWS: [Law; 9] = [
+const LAWS: [Law; 10] = [
     order::bounded,
     talk::answered,
     talk::punctual,
@@ -71,6 +71,7 @@ const LAWS: [Law; 9] = [
     mail::closed,
     order::exact,
     order::live,
+    segments::as_modelled,
     segments::seamless,
 ];
 

@@ -8,6 +8,7 @@ pub mod des;
 pub mod dice;
 mod lane_core;
 pub mod laws;
+pub mod model;
 pub mod plan;
 pub mod runner;
 pub mod trace;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What is sent at least and at most, in octets.
 const OCTETS_LEAST: usize = 64 * 1024;
-const OCTETS_MOST: usize = 2 * 1024 * 1024;
+const OCTETS_MOST: usize = 1024 * 1024;
 /// Octets of one segment.
 const SEGMENT: usize = 1_400;
 /// Segments at a time, at most.

@@ -2,6 +2,7 @@
 
 use super::Violation;
 use crate::des::Run;
+use crate::model::{Connections, Door};
 use crate::plan::{Fault, Plan};
 use crate::trace::{ConnectionId, News, Operation, Ordered, What};
 use smtpserver_core::limits::{BODY_READ_MAX, BODY_WINDOW};
@@ -72,12 +73,6 @@ pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
 /// The longest time between commit and reply when nothing is wrong, in microseconds: a few syncs of the slowest disk.
 const STORE_MAX: u64 = 30_000_000;
 
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    sessions: u64,
-    leaving: u64,
-}
-
 /// Law 10, exact: connections are welcomed, turned away and dropped as a naive count of who is there says, and what was
 /// acquired is released on every path.
 pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
@@ -85,9 +80,8 @@ pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
         return Ok(());
     }
     let limits = plan.settings(&[]).map_err(|what| Violation::new(10, None, what))?.limits;
-    let (total_max, source_max) = (u64::from(limits.connections_max), u64::from(limits.same_source_max));
     let mut sources: BTreeMap<ConnectionId, IpAddr> = BTreeMap::new();
-    let mut present: BTreeMap<ConnectionId, bool> = BTreeMap::new();
+    let mut naive = Connections::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         let (id, found) = match &entry.what {
             What::Connects { connection, source, .. } => {
@@ -95,63 +89,28 @@ pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
                 continue;
             }
             What::Down => {
-                present.clear();
+                naive = Connections::default();
                 continue;
             }
             What::Released(id) => {
-                present.remove(id);
+                naive.leave(u64::from(*id));
                 continue;
             }
-            What::Welcomed { connection, .. } => (*connection, "welcomed"),
-            What::TurnedAway(id) => (*id, "turned away"),
-            What::Dropped(id) => (*id, "dropped"),
+            What::Welcomed { connection, .. } => (*connection, Door::Welcome),
+            What::TurnedAway(id) => (*id, Door::TurnAway),
+            What::Dropped(id) => (*id, Door::Drop),
             _ => continue,
         };
-        let same = |other: &ConnectionId| source_of(sources[other]) == source_of(sources[&id]);
-        let (mut all, mut own) = (Counts::default(), Counts::default());
-        for (other, session) in &present {
-            for counts in [Some(&mut all), same(other).then_some(&mut own)].into_iter().flatten() {
-                if *session {
-                    counts.sessions += 1;
-                } else {
-                    counts.leaving += 1;
-                }
-            }
-        }
-        let expected = if all.sessions < total_max && own.sessions < source_max {
-            "welcomed"
-        } else if all.sessions + all.leaving < total_max + 100 && own.sessions + own.leaving < source_max * 4
-        {
-            "turned away"
-        } else {
-            "dropped"
-        };
+        let expected = naive.come(&limits, u64::from(id), sources[&id]);
         if found != expected {
             let what = format!(
-                "connection {id} was {found} and should have been {expected}: {} sessions, {} of its source",
-                all.sessions, own.sessions
+                "connection {id}: {found:?}, and should have been {expected:?}, with {} sessions there",
+                naive.sessions()
             );
             return Err(Violation::new(10, index, what));
         }
-        if found != "dropped" {
-            present.insert(id, found == "welcomed");
-        }
     }
     Ok(())
-}
-
-/// What counts as one source: an IPv4 address or the first half of an IPv6 address.
-fn source_of(address: IpAddr) -> [u8; 8] {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            [a, b, c, d, 0, 0, 0, 0xff]
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, e, f, g, h, ..] = v6.octets();
-            [a, b, c, d, e, f, g, h]
-        }
-    }
 }
 
 /// Law 11, live: when all faults are healed every session ends, the spool drains, nothing is left over, and honest mail

@@ -1,22 +1,28 @@
-//! Law 4: some sessions of each run are held again, alone, in the kindest of worlds, with the same octets cut in other
-//! places.
+//! Laws 4 and 10 on single sessions: some of each run are held again, alone, in the kindest of worlds, with the same
+//! octets cut in other places; and some are told anew by the naive model.
 
 use super::Violation;
 use crate::des::Run;
 use crate::dice::{Dice, Purpose};
+use crate::model::follow;
 use crate::plan::{Fault, Plan};
 use crate::trace::{ConnectionId, News, Noted, What};
 use smtpserver_core::policy::{Answer, Space, decide};
 use smtpserver_core::spool::{Order, Report, Stored};
 use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Sessions of a run that are looked at.
 const SAMPLE: usize = 2;
+/// The code of last words.
+const LAST_WORDS: u16 = 421;
 /// Longer sessions are not cut into single octets.
 const OCTETS_MAX: usize = 50_000;
+
+/// Sessions of a run that the model tells anew.
+const MODELLED: usize = 8;
 
 #[derive(Debug, Default)]
 struct Heard {
@@ -25,6 +31,7 @@ struct Heard {
     client_closed: bool,
     /// Something happened that octets alone do not tell.
     troubled: bool,
+    source: Option<IpAddr>,
     over: bool,
 }
 
@@ -57,12 +64,67 @@ pub(super) fn seamless(plan: &Plan, run: &Run) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Law 10, exact: a session's replies are those of the naive model, which knows no time and no trouble: where the world
+/// may say "not now" the model believes what was said.
+pub(super) fn as_modelled(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
+        return Ok(());
+    }
+    let settings = plan.settings(&[]).map_err(|what| Violation::new(10, None, what))?;
+    let mut sessions = gather(run);
+    sessions.retain(|_, heard| heard.octets.len() <= OCTETS_MAX);
+    let ids: Vec<ConnectionId> = sessions.keys().copied().collect();
+    let mut dice = Dice::new(plan.seed, Purpose::Sample, 1);
+    for _ in 0..MODELLED.min(ids.len()) {
+        let id = *dice.pick(&ids);
+        let heard = &sessions[&id];
+        let codes = codes(&heard.replies);
+        let Some(source) = heard.source else { continue };
+        let expected: Vec<u16> =
+            follow(&settings, source, &heard.octets, &codes).replies.iter().map(|said| said.code).collect();
+        let differs = codes.iter().zip(&expected).position(|(said, expected)| said != expected);
+        let last = codes.len().saturating_sub(1);
+        let wrong = match differs {
+            // A session may end by its time or by ours, whatever the client said.
+            Some(at) => !(at == last && codes[at] == LAST_WORDS),
+            None if codes.len() > expected.len() => {
+                !(codes.len() == expected.len() + 1 && codes[last] == LAST_WORDS)
+            }
+            None => heard.over && codes.len() < expected.len(),
+        };
+        if wrong {
+            let at = differs.unwrap_or(codes.len().min(expected.len()));
+            let what = format!(
+                "connection {id}: reply {at} is {:?}, and the model says {:?}; all: {codes:?} / {expected:?}",
+                codes.get(at),
+                expected.get(at)
+            );
+            return Err(Violation::new(10, None, what));
+        }
+    }
+    Ok(())
+}
+
+/// The codes of all replies.
+fn codes(replies: &[u8]) -> Vec<u16> {
+    let lines = replies.split(|octet| *octet == b'\n');
+    lines
+        .filter(|line| line.get(3).is_some_and(|mark| *mark != b'-'))
+        .filter_map(|line| std::str::from_utf8(line.get(..3)?).ok()?.parse().ok())
+        .collect()
+}
+
 fn gather(run: &Run) -> BTreeMap<ConnectionId, Heard> {
     let mut sessions: BTreeMap<ConnectionId, Heard> = BTreeMap::new();
+    let mut sources = BTreeMap::new();
     for entry in run.trace.entries() {
         match &entry.what {
             What::Welcomed { connection, .. } => {
-                sessions.insert(*connection, Heard::default());
+                let source = sources.get(connection).copied();
+                sessions.insert(*connection, Heard { source, ..Heard::default() });
+            }
+            What::Connects { connection, source, .. } => {
+                sources.insert(*connection, *source);
             }
             What::Took(id, octets) => {
                 if let Some(heard) = sessions.get_mut(id) {
