@@ -1,7 +1,8 @@
 //! The clients' ends: what happens to a client is brought to it, what it does is carried out.
 
 use super::link::Parcel;
-use super::world::{Connection, Happening, Stage, World};
+use super::parts::{Connection, Stage};
+use super::world::{Happening, World};
 use crate::clients::{Deed, Happened};
 use crate::dice::{Dice, Purpose};
 use crate::plan::Side;

@@ -2,9 +2,10 @@
 //! questions and reports to drafts, forgets commits that nobody wants any more, and decides nothing.
 
 use super::clients::usize_of;
+use super::parts::{Commit, Letter};
 use super::plant::Plant;
 use super::spool::Word;
-use super::world::{Commit, Happening, Letter, World};
+use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Ordered, What};
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};

@@ -2,8 +2,9 @@
 //! ends.
 
 use super::link::Parcel;
+use super::parts::{Host, Stage};
 use super::spool::Spool;
-use super::world::{Happening, Host, Stage, World};
+use super::world::{Happening, World};
 use crate::plan::Fault;
 use crate::trace::{ConnectionId, What};
 use smtpserver_core::Server;
@@ -120,6 +121,7 @@ impl World<'_> {
         }
         self.note(What::Scanned(self.disk.scan()));
         self.paused_until = self.now;
+        self.put(self.now, Happening::Thaw);
         for index in 0..self.connections.len() {
             let connection = &mut self.connections[index];
             if matches!(connection.stage, Stage::Open | Stage::Parting) {

@@ -8,6 +8,7 @@ mod desk;
 pub mod disk;
 mod faults;
 mod link;
+mod parts;
 mod plant;
 mod queue;
 mod serving;

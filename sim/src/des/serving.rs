@@ -4,9 +4,10 @@
 
 use super::chunk_eater::ChunkEater;
 use super::clients::usize_of;
+use super::parts::{Connection, Letter, Stage};
 use super::plant::Plant;
 use super::spool::{DraftId, JobId};
-use super::world::{Connection, Happening, Letter, Stage, World};
+use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Noted, What};
 use bytes::Bytes;
 use smtpserver_core::now::micros;

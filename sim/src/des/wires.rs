@@ -3,7 +3,8 @@
 
 use super::clients::usize_of;
 use super::link::Parcel;
-use super::world::{Happening, Stage, World};
+use super::parts::Stage;
+use super::world::{Happening, World};
 use crate::plan::Ending;
 use crate::trace::{ConnectionId, What};
 use bytes::Bytes;

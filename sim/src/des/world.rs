@@ -4,18 +4,18 @@
 use super::Run;
 use super::disk::Disk;
 use super::link::{Lane, Parcel};
+use super::parts::{Connection, Customer, Host, Stage};
 use super::plant::Plant;
 use super::queue::Queue;
-use super::spool::{DraftId, JobId, Spool};
-use crate::clients::{self, Client};
+use super::spool::JobId;
+use crate::clients;
 use crate::dice::{Dice, Purpose};
-use crate::plan::{Fault, LinkPlan, Plan, Side, When};
+use crate::plan::{Fault, Plan, Side, When};
 use crate::trace::{ConnectionId, Rest, Trace, What};
 use bytes::Bytes;
-use smtpserver_core::policy::{Answer, Question, Ticket};
-use smtpserver_core::spool::Report;
-use smtpserver_core::{Instant, Now, Server, Session, SessionId, Settings, Wall};
-use std::collections::{BTreeMap, VecDeque};
+use smtpserver_core::policy::{Question, Ticket};
+use smtpserver_core::{Instant, Now, Settings, Wall};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What the wall clock says when a world begins: 2026-11-23T00:00:00Z, in microseconds.
@@ -54,101 +54,10 @@ pub(super) enum Happening {
     Start(u32),
     /// A stopping server waits no longer.
     Drained(u32),
+    /// A pause of the server's process is over.
+    Thaw,
     /// All faults end.
     Heal,
-}
-
-/// A client and where it stands.
-#[derive(Debug)]
-pub(super) struct Customer {
-    pub(super) id: u32,
-    pub(super) machine: Box<dyn Client>,
-    pub(super) link: LinkPlan,
-    pub(super) start: u64,
-    /// Its present connection.
-    pub(super) connection: Option<ConnectionId>,
-    /// How many it has had.
-    pub(super) connections: u32,
-    /// The hour for which it is in the queue.
-    pub(super) wakes: Option<u64>,
-}
-
-/// How far a connection has come at the server's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Not there yet.
-    Coming,
-    /// A session.
-    Open,
-    /// The last words are said.
-    Parting,
-    /// Nothing is left of it.
-    Over,
-}
-
-/// Something for a session from elsewhere than its client.
-#[derive(Debug)]
-pub(super) enum Letter {
-    Answered(Ticket, Answer),
-    Reported(DraftId, Report),
-    ShuttingDown,
-}
-
-/// A connection, both ends.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) customer: usize,
-    pub(super) source: std::net::IpAddr,
-    pub(super) up: Lane,
-    pub(super) down: Lane,
-    pub(super) dice: Dice,
-    // The client's end.
-    pub(super) client_writes: bool,
-    pub(super) client_reads: bool,
-    pub(super) client_gone: bool,
-    pub(super) held: VecDeque<Parcel>,
-    /// Octets that the server sent and the client has not taken.
-    pub(super) in_flight: usize,
-    // The server's end.
-    pub(super) stage: Stage,
-    pub(super) id: Option<SessionId>,
-    pub(super) session: Option<Box<Session>>,
-    pub(super) arrived: VecDeque<Bytes>,
-    pub(super) ended: bool,
-    pub(super) broken: bool,
-    pub(super) told_gone: bool,
-    pub(super) unsent: VecDeque<u8>,
-    pub(super) waiting_since: Option<u64>,
-    pub(super) due: Option<u64>,
-    pub(super) letters: VecDeque<Letter>,
-    /// The draft that is being written; none once its commit is ordered.
-    pub(super) draft: Option<DraftId>,
-    /// The draft of which reports are welcome.
-    pub(super) current: Option<DraftId>,
-    /// The last draft whose commit was ordered, with its octets and their fingerprint.
-    pub(super) committed: Option<(DraftId, u64, u64)>,
-    /// For the planted defect that takes a refused chunk for commands.
-    pub(super) chunk_eater: Option<super::chunk_eater::ChunkEater>,
-}
-
-/// A commit that the server knows of and has not reported.
-#[derive(Debug)]
-pub(super) struct Commit {
-    pub(super) draft: DraftId,
-    pub(super) cancelled: bool,
-}
-
-/// The server's process: what is lost when it dies.
-#[derive(Debug)]
-pub(super) struct Host {
-    pub(super) server: Server,
-    pub(super) spool: Spool,
-    pub(super) by_session: BTreeMap<SessionId, ConnectionId>,
-    pub(super) commits: BTreeMap<SessionId, Commit>,
-    pub(super) open: u32,
-    pub(super) stopping: bool,
-    /// How long it is down after a stop, in microseconds.
-    pub(super) down_us: u64,
 }
 
 /// The world.
@@ -168,8 +77,8 @@ pub(super) struct World<'a> {
     pub(super) life: u32,
     pub(super) settings: Arc<Settings>,
     pub(super) paused_until: u64,
-    /// When the last event that waited for the end of a pause is due.
-    pub(super) thaw: u64,
+    /// What came for the server's process while it did not run.
+    pub(super) frozen: VecDeque<Happening>,
     pub(super) slow_us: u64,
     pub(super) healed: bool,
     /// Crashes that wait for an operation of the disk: its number and the fault's.
@@ -219,7 +128,7 @@ impl<'a> World<'a> {
             life: 0,
             settings,
             paused_until: 0,
-            thaw: 0,
+            frozen: VecDeque::new(),
             slow_us: 0,
             healed: false,
             crashes: Vec::new(),
@@ -249,11 +158,12 @@ impl<'a> World<'a> {
                 self.note(What::Fault(format!("endless: {what:?}")));
                 break;
             }
-            // A process that does not run notices nothing; all of it is there when it runs again.
-            if at < self.paused_until && what.is_for_the_server() {
-                // One after the other, or what came first might be seen last.
-                self.thaw = self.thaw.max(self.paused_until) + 1;
-                self.queue.put(self.thaw, what);
+            // A process that does not run notices nothing; all of it is there, in order, when it runs again.
+            if what.is_for_the_server() && (at < self.paused_until || !self.frozen.is_empty()) {
+                if self.frozen.is_empty() {
+                    self.queue.put(self.paused_until, Happening::Thaw);
+                }
+                self.frozen.push_back(what);
                 continue;
             }
             self.happen(what);
@@ -282,7 +192,19 @@ impl<'a> World<'a> {
             Happening::FaultOver(index) => self.fault_over(index),
             Happening::Start(life) => self.start(life),
             Happening::Drained(life) => self.drained(life),
+            Happening::Thaw => self.thaw(),
             Happening::Heal => self.heal(),
+        }
+    }
+
+    fn thaw(&mut self) {
+        if self.now < self.paused_until {
+            self.queue.put(self.paused_until, Happening::Thaw);
+            return;
+        }
+        for what in std::mem::take(&mut self.frozen) {
+            self.happen(what);
+            self.settle();
         }
     }
 
@@ -410,6 +332,7 @@ impl Happening {
             | Happening::Fault(_)
             | Happening::FaultOver(_)
             | Happening::Start(_)
+            | Happening::Thaw
             | Happening::Heal => false,
         }
     }
