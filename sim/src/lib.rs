@@ -2,5 +2,8 @@
 
 pub mod clients;
 mod lane_core;
+mod lane_net;
+pub mod net;
 
 pub use lane_core::CoreLane;
+pub use lane_net::NetLane;
