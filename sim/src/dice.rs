@@ -3,6 +3,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::time::Duration;
 
 /// What numbers are drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,14 @@ pub enum Purpose {
     Answers,
     /// Sessions that are looked at more closely afterwards.
     Sample,
+    /// A world of the simulated network: settings and links.
+    World,
+    /// Its clients.
+    Clients,
+    /// What goes wrong in it, and when.
+    Faults,
+    /// How long its disk needs.
+    Pace,
 }
 
 /// A stream of numbers.
@@ -32,6 +41,10 @@ impl Dice {
             Purpose::Link => 3,
             Purpose::Answers => 4,
             Purpose::Sample => 5,
+            Purpose::World => 6,
+            Purpose::Clients => 7,
+            Purpose::Faults => 8,
+            Purpose::Pace => 9,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);
         numbers.set_stream((purpose << 48) | id);
@@ -57,6 +70,16 @@ impl Dice {
     /// True in `permille` of 1,000 cases.
     pub fn chance(&mut self, permille: u32) -> bool {
         permille > 0 && self.below(1000) < u64::from(permille)
+    }
+
+    /// True once in `n` times; never for 0.
+    pub fn once_in(&mut self, n: u64) -> bool {
+        n > 0 && self.below(n) == 0
+    }
+
+    /// Whole milliseconds from `least` to `most`, both included.
+    pub fn millis(&mut self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(self.between(least, most))
     }
 
     /// One of these.

@@ -7,10 +7,13 @@ pub mod clients;
 pub mod des;
 pub mod dice;
 mod lane_core;
+mod lane_net;
 pub mod laws;
 pub mod model;
+pub mod net;
 pub mod plan;
 pub mod runner;
 pub mod trace;
 
 pub use lane_core::CoreLane;
+pub use lane_net::NetLane;

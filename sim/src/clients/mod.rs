@@ -137,6 +137,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether such a client says what it has to say without waiting for replies: text behind a refused DATA is then
+    /// commands to the server, and may become a message of which the client knows nothing.
+    pub fn is_rude(self) -> bool {
+        match self {
+            Kind::Honest | Kind::Dribbler | Kind::Mute | Kind::Vanisher | Kind::Greedy | Kind::Storm => false,
+            Kind::Hasty | Kind::Flooder | Kind::Smuggler | Kind::Babbler | Kind::SlowReader | Kind::Liar => {
+                true
+            }
+        }
+    }
+
     /// Every kind, in the order above.
     pub const ALL: [Kind; 12] = [
         Kind::Honest,

@@ -1,7 +1,7 @@
 //! Laws 1, 3 and 9: what is in the spool, what should be, and what must not.
 
 use super::Violation;
-use crate::clients::{Belief, Kind};
+use crate::clients::Belief;
 use crate::des::Run;
 use crate::plan::{LOCAL_DOMAIN, Plan};
 use crate::trace::{News, Operation, What};
@@ -158,10 +158,7 @@ pub(super) fn closed(_plan: &Plan, run: &Run) -> Result<(), Violation> {
 /// Whether a client says what it has to say without waiting for replies.
 fn is_rude(plan: &Plan, client: u32) -> bool {
     let client = plan.clients.iter().find(|other| other.id == client);
-    client.is_some_and(|client| match client.wishes.kind {
-        Kind::Honest | Kind::Dribbler | Kind::Mute | Kind::Vanisher | Kind::Greedy | Kind::Storm => false,
-        Kind::Hasty | Kind::Flooder | Kind::Smuggler | Kind::Babbler | Kind::SlowReader | Kind::Liar => true,
-    })
+    client.is_some_and(|client| client.wishes.kind.is_rude())
 }
 
 fn beliefs(run: &Run) -> impl Iterator<Item = (u32, &Belief)> {
