@@ -1,5 +1,19 @@
 //! Simulators over the unchanged core, and the lane in which scripts meet a bare session in exact time.
+//!
+//! [`plan`] is what will happen, [`des::run`] lets it happen, [`trace`] is what happened, [`laws`] say what was wrong
+//! with it.
 
+pub mod clients;
+pub mod des;
+pub mod dice;
 mod lane_core;
+mod lane_net;
+pub mod laws;
+pub mod model;
+pub mod net;
+pub mod plan;
+pub mod runner;
+pub mod trace;
 
 pub use lane_core::CoreLane;
+pub use lane_net::NetLane;

@@ -1,6 +1,8 @@
 //! Whatever a client sends, a session answers, stays within its bounds, and says the same however the octets were
 //! cut. Laws 2 (answered), 4 (seamless) and 6 (bounded) of the house, on streams near and far from valid.
 
+mod streams;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use smtpserver_conformance::Lane;
@@ -8,58 +10,7 @@ use smtpserver_conformance::lane::{End, Message, Stage, Taken};
 use smtpserver_conformance::script::World;
 use smtpserver_sim::CoreLane;
 use std::time::Duration;
-
-/// What clients say, right and wrong; strung together at random they reach every state.
-const PHRASES: &[&[u8]] = &[
-    b"EHLO client.example\r\n",
-    b"HELO client.example\r\n",
-    b"MAIL FROM:<ann@client.example>\r\n",
-    b"MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\n",
-    b"MAIL FROM:<ann@client.example> BODY=BINARYMIME RET=HDRS ENVID=x BY=100;NT\r\n",
-    b"RCPT TO:<bob@local.example>\r\n",
-    b"RCPT TO:<bob@local.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob\r\n",
-    b"RCPT TO:<nobody@elsewhere.example>\r\n",
-    b"DATA\r\n",
-    b"Subject: hi\r\n\r\n..dot\r\n.\r\n",
-    b"\r\n.\r\n",
-    b".\r\n",
-    b"BDAT 12\r\nSubject: hi\n",
-    b"BDAT 0\r\n",
-    b"BDAT 0 LAST\r\n",
-    b"BDAT 5 LAST\r\na\r\nb\r",
-    b"BDAT 20 LAST\r\n",
-    b"BDAT x\r\n",
-    b"RSET\r\n",
-    b"NOOP\r\n",
-    b"QUIT\r\n",
-    b"HELP\r\n",
-    b"VRFY bob\r\n",
-    b"TURN\r\n",
-    b"STARTTLS\r\n",
-    b"\r\n",
-    b"\n",
-    b"\r",
-    b"\0",
-    b"BDAT 99999999999999999999 LAST\r\n",
-    b"MAIL FROM:<\"a b\"@[IPv6:::1]>\r\n",
-];
-
-fn streams() -> impl Strategy<Value = Vec<u8>> {
-    let phrase = prop_oneof![
-        12 => prop::sample::select(PHRASES).prop_map(<[u8]>::to_vec),
-        2 => vec(any::<u8>(), 0..40),
-        1 => vec(Just(b'a'), 0..9000),
-        1 => vec(prop::sample::select(&b"\r\n.\0 a"[..]), 0..12),
-    ];
-    // Half of the streams begin as a good client would, or few would get far.
-    let opening = prop_oneof![
-        Just(Vec::new()),
-        Just([PHRASES[0], PHRASES[2], PHRASES[5]].concat()),
-        Just([PHRASES[0], PHRASES[2], PHRASES[5], PHRASES[8]].concat()),
-        Just([PHRASES[0], PHRASES[4], PHRASES[5], PHRASES[12]].concat()),
-    ];
-    (opening, vec(phrase, 0..25)).prop_map(|(opening, rest)| [opening, rest.concat()].concat())
-}
+use streams::streams;
 
 /// What the server said, and what it kept, when the stream came in these segments.
 fn run(world: &World, stream: &[u8], cuts: &[usize]) -> (Vec<u8>, Vec<Message>) {

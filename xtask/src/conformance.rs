@@ -1,6 +1,6 @@
 //! `cargo xtask conformance`: the scripts in their lanes.
 //!
-//! The core lane is a program of the simulator crate, which this crate must not depend on; the judge drives the
+//! The simulated lanes are a program of the simulator crate, which this crate must not depend on; the judge drives the
 //! lanes that use sockets.
 
 use crate::cargo;
@@ -17,11 +17,13 @@ const SCRIPTS: &str = "conformance/rfc-scripts";
 pub(crate) enum Where {
     /// A bare session: exact time, microseconds
     Core,
+    /// The production driver on a simulated network: exact time, milliseconds
+    Sim,
     /// Our binary, on loopback
     Tcp,
     /// A server that runs already (--peer)
     Peer,
-    /// Core and tcp, and peer if one is named
+    /// Core, sim and tcp, and peer if one is named
     All,
 }
 
@@ -44,11 +46,14 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     lanes(lane, options.peer.as_deref(), &options.paths, &[])
 }
 
-/// Runs the scripts in each of the lanes; `flags` are for the core lane.
+/// Runs the scripts in each of the lanes; `flags` are for the simulated lanes.
 pub(crate) fn lanes(lane: Where, peer: Option<&str>, paths: &[PathBuf], flags: &[(&str, bool)]) -> ExitCode {
     let mut steps = Steps::new(true);
     if matches!(lane, Where::Core | Where::All) {
-        steps.step("core lane", || Outcome::of(core(paths, flags)));
+        steps.step("core lane", || Outcome::of(simulated("core", paths, flags)));
+    }
+    if matches!(lane, Where::Sim | Where::All) {
+        steps.step("sim lane", || Outcome::of(simulated("sim", paths, flags)));
     }
     if matches!(lane, Where::Tcp | Where::All) {
         steps.step("tcp lane", || Outcome::of(tcp(paths)));
@@ -70,9 +75,10 @@ pub(crate) fn tcp_step(steps: &mut Steps) {
     });
 }
 
-fn core(paths: &[PathBuf], flags: &[(&str, bool)]) -> Result<(), String> {
+fn simulated(lane: &str, paths: &[PathBuf], flags: &[(&str, bool)]) -> Result<(), String> {
     let mut command =
         cargo::command(&["run", "--quiet", "--package", "smtpserver-sim", "--bin", "smtpserver-lane", "--"]);
+    command.args(["--lane", lane]);
     // It runs in the root; the paths were typed elsewhere.
     command.args(paths.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())));
     command.args(flags.iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| *flag));

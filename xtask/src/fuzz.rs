@@ -21,16 +21,25 @@ pub(crate) struct Options {
     /// How long
     #[arg(long, default_value_t = 60, value_name = "N")]
     seconds: u32,
+    /// How long, in minutes instead
+    #[arg(long, value_name = "M", conflicts_with = "seconds")]
+    minutes: Option<u32>,
     /// For libFuzzer, as they are
     #[arg(last = true)]
     args: Vec<String>,
+}
+
+impl Options {
+    fn seconds(&self) -> u32 {
+        self.minutes.map_or(self.seconds, |minutes| minutes.saturating_mul(60))
+    }
 }
 
 /// The verb.
 pub(crate) fn run(options: &Options) -> ExitCode {
     let outcome = match &options.target {
         Some(target) => {
-            known(target).and_then(|()| built()).and_then(|()| once(target, options.seconds, &options.args))
+            known(target).and_then(|()| built()).and_then(|()| once(target, options.seconds(), &options.args))
         }
         None => targets().map(|names| println!("{}", names.join("\n"))),
     };

@@ -11,6 +11,7 @@ mod lab;
 mod peers;
 mod replay;
 mod script;
+mod sim;
 mod smoke;
 mod spec;
 mod steps;
@@ -65,6 +66,15 @@ enum Verb {
     },
     /// Load, latency, CPU and memory, alone or against other servers
     Bench(bench::Options),
+    /// Simulated worlds under seeds, with faults; what fails is kept as a plan
+    ///
+    /// Such as `--seeds 2000`, `--seed 7`, `--plan FILE`, `--minutes 10`; `cargo xtask sim --help` tells more.
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// For the simulator, as they are
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// A recorded session through a fresh core: equal, or the first difference
     Replay {
         /// Recordings of `smtpserver --record`
@@ -87,6 +97,7 @@ fn main() -> ExitCode {
         Verb::New { id } => script::new(&id),
         Verb::Smoke { bin } => smoke::run(bin),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Sim { args } => sim::run(&args),
         Verb::Replay { files } => replay::run(&files),
         Verb::Fuzz(options) => fuzz::run(&options),
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass, from a fresh clone. What CI runs.
 
 use crate::steps::{Outcome, Steps};
-use crate::{cargo, check, conformance, fuzz, peers, smoke};
+use crate::{cargo, check, conformance, fuzz, peers, sim, smoke};
 use std::process::ExitCode;
 
 /// How strict and how long.
@@ -37,6 +37,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         }
         Outcome::of(cargo::finish(&mut command))
     });
+    sim::step(&mut steps);
     check::scripts(&mut steps);
     check::spec(&mut steps);
     conformance::tcp_step(&mut steps);

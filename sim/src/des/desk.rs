@@ -1,0 +1,244 @@
+//! The desk: between sessions, the server and the spool, as `runtime/src/desk.rs` and its seats are. It joins answers to
+//! questions and reports to drafts, forgets commits that nobody wants any more, and decides nothing.
+
+use super::clients::usize_of;
+use super::parts::{Commit, Letter};
+use super::plant::Plant;
+use super::spool::Word;
+use super::world::{Happening, World};
+use crate::trace::{ConnectionId, News, Ordered, What};
+use smtpserver_core::policy::{Question, Ticket};
+use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
+use smtpserver_core::spool::{Order, Report, SpoolFault};
+use smtpserver_core::{Input, SessionId};
+use std::collections::VecDeque;
+
+/// Of so many reports the planted defect leaves one lying.
+const LOST_ONE_IN: u64 = 7;
+
+impl World<'_> {
+    pub(super) fn ask(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
+        self.note(What::Asked(id, ticket.number()));
+        let answers = if self.healed { Default::default() } else { self.plan.answers };
+        if answers != Default::default() {
+            let dice = &mut self.answers_dice;
+            let (never, twice, late) =
+                (dice.chance(answers.never), dice.chance(answers.twice), dice.chance(answers.late));
+            let after = self.now + dice.below(answers.late_ms * 1000) + 1;
+            if twice || late {
+                let again = Happening::Answer(id, ticket, Box::new(question.clone()));
+                self.put(after, again);
+            }
+            if never || late {
+                return;
+            }
+        }
+        self.answer(id, ticket, question);
+    }
+
+    pub(super) fn answer_late(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
+        if self.connections[usize_of(id)].session.is_some() {
+            self.answer(id, ticket, question);
+            self.drain(id);
+            self.ready.push_back(id);
+        }
+    }
+
+    fn answer(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
+        let Some(session) = self.connections[usize_of(id)].id else { return };
+        self.tell_server(ServerInput::Asked(session, ticket, question));
+        // An answer that is at hand is brought at once, so that a group of commands is worked off without a pause.
+        let letters = &mut self.connections[usize_of(id)].letters;
+        let at_hand =
+            letters.iter().position(|letter| matches!(letter, Letter::Answered(t, _) if *t == ticket));
+        if let Some(letter) = at_hand.and_then(|index| letters.remove(index)) {
+            let Letter::Answered(ticket, answer) = letter else { unreachable!("it was looked at") };
+            self.note(What::Told(id, News::Answered(ticket.number())));
+            let now = self.clock();
+            if let Some(session) = &mut self.connections[usize_of(id)].session {
+                session.handle(now, Input::Answered(ticket, answer));
+            }
+        }
+    }
+
+    pub(super) fn obey(&mut self, id: ConnectionId, order: Order) {
+        let ordered = match &order {
+            Order::Begin => Ordered::Begin,
+            Order::Append(octets) => Ordered::Append(octets.len()),
+            Order::Commit => Ordered::Commit,
+            Order::Abandon => Ordered::Abandon,
+        };
+        self.note(What::Ordered(id, ordered));
+        match order {
+            Order::Begin => {
+                self.give_up_draft(id);
+                let Some(host) = &mut self.host else { return };
+                let draft = host.spool.begin(id);
+                let connection = &mut self.connections[usize_of(id)];
+                connection.draft = Some(draft);
+                connection.current = Some(draft);
+            }
+            Order::Append(octets) => {
+                if let (Some(host), Some(draft)) = (&mut self.host, self.connections[usize_of(id)].draft) {
+                    host.spool.append(draft, &octets);
+                }
+            }
+            Order::Commit => self.commit(id),
+            Order::Abandon => self.give_up_draft(id),
+        }
+    }
+
+    fn commit(&mut self, id: ConnectionId) {
+        let connection = &mut self.connections[usize_of(id)];
+        let (Some(host), Some(session)) = (&mut self.host, connection.id) else { return };
+        let Some(draft) = connection.draft.take() else {
+            let current = connection.current.unwrap_or_default();
+            connection.letters.push_back(Letter::Reported(current, Report::Failed(SpoolFault::Broken)));
+            self.ready.push_back(id);
+            return;
+        };
+        if host.commits.contains_key(&session) {
+            // The commit of an earlier draft was given up and is not out of the server yet.
+            connection.letters.push_back(Letter::Reported(draft, Report::Failed(SpoolFault::Broken)));
+            host.spool.abandon(draft);
+            self.ready.push_back(id);
+            return;
+        }
+        let (length, digest) = host.spool.digest(draft);
+        connection.committed = Some((draft, length, digest));
+        host.commits.insert(session, Commit { draft, cancelled: false });
+        self.tell_server(ServerInput::CommitOrdered(session));
+    }
+
+    /// From here on whatever is still said about the present draft speaks of the past.
+    pub(super) fn give_up_draft(&mut self, id: ConnectionId) {
+        let connection = &mut self.connections[usize_of(id)];
+        let Some(host) = &mut self.host else { return };
+        if let Some(draft) = connection.draft.take() {
+            host.spool.abandon(draft);
+        }
+        let current = connection.current.take();
+        if let Some(commit) = connection.id.and_then(|session| host.commits.get_mut(&session))
+            && Some(commit.draft) == current
+        {
+            commit.cancelled = true;
+        }
+    }
+
+    pub(super) fn tell_server(&mut self, input: ServerInput) {
+        let now = self.clock();
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let Some(host) = &mut self.host else { return };
+            host.server.handle(now, input);
+            while let Some(output) = host.server.poll() {
+                match output {
+                    ServerOutput::Answer(session, ticket, answer) => {
+                        if let Some(id) = host.by_session.get(&session) {
+                            self.connections[usize_of(*id)]
+                                .letters
+                                .push_back(Letter::Answered(ticket, answer));
+                            self.ready.push_back(*id);
+                        }
+                    }
+                    ServerOutput::Sync(session) => match host.commits.get(&session) {
+                        Some(commit) if !commit.cancelled => host.spool.sync(session, commit.draft),
+                        commit => {
+                            if let Some(commit) = commit {
+                                host.spool.abandon(commit.draft);
+                            }
+                            inputs.push_back(ServerInput::Synced(session, Err(SpoolFault::Broken)));
+                        }
+                    },
+                    ServerOutput::Publish(publication, batch) => {
+                        let mut wanted = Vec::new();
+                        for (session, stored) in batch {
+                            match host.commits.get(&session) {
+                                Some(commit) if !commit.cancelled => {
+                                    wanted.push((session, stored, commit.draft))
+                                }
+                                Some(commit) => host.spool.abandon(commit.draft),
+                                None => {}
+                            }
+                        }
+                        if wanted.is_empty() {
+                            inputs.push_back(ServerInput::Published(publication, Vec::new()));
+                        } else {
+                            host.spool.publish(publication, wanted);
+                        }
+                    }
+                    ServerOutput::Report(session, report) => {
+                        let commit = host.commits.remove(&session).filter(|commit| !commit.cancelled);
+                        if let (Some(commit), Some(id)) = (commit, host.by_session.get(&session)) {
+                            let letter = Letter::Reported(commit.draft, report);
+                            self.connections[usize_of(*id)].letters.push_back(letter);
+                            self.reports += 1;
+                            if self.plant != Some(Plant::LostWakeup)
+                                || !self.reports.is_multiple_of(LOST_ONE_IN)
+                            {
+                                self.ready.push_back(*id);
+                            }
+                        }
+                    }
+                    ServerOutput::MeasureSpace => host.spool.measure(),
+                    ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop => {
+                        unreachable!("only a connection is welcomed or not")
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn hear_spool(&mut self, word: Word) {
+        match word {
+            Word::Room(id, draft, octets) => {
+                let letter = Letter::Reported(draft, Report::Room(octets));
+                self.connections[usize_of(id)].letters.push_back(letter);
+                self.ready.push_back(id);
+            }
+            Word::Lost(id, draft, fault) => {
+                let letter = Letter::Reported(draft, Report::Failed(fault));
+                self.connections[usize_of(id)].letters.push_back(letter);
+                self.ready.push_back(id);
+            }
+            Word::Synced(session, draft, result) => {
+                let Some(host) = &mut self.host else { return };
+                let wanted = host.commits.get(&session).is_some_and(|commit| !commit.cancelled);
+                let result = match result {
+                    Ok(_) if !wanted => {
+                        host.spool.abandon(draft);
+                        Err(SpoolFault::Broken)
+                    }
+                    result => result,
+                };
+                self.tell_server(ServerInput::Synced(session, result));
+            }
+            Word::Published(publication, results) => {
+                self.tell_server(ServerInput::Published(publication, results));
+            }
+            Word::Measured(free_kib) => self.tell_server(ServerInput::SpaceMeasured(free_kib)),
+        }
+    }
+
+    /// Tells every session something.
+    pub(super) fn tell_all_to_stop(&mut self) {
+        let Some(host) = &self.host else { return };
+        let sessions: Vec<(SessionId, ConnectionId)> =
+            host.by_session.iter().map(|(s, id)| (*s, *id)).collect();
+        let sessions = if self.plant == Some(Plant::HashOrder) {
+            in_the_order_of_a_hash_map(sessions)
+        } else {
+            sessions
+        };
+        for (_, id) in sessions {
+            self.connections[usize_of(id)].letters.push_back(Letter::ShuttingDown);
+            self.ready.push_back(id);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_types, reason = "the planted defect is this very type")]
+fn in_the_order_of_a_hash_map<T>(batch: Vec<T>) -> Vec<T> {
+    let map: std::collections::HashMap<usize, T> = batch.into_iter().enumerate().collect();
+    map.into_values().collect()
+}

@@ -1,0 +1,90 @@
+//! The disk against its own word: what was promised survives, what was not is lost under some seed.
+
+use super::*;
+
+const NEVER: (i64, u32) = (0, 0);
+
+fn with_file(disk: &mut Disk, octets: &[u8]) -> u64 {
+    let inode = disk.fresh_inode();
+    disk.carry_out(Operation::Create(inode), &[], NEVER).expect("made");
+    let length = u64::try_from(octets.len()).expect("fits");
+    disk.carry_out(Operation::Write(inode, length), octets, NEVER).expect("written");
+    inode
+}
+
+fn do_all(disk: &mut Disk, operations: &[Operation]) {
+    for operation in operations {
+        disk.carry_out(*operation, &[], NEVER).expect("done");
+    }
+}
+
+#[test]
+fn what_was_synced_with_its_name_survives_every_cut() {
+    for seed in 0..200 {
+        let mut disk = Disk::new(seed, u64::MAX, seed % 2 == 0, &[]);
+        let inode = with_file(&mut disk, &[7; 2000]);
+        do_all(&mut disk, &[Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter]);
+        disk.power_cut();
+        assert_eq!(disk.published().collect::<Vec<_>>(), [(inode, &[7; 2000][..])]);
+    }
+}
+
+#[test]
+fn each_missing_sync_shows_under_some_seed() {
+    let torn = |skipped: usize| {
+        (0..200).any(|seed| {
+            let mut disk = Disk::new(seed, u64::MAX, seed % 2 == 0, &[]);
+            let inode = with_file(&mut disk, &[7; 2000]);
+            let steps = [Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter];
+            for (index, step) in steps.into_iter().enumerate() {
+                if index != skipped {
+                    disk.carry_out(step, &[], NEVER).expect("done");
+                }
+            }
+            disk.power_cut();
+            disk.published().collect::<Vec<_>>() != [(inode, &[7; 2000][..])]
+        })
+    };
+    assert!(torn(0), "a file without its sync was never torn");
+    assert!(torn(2), "a name without its sync was never lost");
+    assert!(!torn(3), "with all syncs something was lost");
+}
+
+#[test]
+fn after_a_sync_that_failed_the_next_one_lies() {
+    let mut disk = Disk::new(1, u64::MAX, true, &[(1, Failing::Sync)]);
+    let inode = with_file(&mut disk, &[7; 100]);
+    assert_eq!(disk.carry_out(Operation::Sync(inode), &[], NEVER), Err(Errno::Broken));
+    do_all(&mut disk, &[Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter]);
+    assert_eq!(disk.published().collect::<Vec<_>>(), [(inode, &[7; 100][..])]);
+    disk.power_cut();
+    assert_eq!(disk.published().collect::<Vec<_>>(), [(inode, &[0; 100][..])]);
+}
+
+#[test]
+fn a_full_disk_takes_what_fits() {
+    let mut disk = Disk::new(1, 150, true, &[]);
+    with_file(&mut disk, &[7; 100]);
+    let inode = disk.fresh_inode();
+    disk.carry_out(Operation::Create(inode), &[], NEVER).expect("made");
+    assert_eq!(disk.carry_out(Operation::Write(inode, 100), &[7; 100], NEVER), Err(Errno::Full));
+    assert_eq!(disk.free_kib(), 0);
+    do_all(&mut disk, &[Operation::Remove(inode)]);
+    assert_eq!(disk.unfinished(), 1);
+}
+
+#[test]
+fn a_torn_write_is_torn_between_sectors() {
+    let found_torn = (0..200).any(|seed| {
+        let mut disk = Disk::new(seed, u64::MAX, seed % 2 == 0, &[]);
+        let inode = with_file(&mut disk, &[7; 5 * SECTOR]);
+        do_all(&mut disk, &[Operation::Rename(inode), Operation::SyncRouter]);
+        disk.power_cut();
+        disk.published().all(|(_, octets)| {
+            let sectors: Vec<bool> = octets.chunks(SECTOR).map(|sector| sector[0] == 7).collect();
+            assert!(octets.chunks(SECTOR).all(|sector| sector.iter().all(|octet| *octet == sector[0])));
+            sectors.contains(&true) && sectors.contains(&false)
+        })
+    });
+    assert!(found_torn);
+}

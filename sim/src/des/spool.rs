@@ -1,0 +1,450 @@
+//! A spool on the simulated disk, step for step what `runtime/src/spool_fs` does: a draft stays in memory until it is
+//! large or to be kept; then a file is made in `public`, written, synced, renamed into `router`, and that directory is
+//! synced once for a batch. Each step is an operation of its own on the event queue, so a crash falls between any two.
+
+use super::disk::Disk;
+use super::plant::Plant;
+use crate::trace::{ConnectionId, Errno, Fingerprint, Operation};
+use smtpserver_core::SessionId;
+use smtpserver_core::server::commit::Publication;
+use smtpserver_core::spool::{SpoolFault, Stored};
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hasher;
+
+/// Octets kept in memory before they are written.
+const PIECE: usize = 65_536;
+
+/// A draft's number, counted over the spool's life.
+pub(super) type DraftId = u64;
+
+/// A job's number.
+pub(super) type JobId = u64;
+
+/// A message that is being received or kept.
+#[derive(Debug, Default)]
+struct Draft {
+    connection: ConnectionId,
+    pending: Vec<u8>,
+    file: Option<u64>,
+    fault: Option<SpoolFault>,
+    /// A job writes its pieces.
+    writing: bool,
+    /// Nobody wants it any more.
+    abandoned: bool,
+    /// To be synced for this session as soon as no job writes.
+    sync_for: Option<SessionId>,
+    written: Fingerprint,
+}
+
+/// Work for the disk: a chain of operations, one after the other.
+#[derive(Debug)]
+enum Job {
+    Pieces { draft: DraftId, piece: Vec<u8> },
+    Finish { session: SessionId, draft: DraftId, left: Vec<u8>, stage: Stage },
+    Publish(Publishing),
+    Remove { inode: u64 },
+    Measure,
+}
+
+/// A publication and how far it has come.
+#[derive(Debug)]
+struct Publishing {
+    publication: Publication,
+    batch: Vec<(SessionId, Stored, Option<u64>)>,
+    next: usize,
+    results: Results,
+    /// What is to be withdrawn, as the directory could not be synced.
+    failed: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Create,
+    Write,
+    Sync,
+}
+
+/// What became of the drafts of a publication.
+pub(super) type Results = Vec<(SessionId, Result<Stored, SpoolFault>)>;
+
+/// What the spool has to say.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// Octets are off a draft's account.
+    Room(ConnectionId, DraftId, usize),
+    /// A draft cannot be kept; its commit was not ordered yet.
+    Lost(ConnectionId, DraftId, SpoolFault),
+    /// A draft was synced, or not.
+    Synced(SessionId, DraftId, Result<Stored, SpoolFault>),
+    /// A publication was carried out.
+    Published(Publication, Results),
+    /// Free space was measured.
+    Measured(Option<u64>),
+}
+
+/// The spool of one life of the server.
+#[derive(Debug)]
+pub(super) struct Spool {
+    drafts: BTreeMap<DraftId, Draft>,
+    next_draft: DraftId,
+    next_job: JobId,
+    jobs: BTreeMap<JobId, (Job, Operation)>,
+    waiting: VecDeque<Job>,
+    threads: usize,
+    started: Vec<(JobId, Operation)>,
+    words: VecDeque<Word>,
+    plant: Option<Plant>,
+}
+
+impl Spool {
+    /// A spool that does so many things at a time.
+    pub(super) fn new(threads: u32, plant: Option<Plant>) -> Spool {
+        Spool {
+            drafts: BTreeMap::new(),
+            next_draft: 0,
+            next_job: 0,
+            jobs: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            threads: usize::try_from(threads.max(1)).expect("few"),
+            started: Vec::new(),
+            words: VecDeque::new(),
+            plant,
+        }
+    }
+
+    /// Operations that began since the last call; each is to be followed by [`Spool::done`] in its time.
+    pub(super) fn started(&mut self) -> Vec<(JobId, Operation)> {
+        std::mem::take(&mut self.started)
+    }
+
+    /// The next word for the desk.
+    pub(super) fn word(&mut self) -> Option<Word> {
+        self.words.pop_front()
+    }
+
+    /// Drafts and jobs that are there.
+    pub(super) fn burden(&self) -> (usize, usize) {
+        (self.drafts.len(), self.jobs.len() + self.waiting.len())
+    }
+
+    /// Opens a draft.
+    pub(super) fn begin(&mut self, connection: ConnectionId) -> DraftId {
+        self.next_draft += 1;
+        self.drafts.insert(self.next_draft, Draft { connection, ..Draft::default() });
+        self.next_draft
+    }
+
+    /// Octets and fingerprint of a draft so far.
+    pub(super) fn digest(&self, draft: DraftId) -> (u64, u64) {
+        self.drafts.get(&draft).map_or((0, 0), |draft| (draft.written.length(), draft.written.finish()))
+    }
+
+    /// Adds octets to a draft.
+    pub(super) fn append(&mut self, id: DraftId, octets: &[u8]) {
+        let draft = self.drafts.get_mut(&id).expect("a session appends to its own draft");
+        if draft.fault.is_some() {
+            self.words.push_back(Word::Room(draft.connection, id, octets.len()));
+            return;
+        }
+        draft.written.write(octets);
+        draft.pending.extend_from_slice(octets);
+        if !draft.writing && draft.pending.len() > PIECE {
+            draft.writing = true;
+            let piece = std::mem::take(&mut draft.pending);
+            self.submit(Job::Pieces { draft: id, piece });
+        }
+    }
+
+    /// Nobody wants this draft any more.
+    pub(super) fn abandon(&mut self, id: DraftId) {
+        let Some(draft) = self.drafts.get_mut(&id) else { return };
+        draft.abandoned = true;
+        if !draft.writing && draft.sync_for.is_none() {
+            let draft = self.drafts.remove(&id).expect("it is there");
+            if let Some(inode) = draft.file {
+                self.submit(Job::Remove { inode });
+            }
+        }
+    }
+
+    /// Writes what is left of a draft and makes it durable.
+    pub(super) fn sync(&mut self, session: SessionId, id: DraftId) {
+        let draft = self.drafts.get_mut(&id).expect("a draft that is committed is there");
+        draft.sync_for = Some(session);
+        if !draft.writing {
+            self.finish(id);
+        }
+    }
+
+    /// Renames these drafts' files and syncs the directory.
+    pub(super) fn publish(&mut self, publication: Publication, batch: Vec<(SessionId, Stored, DraftId)>) {
+        let batch: Vec<_> = batch
+            .into_iter()
+            .map(|(session, stored, draft)| {
+                (session, stored, self.drafts.remove(&draft).and_then(|draft| draft.file))
+            })
+            .collect();
+        match self.plant {
+            Some(Plant::Early250) => {
+                let early = batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect();
+                self.words.push_back(Word::Published(publication, early));
+            }
+            Some(
+                Plant::SkippedFsync
+                | Plant::LeakedSlot
+                | Plant::LostWakeup
+                | Plant::HashOrder
+                | Plant::UnbiasedSelect
+                | Plant::ShortTarpit
+                | Plant::UnreadChunk,
+            )
+            | None => {}
+        }
+        let publishing = Publishing { publication, batch, next: 0, results: Vec::new(), failed: Vec::new() };
+        self.submit(Job::Publish(publishing));
+    }
+
+    /// Measures free space.
+    pub(super) fn measure(&mut self) {
+        self.submit(Job::Measure);
+    }
+
+    /// The operation of a job is to be carried out now. What follows is in [`Spool::started`] and [`Spool::word`].
+    pub(super) fn done(
+        &mut self,
+        id: JobId,
+        disk: &mut Disk,
+        mtime: (i64, u32),
+    ) -> Option<(Operation, Option<Errno>)> {
+        let (job, operation) = self.jobs.remove(&id)?;
+        let octets: &[u8] = match &job {
+            Job::Pieces { piece, .. } => piece,
+            Job::Finish { left, .. } => left,
+            Job::Publish(_) | Job::Remove { .. } | Job::Measure => &[],
+        };
+        let result = disk.carry_out(operation, octets, mtime);
+        if let Some(job) = self.next_step(job, operation, result, disk) {
+            self.begin_operation(id, job, disk);
+        }
+        while self.jobs.len() < self.threads
+            && let Some(job) = self.waiting.pop_front()
+        {
+            self.next_job += 1;
+            self.begin_operation(self.next_job, job, disk);
+        }
+        Some((operation, result.err()))
+    }
+
+    /// Jobs that wait for a hand get one. To be called after anything that may have made jobs.
+    pub(super) fn start(&mut self, disk: &mut Disk) {
+        while self.jobs.len() < self.threads
+            && let Some(job) = self.waiting.pop_front()
+        {
+            self.next_job += 1;
+            self.begin_operation(self.next_job, job, disk);
+        }
+    }
+
+    fn submit(&mut self, job: Job) {
+        self.waiting.push_back(job);
+    }
+
+    fn finish(&mut self, id: DraftId) {
+        let draft = self.drafts.get_mut(&id).expect("it is to be synced");
+        let session = draft.sync_for.expect("it is to be synced");
+        if let Some(fault) = draft.fault {
+            self.synced(session, id, Err(fault));
+            return;
+        }
+        let left = std::mem::take(&mut draft.pending);
+        let stage = if draft.file.is_some() { Stage::Write } else { Stage::Create };
+        self.submit(Job::Finish { session, draft: id, left, stage });
+    }
+
+    fn synced(&mut self, session: SessionId, id: DraftId, result: Result<Stored, SpoolFault>) {
+        let draft = self.drafts.get_mut(&id).expect("it was synced");
+        draft.sync_for = None;
+        if result.is_err() {
+            draft.abandoned = true;
+        }
+        self.words.push_back(Word::Synced(session, id, result));
+        if self.drafts.get(&id).is_some_and(|draft| draft.abandoned) {
+            self.abandon(id);
+        }
+    }
+
+    /// Begins a job's next operation.
+    fn begin_operation(&mut self, id: JobId, job: Job, disk: &mut Disk) {
+        let operation = match &job {
+            Job::Pieces { draft, piece } => match self.file_of(*draft) {
+                Some(inode) => Operation::Write(inode, length(piece)),
+                None => Operation::Create(disk.fresh_inode()),
+            },
+            Job::Finish { draft, left, stage, .. } => match (stage, self.file_of(*draft)) {
+                (Stage::Write, Some(inode)) => Operation::Write(inode, length(left)),
+                (Stage::Sync, Some(inode)) => Operation::Sync(inode),
+                (Stage::Create | Stage::Write | Stage::Sync, _) => Operation::Create(disk.fresh_inode()),
+            },
+            Job::Publish(Publishing { batch, next, failed, .. }) => match (failed.last(), batch.get(*next)) {
+                (Some(inode), _) => Operation::Withdraw(*inode),
+                (None, Some((_, _, Some(inode)))) => Operation::Rename(*inode),
+                // Without a file there is nothing to rename: it fails like one that is not there.
+                (None, Some((_, _, None))) => Operation::Rename(0),
+                (None, None) => Operation::SyncRouter,
+            },
+            Job::Remove { inode } => Operation::Remove(*inode),
+            Job::Measure => Operation::Measure,
+        };
+        self.jobs.insert(id, (job, operation));
+        self.started.push((id, operation));
+    }
+
+    fn file_of(&self, draft: DraftId) -> Option<u64> {
+        self.drafts.get(&draft).and_then(|draft| draft.file)
+    }
+
+    /// What a job does after an operation; `None` when it is over.
+    fn next_step(
+        &mut self,
+        job: Job,
+        operation: Operation,
+        result: Result<(), Errno>,
+        disk: &Disk,
+    ) -> Option<Job> {
+        match job {
+            Job::Pieces { draft, piece } => self.after_piece(draft, piece, operation, result),
+            Job::Finish { session, draft, left, stage } => {
+                let next = match (stage, result) {
+                    (Stage::Create | Stage::Write | Stage::Sync, Err(errno)) => {
+                        self.keep_file(draft, operation, result);
+                        self.synced(session, draft, Err(fault(errno)));
+                        return None;
+                    }
+                    (Stage::Create, Ok(())) => {
+                        self.keep_file(draft, operation, result);
+                        Stage::Write
+                    }
+                    (Stage::Write, Ok(())) if self.plant != Some(Plant::SkippedFsync) => Stage::Sync,
+                    (Stage::Write | Stage::Sync, Ok(())) => {
+                        let inode = self.file_of(draft).expect("it was written");
+                        let (mtime_seconds, mtime_nanos) = disk.mtime(inode);
+                        self.synced(session, draft, Ok(Stored { inode, mtime_seconds, mtime_nanos }));
+                        return None;
+                    }
+                };
+                let left = if next == Stage::Sync { Vec::new() } else { left };
+                Some(Job::Finish { session, draft, left, stage: next })
+            }
+            Job::Publish(publishing) => self.after_publishing(publishing, operation, result),
+            Job::Remove { .. } => None,
+            Job::Measure => {
+                self.words.push_back(Word::Measured(Some(disk.free_kib())));
+                None
+            }
+        }
+    }
+
+    fn keep_file(&mut self, draft: DraftId, operation: Operation, result: Result<(), Errno>) {
+        if let (Operation::Create(inode), Ok(()), Some(draft)) =
+            (operation, result, self.drafts.get_mut(&draft))
+        {
+            draft.file = Some(inode);
+        }
+    }
+
+    fn after_piece(
+        &mut self,
+        id: DraftId,
+        piece: Vec<u8>,
+        operation: Operation,
+        result: Result<(), Errno>,
+    ) -> Option<Job> {
+        self.keep_file(id, operation, result);
+        let draft = self.drafts.get_mut(&id).expect("its job is at work");
+        let connection = draft.connection;
+        match result {
+            Ok(()) if matches!(operation, Operation::Create(_)) => {
+                return Some(Job::Pieces { draft: id, piece });
+            }
+            Ok(()) => {
+                self.words.push_back(Word::Room(connection, id, piece.len()));
+                if !draft.abandoned && draft.sync_for.is_none() && draft.pending.len() > PIECE {
+                    let piece = std::mem::take(&mut draft.pending);
+                    return Some(Job::Pieces { draft: id, piece });
+                }
+            }
+            Err(errno) => {
+                draft.fault = Some(fault(errno));
+                let dropped = piece.len() + std::mem::take(&mut draft.pending).len();
+                self.words.push_back(Word::Room(connection, id, dropped));
+                if draft.sync_for.is_none() {
+                    self.words.push_back(Word::Lost(connection, id, fault(errno)));
+                }
+            }
+        }
+        draft.writing = false;
+        if draft.sync_for.is_some() {
+            self.finish(id);
+        } else if draft.abandoned {
+            self.abandon(id);
+        }
+        None
+    }
+
+    fn after_publishing(
+        &mut self,
+        mut publishing: Publishing,
+        operation: Operation,
+        result: Result<(), Errno>,
+    ) -> Option<Job> {
+        let Publishing { publication, batch, next, results, failed } = &mut publishing;
+        match operation {
+            Operation::Rename(_) => {
+                let (session, stored, file) = batch[*next];
+                if let (Err(_), Some(inode)) = (result, file) {
+                    self.submit(Job::Remove { inode });
+                }
+                results.push((session, result.map(|()| stored).map_err(fault)));
+                *next += 1;
+                if *next < batch.len() || results.iter().any(|(_, result)| result.is_ok()) {
+                    return Some(Job::Publish(publishing));
+                }
+            }
+            Operation::SyncRouter => {
+                if let Err(errno) = result {
+                    // The names are not safe, so they are not kept.
+                    *failed = results.iter().filter_map(|(_, result)| result.ok()).map(|s| s.inode).collect();
+                    failed.reverse();
+                    results.iter_mut().for_each(|(_, result)| *result = Err(fault(errno)));
+                }
+            }
+            Operation::Withdraw(_) => {
+                failed.pop();
+            }
+            Operation::Create(_)
+            | Operation::Write(..)
+            | Operation::Sync(_)
+            | Operation::Remove(_)
+            | Operation::Measure => unreachable!("a publication does nothing of the kind"),
+        }
+        if !failed.is_empty() {
+            return Some(Job::Publish(publishing));
+        }
+        if self.plant != Some(Plant::Early250) {
+            self.words.push_back(Word::Published(*publication, std::mem::take(results)));
+        }
+        None
+    }
+}
+
+fn length(octets: &[u8]) -> u64 {
+    u64::try_from(octets.len()).expect("a length fits")
+}
+
+fn fault(errno: Errno) -> SpoolFault {
+    match errno {
+        Errno::Full => SpoolFault::Full,
+        Errno::ReadOnly | Errno::Missing => SpoolFault::Unusable,
+        Errno::Broken => SpoolFault::Broken,
+    }
+}

@@ -1,0 +1,242 @@
+//! Laws 4 and 10 on single sessions: some of each run are held again, alone, in the kindest of worlds, with the same
+//! octets cut in other places; and some are told anew by the naive model.
+
+use super::Violation;
+use crate::des::Run;
+use crate::dice::{Dice, Purpose};
+use crate::model::follow;
+use crate::plan::{Fault, Plan};
+use crate::trace::{ConnectionId, News, Noted, What};
+use smtpserver_core::policy::{Answer, Space, decide};
+use smtpserver_core::spool::{Order, Report, Stored};
+use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Sessions of a run that are looked at.
+const SAMPLE: usize = 2;
+/// Longer sessions are not cut into single octets.
+const OCTETS_MAX: usize = 50_000;
+
+/// Sessions of a run that the model tells anew.
+const MODELLED: usize = 8;
+
+#[derive(Debug, Default)]
+struct Heard {
+    octets: Vec<u8>,
+    replies: Vec<u8>,
+    client_closed: bool,
+    /// Something happened that octets alone do not tell.
+    troubled: bool,
+    source: Option<IpAddr>,
+    over: bool,
+}
+
+/// Law 4, seamless: where segments end never changes a reply.
+pub(super) fn seamless(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
+        return Ok(());
+    }
+    let settings = Arc::new(plan.settings(&[]).map_err(|what| Violation::new(4, None, what))?);
+    let mut sessions = gather(run);
+    sessions.retain(|_, heard| heard.over && !heard.troubled && heard.octets.len() <= OCTETS_MAX);
+    let ids: Vec<ConnectionId> = sessions.keys().copied().collect();
+    let mut dice = Dice::new(plan.seed, Purpose::Sample, 0);
+    for _ in 0..SAMPLE.min(ids.len()) {
+        let id = *dice.pick(&ids);
+        let heard = &sessions[&id];
+        for piece in [usize::MAX, 1, 7] {
+            let replies = hold(&settings, heard, piece);
+            if masked(&replies) != masked(&heard.replies) {
+                let what = format!(
+                    "connection {id} hears something else when its octets come {} at a time: {} / {}",
+                    if piece == usize::MAX { "all".to_owned() } else { piece.to_string() },
+                    masked(&heard.replies).escape_ascii(),
+                    masked(&replies).escape_ascii(),
+                );
+                return Err(Violation::new(4, None, what));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Law 10, exact: a session's replies are those of the naive model, which knows no time and no trouble: where the world
+/// may say "not now" the model believes what was said.
+pub(super) fn as_modelled(plan: &Plan, run: &Run) -> Result<(), Violation> {
+    if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
+        return Ok(());
+    }
+    let settings = plan.settings(&[]).map_err(|what| Violation::new(10, None, what))?;
+    let mut sessions = gather(run);
+    sessions.retain(|_, heard| heard.octets.len() <= OCTETS_MAX);
+    let ids: Vec<ConnectionId> = sessions.keys().copied().collect();
+    let mut dice = Dice::new(plan.seed, Purpose::Sample, 1);
+    for _ in 0..MODELLED.min(ids.len()) {
+        let id = *dice.pick(&ids);
+        let heard = &sessions[&id];
+        let codes = codes(&heard.replies);
+        let Some(source) = heard.source else { continue };
+        let expected: Vec<u16> =
+            follow(&settings, source, &heard.octets, &codes).replies.iter().map(|said| said.code).collect();
+        let differs = codes.iter().zip(&expected).position(|(said, expected)| said != expected);
+        let last = codes.len().saturating_sub(1);
+        let wrong = match differs {
+            // A session may end by its time or by ours, whatever the client said.
+            Some(at) => !(at == last && is_trouble(codes[at])),
+            None if codes.len() > expected.len() => {
+                !(codes.len() == expected.len() + 1 && is_trouble(codes[last]))
+            }
+            None => heard.over && codes.len() < expected.len(),
+        };
+        if wrong {
+            let at = differs.unwrap_or(codes.len().min(expected.len()));
+            let what = format!(
+                "connection {id}: reply {at} is {:?}, and the model says {:?}; all: {codes:?} / {expected:?}",
+                codes.get(at),
+                expected.get(at)
+            );
+            return Err(Violation::new(10, None, what));
+        }
+    }
+    Ok(())
+}
+
+/// A session may end with the world's trouble as its last words.
+fn is_trouble(code: u16) -> bool {
+    (400..500).contains(&code)
+}
+
+/// The codes of all replies.
+fn codes(replies: &[u8]) -> Vec<u16> {
+    let lines = replies.split(|octet| *octet == b'\n');
+    lines
+        .filter(|line| line.get(3).is_some_and(|mark| *mark != b'-'))
+        .filter_map(|line| std::str::from_utf8(line.get(..3)?).ok()?.parse().ok())
+        .collect()
+}
+
+fn gather(run: &Run) -> BTreeMap<ConnectionId, Heard> {
+    let mut sessions: BTreeMap<ConnectionId, Heard> = BTreeMap::new();
+    let mut sources = BTreeMap::new();
+    for entry in run.trace.entries() {
+        match &entry.what {
+            What::Welcomed { connection, .. } => {
+                let source = sources.get(connection).copied();
+                sessions.insert(*connection, Heard { source, ..Heard::default() });
+            }
+            What::Connects { connection, source, .. } => {
+                sources.insert(*connection, *source);
+            }
+            What::Took(id, octets) => {
+                if let Some(heard) = sessions.get_mut(id) {
+                    heard.octets.extend_from_slice(octets);
+                }
+            }
+            What::Wrote(id, octets) => {
+                if let Some(heard) = sessions.get_mut(id) {
+                    // Trouble of the world is told with a 4; it is not the octets' doing.
+                    heard.troubled |=
+                        octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b"4"));
+                    heard.replies.extend_from_slice(octets);
+                }
+            }
+            What::Told(id, news) => {
+                if let Some(heard) = sessions.get_mut(id) {
+                    match news {
+                        News::Tick | News::Failed | News::ShuttingDown => heard.troubled = true,
+                        News::PeerClosed => heard.client_closed = true,
+                        News::Opened
+                        | News::Sent
+                        | News::Answered(_)
+                        | News::Room(_)
+                        | News::Committed { .. } => {}
+                    }
+                }
+            }
+            What::Noted(id, Noted::Delayed(_)) => {
+                if let Some(heard) = sessions.get_mut(id) {
+                    heard.troubled = true;
+                }
+            }
+            // A session that ends because its client broke off in the middle says less than it would have.
+            What::Closed(id, "quit" | "misbehaved") => {
+                if let Some(heard) = sessions.get_mut(id) {
+                    heard.over = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    sessions
+}
+
+/// Holds a session again, with its octets `piece` at a time.
+fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
+    let any = SocketAddr::from(([192, 0, 2, 7], 40_000));
+    let id = SessionId { began: 0, serial: 1 };
+    let mut session = Session::new(settings.clone(), id, Arc::new(Peer::new(any, any)));
+    let mut replies = Vec::new();
+    let now = Now::default();
+    session.handle(now, Input::Opened);
+    obey(&mut session, settings, &mut replies);
+    let mut rest = heard.octets.as_slice();
+    while !rest.is_empty() {
+        let take = session.wants_bytes().min(piece).min(rest.len());
+        if take == 0 {
+            break;
+        }
+        session.handle(now, Input::Bytes(&rest[..take]));
+        rest = &rest[take..];
+        obey(&mut session, settings, &mut replies);
+    }
+    if heard.client_closed {
+        session.handle(now, Input::PeerClosed);
+        obey(&mut session, settings, &mut replies);
+    }
+    replies
+}
+
+fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
+    let now = Now::default();
+    loop {
+        let Some(output) = session.poll() else {
+            // The client takes every reply at once.
+            if !session.awaits_sent() {
+                return;
+            }
+            session.handle(now, Input::Sent);
+            continue;
+        };
+        match output {
+            Output::Write(octets) => replies.extend_from_slice(&octets),
+            Output::Ask(ticket, question) => {
+                let space = Space { free_kib: None, free_kib_min: 0 };
+                let verdict = decide(&settings.policy, space, &question);
+                session.handle(now, Input::Answered(ticket, Answer { verdict }));
+            }
+            Output::Order(Order::Append(octets)) => {
+                session.handle(now, Input::Reported(Report::Room(octets.len())));
+            }
+            Output::Order(Order::Commit) => {
+                let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
+                session.handle(now, Input::Reported(Report::Committed(stored)));
+            }
+            Output::Order(Order::Begin | Order::Abandon) | Output::Event(_) | Output::Close(_) => {}
+        }
+    }
+}
+
+/// Replies without what is different each time: the name under which a message is kept.
+fn masked(replies: &[u8]) -> Vec<u8> {
+    let mark = b"accepted as ";
+    let mut out = Vec::with_capacity(replies.len());
+    for line in replies.split_inclusive(|octet| *octet == b'\n') {
+        match line.windows(mark.len()).position(|window| window == mark) {
+            Some(at) => out.extend_from_slice(&line[..at]),
+            None => out.extend_from_slice(line),
+        }
+    }
+    out
+}
