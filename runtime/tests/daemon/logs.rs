@@ -3,9 +3,11 @@
 use crate::client::Client;
 use crate::server::{PATIENCE, Server, postoffice, refusal, spool};
 use serde_json::Value;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The objects of a log of JSON, each of which must be whole and harmless.
@@ -204,6 +206,31 @@ fn a_full_disk_under_the_session_log_is_said() {
     assert!(warning.contains("the session log /dev/full"), "{warning}");
     let mut client: Client = server.session();
     assert_eq!(client.ask("NOOP").code, 250);
+}
+
+#[test]
+fn readers_that_are_asleep_hold_up_neither_mail_nor_the_end() {
+    let postoffice = postoffice();
+    let fifos = ["dialogue", "events"].map(|name| postoffice.path().join(name));
+    let asleep = fifos.each_ref().map(|fifo| {
+        assert!(Command::new("mkfifo").arg(fifo).status().expect("mkfifo").success());
+        // For writing as well, or it would wait for the other end.
+        std::fs::File::options().read(true).write(true).open(fifo).expect("a pipe")
+    });
+    let words = fifos.each_ref().map(|fifo| fifo.to_string_lossy().into_owned());
+    let mut server = Server::start(postoffice.path(), &["-l", &words[0], "--log-file", &words[1]]);
+    // Several times what a pipe holds.
+    for _ in 0..5 {
+        send(server.address, 100);
+    }
+    assert_eq!(spool(&postoffice).all().len(), 500);
+    server.signal("TERM");
+    assert_eq!(server.end().code(), Some(0));
+    for mut pipe in asleep {
+        let mut octets = [0; 1000];
+        pipe.read_exact(&mut octets).expect("what there was room for");
+        assert!(octets.iter().all(|octet| matches!(octet, b'\n' | b'\t' | b' '..=b'~')));
+    }
 }
 
 #[test]
