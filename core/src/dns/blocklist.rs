@@ -77,7 +77,10 @@ impl Code {
     }
 
     fn holds(&self, code: Ipv4Addr) -> bool {
-        self.0.iter().zip(code.octets()).all(|((least, greatest), octet)| (*least..=*greatest).contains(&octet))
+        self.0
+            .iter()
+            .zip(code.octets())
+            .all(|((least, greatest), octet)| (*least..=*greatest).contains(&octet))
     }
 }
 

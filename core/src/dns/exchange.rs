@@ -161,9 +161,7 @@ fn is_reachable(address: IpAddr) -> bool {
             let [first, ..] = v4.octets();
             first != 0 && !v4.is_loopback() && !v4.is_link_local() && v4 < Ipv4Addr::new(224, 0, 0, 0)
         }
-        IpAddr::V6(v6) => {
-            v6 > Ipv6Addr::LOCALHOST && !v6.is_multicast() && !v6.is_unicast_link_local()
-        }
+        IpAddr::V6(v6) => v6 > Ipv6Addr::LOCALHOST && !v6.is_multicast() && !v6.is_unicast_link_local(),
     }
 }
 

@@ -105,6 +105,7 @@ fn push<T>(all: &mut Vec<T>, record: T, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::{String, ToString};
 
     fn labels(name: &str) -> impl Iterator<Item = &[u8]> {
         name.split('.').map(str::as_bytes)
@@ -116,14 +117,11 @@ mod tests {
         gathering.mx(20, labels("b.example"));
         gathering.mx(10, labels("C.example"));
         gathering.a(Ipv4Addr::LOCALHOST);
-        let hosts = |answer: Answer| match answer {
-            Answer::Found(Records::Mx(all)) => {
-                all.into_iter().map(|mx| mx.host.map(|host| alloc::string::ToString::to_string(&host))).collect()
-            }
-            other => panic!("{other:?}"),
+        let hosts = |answer: Answer| -> Vec<Option<String>> {
+            let Answer::Found(Records::Mx(all)) = answer else { panic!("{answer:?}") };
+            all.into_iter().map(|mx| mx.host.map(|host| host.to_string())).collect()
         };
-        let found: Vec<_> = hosts(gathering.finish());
-        assert_eq!(found, [Some("c.example".into()), Some("b.example".into())]);
+        assert_eq!(hosts(gathering.finish()), [Some("c.example".into()), Some("b.example".into())]);
         let mut null = Gathering::new(Kind::Mx);
         null.mx(0, []);
         assert_eq!(hosts(null.finish()), [None]);

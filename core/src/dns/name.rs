@@ -165,7 +165,8 @@ mod tests {
             reverse("2001:db8::cb01"),
             "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
         );
-        let listed = |text: &str| Name::listed(address(text), &name("bl.example")).map(|name| name.to_string());
+        let listed =
+            |text: &str| Name::listed(address(text), &name("bl.example")).map(|name| name.to_string());
         assert_eq!(listed("127.0.0.2").as_deref(), Some("2.0.0.127.bl.example"));
         assert_eq!(
             listed("::FFFF").as_deref(),

@@ -42,7 +42,12 @@ enum State {
 impl Reverse {
     /// Until the first name is confirmed.
     pub fn first(address: IpAddr) -> Reverse {
-        Reverse { address: address.to_canonical(), first_only: true, state: State::Names, names: Names::default() }
+        Reverse {
+            address: address.to_canonical(),
+            first_only: true,
+            state: State::Names,
+            names: Names::default(),
+        }
     }
 
     /// All names, as sender policies want them.
@@ -54,9 +59,7 @@ impl Reverse {
     pub fn poll(&self) -> Step<Names> {
         match &self.state {
             State::Names => Step::Ask(Question::new(Name::reverse(self.address), Kind::Ptr)),
-            State::Addresses(name, _) => {
-                Step::Ask(Question::new(name.clone(), address_kind(self.address)))
-            }
+            State::Addresses(name, _) => Step::Ask(Question::new(name.clone(), address_kind(self.address))),
             State::Done => Step::Done(self.names.clone()),
         }
     }
@@ -188,9 +191,8 @@ mod tests {
 
     #[test]
     fn a_thousand_names_cost_eleven_questions() {
-        let zone: alloc::string::String = (0..100)
-            .map(|number| alloc::format!("7.2.0.192.in-addr.arpa PTR h{number}.example\n"))
-            .collect();
+        let zone: alloc::string::String =
+            (0..100).map(|number| alloc::format!("7.2.0.192.in-addr.arpa PTR h{number}.example\n")).collect();
         let (names, asked) = look(Reverse::first("192.0.2.7".parse().expect("address")), &zone);
         assert_eq!(asked.len(), 11);
         assert!(names.confirmed.is_empty());

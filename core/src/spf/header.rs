@@ -42,7 +42,10 @@ pub fn received_spf(facts: &Facts, outcome: &Outcome) -> String {
 /// As a dot-atom where that is possible, else as a quoted string.
 fn value_of(text: &str) -> String {
     let atom = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet);
-    if !text.is_empty() && text.len() <= VALUE_OCTETS_MAX && text.split('.').all(|word| !word.is_empty() && word.bytes().all(atom)) {
+    if !text.is_empty()
+        && text.len() <= VALUE_OCTETS_MAX
+        && text.split('.').all(|word| !word.is_empty() && word.bytes().all(atom))
+    {
         return text.to_string();
     }
     let mut out = String::from("\"");
@@ -117,7 +120,10 @@ mod tests {
         assert!(lines.next().is_some_and(|first| first.starts_with("Received-SPF: permerror (")));
         for line in lines {
             assert!(line.starts_with('\t') && line.ends_with('\n'), "{line:?}");
-            assert!(line.trim_matches(['\t', '\n']).bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{line:?}");
+            assert!(
+                line.trim_matches(['\t', '\n']).bytes().all(|octet| (b' '..=b'~').contains(&octet)),
+                "{line:?}"
+            );
             assert!(line.len() < 600, "{line:?}");
         }
         assert_eq!(field.matches('(').count() - field.matches("(you)").count(), 1);

@@ -29,7 +29,8 @@ impl LocalPolicy {
             return Err("a local policy is not a record of its own: leave out v=spf1".to_string());
         }
         let whitelist = if use_default_whitelist { DEFAULT_WHITELIST } else { "" };
-        let record = Record::parse(&format!("{text} {whitelist}")).map_err(|problem| problem_for_operator(&problem))?;
+        let record = Record::parse(&format!("{text} {whitelist}"))
+            .map_err(|problem| problem_for_operator(&problem))?;
         if record.redirect.is_some() || record.explanation.is_some() {
             return Err("a local policy holds mechanisms only, no redirect= and no exp=".to_string());
         }
@@ -48,7 +49,9 @@ impl LocalPolicy {
 }
 
 fn problem_for_operator(problem: &Problem) -> String {
-    format!("{problem}; write mechanisms as in a record, without v=spf1: ip4:192.0.2.0/24 ?include:spf.example.net")
+    format!(
+        "{problem}; write mechanisms as in a record, without v=spf1: ip4:192.0.2.0/24 ?include:spf.example.net"
+    )
 }
 
 #[cfg(test)]

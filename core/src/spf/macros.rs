@@ -238,7 +238,8 @@ fn dotted(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {
-            let nibbles: Vec<String> = v6.octets().iter().map(|octet| format!("{:X}.{:X}", octet >> 4, octet & 15)).collect();
+            let nibbles: Vec<String> =
+                v6.octets().iter().map(|octet| format!("{:X}.{:X}", octet >> 4, octet & 15)).collect();
             nibbles.join(".")
         }
     }

@@ -47,7 +47,8 @@ pub(super) fn select(texts: &[Vec<u8>]) -> Result<Option<Record>, Problem> {
 /// What follows `v=spf1`, in any case, when a space or the end does.
 fn behind_version(text: &[u8]) -> Option<&[u8]> {
     let (version, rest) = text.split_at_checked(6)?;
-    (version.eq_ignore_ascii_case(b"v=spf1") && rest.first().is_none_or(|octet| *octet == b' ')).then_some(rest)
+    (version.eq_ignore_ascii_case(b"v=spf1") && rest.first().is_none_or(|octet| *octet == b' '))
+        .then_some(rest)
 }
 
 impl Record {

@@ -116,7 +116,11 @@ fn mechanism<'a>(name: &str, rest: &'a str) -> Option<Mechanism<'a>> {
     } else if is("exists") {
         spec().map(Mechanism::Exists)
     } else if is("ptr") {
-        if rest.is_empty() { Some(Mechanism::Ptr(None)) } else { spec().map(|spec| Mechanism::Ptr(Some(spec))) }
+        if rest.is_empty() {
+            Some(Mechanism::Ptr(None))
+        } else {
+            spec().map(|spec| Mechanism::Ptr(Some(spec)))
+        }
     } else if is("a") {
         name_and_prefixes(rest).map(|(spec, prefixes)| Mechanism::A(spec, prefixes))
     } else if is("mx") {
@@ -226,12 +230,55 @@ mod tests {
     #[test]
     fn what_is_no_term_is_none() {
         for bad in [
-            "", "+", "--all", "all.", "all:", "all/8", "include", "include:", "include:a.example/24", "exists",
-            "ptr/24", "ptr:", "a:", "a/", "a/33", "a//129", "a/24/24", "a///24", "a/024", "a:b", "a:b.example/", "a:1.2",
-            "a:b.-c", "a:b.c-", "ip4", "ip4:", "ip4:1.2.3", "ip4:1.2.3.4/33", "ip4:1.2.3.4/", "ip4:01.2.3.4",
-            "ip4:1.2.3.4//32", "ip6:", "ip6:1.2.3.4", "ip6:::1/129", "ip6:fe80::1%eth0", "moo", "moo:x",
-            "-redirect=b.example", "redirect=", "redirect=b", "exp=", "exp=-all", "x=%a", "1x=y", "=x", "a:b c.example",
-            "redirect:b.example", "a\tall", "exp=%{c}.example",
+            "",
+            "+",
+            "--all",
+            "all.",
+            "all:",
+            "all/8",
+            "include",
+            "include:",
+            "include:a.example/24",
+            "exists",
+            "ptr/24",
+            "ptr:",
+            "a:",
+            "a/",
+            "a/33",
+            "a//129",
+            "a/24/24",
+            "a///24",
+            "a/024",
+            "a:b",
+            "a:b.example/",
+            "a:1.2",
+            "a:b.-c",
+            "a:b.c-",
+            "ip4",
+            "ip4:",
+            "ip4:1.2.3",
+            "ip4:1.2.3.4/33",
+            "ip4:1.2.3.4/",
+            "ip4:01.2.3.4",
+            "ip4:1.2.3.4//32",
+            "ip6:",
+            "ip6:1.2.3.4",
+            "ip6:::1/129",
+            "ip6:fe80::1%eth0",
+            "moo",
+            "moo:x",
+            "-redirect=b.example",
+            "redirect=",
+            "redirect=b",
+            "exp=",
+            "exp=-all",
+            "x=%a",
+            "1x=y",
+            "=x",
+            "a:b c.example",
+            "redirect:b.example",
+            "a\tall",
+            "exp=%{c}.example",
         ] {
             assert_eq!(Term::parse(bad), None, "{bad:?}");
         }

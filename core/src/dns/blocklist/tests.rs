@@ -5,9 +5,7 @@ use crate::dns::fake::World;
 
 #[test]
 fn return_codes_are_read_as_peers_write_them() {
-    let counts = |zone: &str, code: &str| {
-        Zone::parse(zone).expect(zone).counts(code.parse().expect(code))
-    };
+    let counts = |zone: &str, code: &str| Zone::parse(zone).expect(zone).counts(code.parse().expect(code));
     for (zone, code, listed) in [
         ("bl.example", "127.0.0.2", true),
         ("bl.example", "127.0.0.255", true),
