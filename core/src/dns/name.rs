@@ -117,6 +117,7 @@ fn reversed(address: IpAddr) -> String {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+    use proptest::prelude::*;
 
     fn name(text: &str) -> Name {
         Name::parse(text).expect(text)
@@ -136,6 +137,27 @@ mod tests {
         assert_eq!(name(&longest).as_str().len(), NAME_OCTETS_MAX);
         assert!(Name::parse(&alloc::format!("{longest}b")).is_none());
         assert!(Name::from_labels([b"a.b".as_slice()]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_bounded_and_reads_as_itself(text in "\\PC{0,20}(\\.[a-zA-Z0-9 _%-]{0,70}){0,6}\\.?") {
+            if let Some(name) = Name::parse(&text) {
+                prop_assert!(name.as_str().len() <= NAME_OCTETS_MAX);
+                prop_assert!(name.labels().all(|label| (1..=LABEL_OCTETS_MAX).contains(&label.len())));
+                prop_assert_eq!(Name::parse(name.as_str()), Some(name.clone()));
+                prop_assert_eq!(Name::parse(&text.to_ascii_uppercase()), Some(name.clone()));
+                prop_assert!(name.is_within(&name));
+            }
+        }
+
+        #[test]
+        fn reverse_names_are_names(address in any::<u128>(), v4 in any::<u32>()) {
+            for address in [IpAddr::V6(address.into()), IpAddr::V4(v4.into())] {
+                let name = Name::reverse(address);
+                prop_assert_eq!(Name::parse(name.as_str()), Some(name));
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::record::Record;
 use super::term::Mechanism;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 
 /// The record of forwarders that `spf-whitelist-use-default` adds. Its zone is served by nobody today; whoever took it
 /// over could at most make a fail neutral.
@@ -17,7 +18,7 @@ const DEFAULT_WHITELIST: &str = "?include:spf.trusted-forwarder.org";
 /// Mechanisms that are tried before the final `all` of every domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPolicy {
-    pub(super) record: Record,
+    pub(super) record: Arc<Record>,
 }
 
 impl LocalPolicy {
@@ -44,7 +45,7 @@ impl LocalPolicy {
             }
             found = record.directive_at(directive.next);
         }
-        Ok(LocalPolicy { record })
+        Ok(LocalPolicy { record: Arc::new(record) })
     }
 }
 

@@ -93,6 +93,8 @@ impl Check {
         }
     }
 
+    /// The most preferred ten are looked at; only when none of them matches are the others too many. Their order is that
+    /// of [`crate::dns::Records::Mx`], so the result does not depend on the server's.
     pub(super) fn exchanges(&mut self, all: Vec<Mx>, prefixes: Prefixes) -> Flow {
         let mut hosts: Vec<Name> = all.into_iter().filter_map(|mx| mx.host).collect();
         let more = hosts.len() > DNS_HOSTS_MAX;
@@ -130,7 +132,8 @@ impl Check {
         if names.none && for_ptr { self.void() } else { Flow::Go }
     }
 
-    /// The look-up for the directive at hand found nothing.
+    /// The look-up for the directive at hand found nothing. Counted by terms, as RFC 7208 §4.6.4 has it: hosts of a mail
+    /// exchange that have no address of the client's family are not each one of them.
     pub(super) fn void(&mut self) -> Flow {
         self.budget.voids += 1;
         if self.budget.voids > SPF_VOIDS_MAX {

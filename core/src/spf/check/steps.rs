@@ -8,7 +8,6 @@ use super::{Budget, Check, Explaining, Flow, Frame, Load, Purpose, Role, State};
 use crate::dns::reverse::{Reverse, address_kind};
 use crate::dns::{Kind, Question};
 use crate::limits::SPF_LOOKUPS_MAX;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -157,7 +156,7 @@ impl Check {
         own.role = Role::Own { local_policy_tried: true };
         let frame = Frame {
             domain: own.domain.clone(),
-            record: Arc::new(policy.record.clone()),
+            record: policy.record.clone(),
             at: 0,
             counted: false,
             role: Role::Local { saved: self.budget },

@@ -108,6 +108,25 @@ proptest! {
     }
 
     #[test]
+    fn networks_hold_what_shares_their_first_bits(client in any::<u32>(), flipped in 0u32..33, prefix in 0u32..33) {
+        // One bit differs, counted from the left; with 32, none.
+        let network = client ^ 1u32.checked_shl(31u32.wrapping_sub(flipped)).unwrap_or(0);
+        let zone = format!("a.example TXT v=spf1 ip4:{}/{prefix} -all", Ipv4Addr::from_bits(network));
+        let outcome = of(&Ipv4Addr::from_bits(client).to_string(), "x@a.example", &zone);
+        prop_assert_eq!(outcome.result == SpfResult::Pass, flipped >= prefix, "{}", zone);
+    }
+
+    #[test]
+    fn ipv6_networks_too(client in any::<u128>(), flipped in 0u32..129, prefix in 0u32..129) {
+        // Not an IPv4-mapped one.
+        let client = client | 1 << 127;
+        let network = client ^ 1u128.checked_shl(127u32.wrapping_sub(flipped)).unwrap_or(0);
+        let zone = format!("a.example TXT v=spf1 ip6:{}/{prefix} -all", Ipv6Addr::from_bits(network));
+        let outcome = of(&Ipv6Addr::from_bits(client).to_string(), "x@a.example", &zone);
+        prop_assert_eq!(outcome.result == SpfResult::Pass, flipped >= prefix, "{}", zone);
+    }
+
+    #[test]
     fn any_octets_are_a_record_or_a_problem(octets in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut record = b"v=spf1 ".to_vec();
         record.extend_from_slice(&octets);
