@@ -13,6 +13,7 @@
 extern crate alloc;
 
 pub mod config;
+pub mod dns;
 pub mod event;
 mod input;
 pub mod limits;
@@ -26,6 +27,7 @@ pub mod refusal;
 pub mod reply;
 pub mod server;
 mod session;
+pub mod spf;
 pub mod spool;
 pub mod wire;
 

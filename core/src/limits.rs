@@ -54,6 +54,31 @@ pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
 
+// The domain name system, and what is made of its answers.
+
+/// Addresses that are kept of one answer.
+pub const DNS_ADDRESSES_MAX: usize = 1_024;
+/// Texts that are kept of one answer; their octets are bounded by the 64 KiB of the answer itself.
+pub const DNS_TEXTS_MAX: usize = 1_024;
+/// Names that are kept of one answer: each may be a pointer of a few octets to 253.
+pub const DNS_NAMES_MAX: usize = 128;
+/// Names of an address that are looked up to confirm it, and hosts of a domain whose addresses are looked up.
+pub const DNS_HOSTS_MAX: usize = 10;
+/// Zones of one list of blocklists.
+pub const BLOCKLIST_ZONES_MAX: usize = 16;
+/// Octets of a blocklist's text that are repeated to a client.
+pub const BLOCKLIST_TEXT_MAX: usize = 200;
+/// Terms that may ask the domain name system in one check (RFC 7208 §4.6.4).
+pub const SPF_LOOKUPS_MAX: u32 = 10;
+/// Terms that may find nothing there (RFC 7208 §4.6.4).
+pub const SPF_VOIDS_MAX: u32 = 2;
+/// Octets of one SPF record; the standard advises to stay under 512, the longest in use have about 2,000.
+pub const SPF_RECORD_MAX: usize = 8_192;
+/// Octets of an explanation that a sender's domain gives; more is cut.
+pub const SPF_EXPLANATION_MAX: usize = 300;
+/// Octets of a term that are repeated in a log or header.
+pub const SPF_TERM_MAX: usize = 100;
+
 /// What an operator may bound. Defaults are the manual's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -5,22 +5,26 @@
 
 mod chunk;
 mod command;
+mod dns_answer;
 mod dotted;
 mod line;
 mod params;
 mod path;
 mod replay_log;
 mod session;
+mod spf_record;
 mod xtext;
 
 pub use chunk::chunk;
 pub use command::command;
+pub use dns_answer::dns_answer;
 pub use dotted::dotted;
 pub use line::line;
 pub use params::params;
 pub use path::path;
 pub use replay_log::replay_log;
 pub use session::session;
+pub use spf_record::spf_record;
 pub use xtext::xtext;
 
 #[cfg(fuzzing)]
@@ -30,15 +34,17 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("chunk", chunk),
     ("command", command),
+    ("dns_answer", dns_answer),
     ("dotted", dotted),
     ("line", line),
     ("params", params),
     ("path", path),
     ("replay_log", replay_log),
     ("session", session),
+    ("spf_record", spf_record),
     ("xtext", xtext),
 ];
 

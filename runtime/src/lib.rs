@@ -21,6 +21,7 @@ mod pipe;
 mod port_holder;
 pub mod recorder;
 mod replay;
+pub mod resolver;
 pub mod seat;
 mod serve;
 pub mod session_log;

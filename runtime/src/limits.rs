@@ -79,6 +79,22 @@ pub(crate) const SCRAPE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Octets of the head of a caller's request.
 pub(crate) const SCRAPE_HEAD_MAX: usize = 8192;
 
+// The domain name system.
+
+/// Questions that are on their way at the same moment; more wait for a place.
+pub(crate) const QUESTIONS_ASKED_MAX: usize = 256;
+/// Questions that are on their way or wait; whatever comes beyond is told to come again.
+pub(crate) const QUESTIONS_MAX: usize = 4_096;
+/// How long the answer to one question may take, all attempts and the wait for a place together. A session waits longer
+/// for its verdict than for several of these in a row.
+pub(crate) const QUESTION_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long one attempt may take before the next one.
+pub(crate) const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(3);
+/// Answers that are remembered. They have some hundred octets each, rarely more.
+pub(crate) const ANSWERS_REMEMBERED_MAX: u64 = 4_096;
+/// How long a "there is none" is remembered, whatever the zone says: whoever repairs a zone shall not wait for a day.
+pub(crate) const NOTHING_REMEMBERED_MAX: Duration = Duration::from_secs(900);
+
 // Files that are read.
 
 /// Octets that are looked at in a pid file: more than any pid has.
