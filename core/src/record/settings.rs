@@ -14,8 +14,35 @@ use alloc::vec::Vec;
 
 /// The settings without what no session looks at.
 fn seen_by_a_session(settings: &Settings) -> Settings {
-    let Settings { host, limits, timeouts, tarpit, extensions, policy: _, bare_newline, help, transcript } =
-        settings;
+    let Settings {
+        host,
+        limits,
+        timeouts,
+        tarpit,
+        extensions,
+        policy: _,
+        bare_newline,
+        help,
+        transcript,
+        service: _,
+        greeting: _,
+        contact: _,
+        multiline_replies: _,
+        notify_never: _,
+        source_routes: _,
+        lmtp: _,
+        style: _,
+        patterns: _,
+        verbs: _,
+        received: _,
+        sockets: _,
+        auth: _,
+        tls: _,
+        spf: _,
+        helpers: _,
+        sources: _,
+        cluster: _,
+    } = settings;
     let Limits {
         message_octets_max,
         free_kib_min: _,
@@ -37,11 +64,12 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         },
         timeouts: timeouts.clone(),
         tarpit: *tarpit,
-        extensions: *extensions,
+        extensions: Extensions { ehlo: true, etrn: true, ..*extensions },
         policy: Policy::default(),
         bare_newline: *bare_newline,
         help: help.clone(),
         transcript: *transcript,
+        ..Settings::new("")
     }
 }
 
@@ -98,7 +126,16 @@ fn waits(lines: &mut Vec<String>, own: &Timeouts, default: &Timeouts) {
 }
 
 fn extensions(lines: &mut Vec<String>, own: &Extensions) {
-    let Extensions { eightbitmime, pipelining, chunking, enhanced_status_codes, dsn, deliverby } = own;
+    let Extensions {
+        eightbitmime,
+        pipelining,
+        chunking,
+        enhanced_status_codes,
+        dsn,
+        deliverby,
+        ehlo: _,
+        etrn: _,
+    } = own;
     for (name, on) in [
         ("No8BITMIME", eightbitmime),
         ("NoPIPELINING", pipelining),
