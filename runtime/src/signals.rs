@@ -1,4 +1,4 @@
-//! What the operating system tells us to do: stop (SIGTERM, SIGINT), or nothing (all the others that would end us and
+//! What the operating system tells us to do: stop (SIGTERM, SIGINT), read the configuration again (SIGHUP), or nothing (all the others that would end us and
 //! that nobody means so). SIGPIPE is ignored by the language's start-up code already.
 
 use nix::sys::signal::{SigSet, Signal as Number};
@@ -20,16 +20,15 @@ pub(crate) struct Signals {
 impl Signals {
     /// From here on these signals do not end the process by themselves.
     pub(crate) fn catch() -> std::io::Result<Signals> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        tokio::spawn(async move {
-            while hangup.recv().await.is_some() {
-                tracing::info!("SIGHUP: there is no configuration file to read again");
-            }
-        });
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// The order to read the configuration again. From here on it does not end the process by itself.
+    pub(crate) fn hangup() -> std::io::Result<Signal> {
+        signal(SignalKind::hangup())
     }
 
     /// Returns when we are told to stop.
