@@ -5,9 +5,11 @@ use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Keeps signals away from this thread and from all that it starts: a file that would become larger than the system
-/// lets us (SIGXFSZ) is a fault of one write, and SIGUSR1 and SIGUSR2 say nothing to us.
+/// lets us (SIGXFSZ) is a fault of one write, and SIGUSR1 and SIGUSR2 say nothing to us. SIGHUP waits until somebody
+/// listens to it: see [`Signals::hangup`].
 pub(crate) fn keep_away() -> std::io::Result<()> {
-    let unwanted: SigSet = [Number::SIGXFSZ, Number::SIGUSR1, Number::SIGUSR2].into_iter().collect();
+    let unwanted: SigSet =
+        [Number::SIGXFSZ, Number::SIGUSR1, Number::SIGUSR2, Number::SIGHUP].into_iter().collect();
     Ok(unwanted.thread_block()?)
 }
 
@@ -26,9 +28,12 @@ impl Signals {
         })
     }
 
-    /// The order to read the configuration again. From here on it does not end the process by itself.
+    /// The order to read the configuration again. One that came before is heard now: this thread is the one that hears
+    /// it, the others keep it away.
     pub(crate) fn hangup() -> std::io::Result<Signal> {
-        signal(SignalKind::hangup())
+        let hangups = signal(SignalKind::hangup())?;
+        SigSet::from(Number::SIGHUP).thread_unblock()?;
+        Ok(hangups)
     }
 
     /// Returns when we are told to stop.
