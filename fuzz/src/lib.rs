@@ -5,6 +5,7 @@
 
 mod chunk;
 mod command;
+mod conf;
 mod dotted;
 mod line;
 mod params;
@@ -15,6 +16,7 @@ mod xtext;
 
 pub use chunk::chunk;
 pub use command::command;
+pub use conf::conf;
 pub use dotted::dotted;
 pub use line::line;
 pub use params::params;
@@ -30,9 +32,10 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("chunk", chunk),
     ("command", command),
+    ("conf", conf),
     ("dotted", dotted),
     ("line", line),
     ("params", params),

@@ -358,7 +358,13 @@ fn list_params() -> String {
     for param in param::table() {
         let names: Vec<_> = param.names().collect();
         let default = if param.default.is_empty() { String::new() } else { format!(" [{}]", param.default) };
-        out += &format!("{} {}{default}\n    {}\n", names.join(", "), param.argument.form(), param.doc);
+        let scope = match param.scope {
+            param::Scope::Global => "global",
+            param::Scope::Group => "group",
+        };
+        let later = if param.acts() { "" } else { " Not acted on yet." };
+        let (names, form) = (names.join(", "), param.argument.form());
+        out += &format!("{names} {form}{default}\n    ({scope}) {}{later}\n", param.doc);
     }
     out
 }

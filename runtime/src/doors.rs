@@ -79,9 +79,13 @@ impl<S: Spool> Doors<S> {
         let mut started = Vec::new();
         for door in opened {
             let address = door.wanted.address;
-            started.push(
-                start(&self.desk, door).map_err(|error| CannotListen::ours(address, error.to_string()))?,
-            );
+            match start(&self.desk, door) {
+                Ok(door) => started.push(door),
+                Err(error) => {
+                    started.iter().for_each(|door: &Door| door.task.abort());
+                    return Err(CannotListen::ours(address, error.to_string()));
+                }
+            }
         }
         for (mut door, wish) in std::mem::take(&mut self.open).into_iter().zip(wishes) {
             match wish {

@@ -199,7 +199,7 @@ mod tests {
     fn many_stars_cost_no_more_than_a_product() {
         let glob = Glob::read(&"*a".repeat(500)).expect("a pattern");
         assert!(!glob.matches(&"a".repeat(499)));
-        assert!(glob.matches(&"ab".repeat(500).trim_end_matches('b')));
+        assert!(glob.matches("ab".repeat(500).trim_end_matches('b')));
         assert!(!glob.matches(&("a".repeat(4_000) + "b")));
     }
 

@@ -259,8 +259,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Param> {
 
 static ALL: [Param; COUNT] = {
     let mut all = [table::TABLE[0]; COUNT];
-    let mut at = 0;
-    let mut part = 0;
+    let (mut at, mut part) = (0, 0);
     while part < PARTS.len() {
         let mut row = 0;
         while row < PARTS[part].len() {
@@ -273,8 +272,18 @@ static ALL: [Param; COUNT] = {
     all
 };
 
-const PARTS: [&[Param]; 4] = [rows::places::ROWS, table::TABLE, rows::dialogue::ROWS, rows::services::ROWS];
-const COUNT: usize = PARTS[0].len() + PARTS[1].len() + PARTS[2].len() + PARTS[3].len();
+/// The rows, file by file, in the order of the list.
+const PARTS: [&[Param]; 5] =
+    [rows::places::ROWS, table::TABLE, rows::dialogue::ROWS, rows::services::ROWS, rows::tls::ROWS];
+
+const COUNT: usize = {
+    let (mut count, mut part) = (0, 0);
+    while part < PARTS.len() {
+        count += PARTS[part].len();
+        part += 1;
+    }
+    count
+};
 
 /// Sets what one line `NAME VALUE` says; the word `PARAM` is not part of it. The note, if there is one, is for
 /// the operator. A line that is not fit changes nothing.

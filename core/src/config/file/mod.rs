@@ -4,6 +4,7 @@
 mod build;
 mod line;
 mod pattern;
+mod place;
 pub mod remark;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 pub(super) mod dialogue;
 pub(super) mod places;
 pub(super) mod services;
+pub(super) mod tls;
 
 /// Parameters that are read, checked and kept, and on which this version does not act yet. Whoever builds what a
 /// parameter asks for takes its name out of here.
