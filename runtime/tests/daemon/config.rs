@@ -106,6 +106,28 @@ fn sessions_under_way_keep_what_they_began_with() {
 }
 
 #[test]
+fn limits_are_of_the_whole_process_and_counts_outlive_a_reload() {
+    let text = |most: u32| {
+        format!(
+            "PARAM BindSmtp [127.0.0.1] 0\nPARAM newgroup\nPARAM MaxSameIpSource {most}\nPARAM BindSmtp [127.0.0.1] 0\n"
+        )
+    };
+    let site = Site::new(&text(2));
+    let server = site.start();
+    let places = [server.address, next_place(&server)];
+    let inside = places.map(greeted);
+    let answers = || places.map(|place| Client::connect(place).reply().code);
+    assert_eq!(answers(), [450, 450], "two are inside, by whatever door");
+    site.write(&text(3));
+    assert!(site.reload(&server).contains("2 kept"));
+    assert_eq!(Client::connect(places[0]).reply().code, 220);
+    site.write(&text(1));
+    site.reload(&server);
+    assert_eq!(answers(), [450, 450], "those who came before count");
+    drop(inside);
+}
+
+#[test]
 fn places_come_and_go() {
     let site = Site::new("PARAM BindSmtp [127.0.0.1] 0\n");
     let server = site.start();
