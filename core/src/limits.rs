@@ -53,6 +53,16 @@ pub const RECORDED_HEARD_MAX: usize = BODY_READ_MAX;
 pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_TEXT_MAX + 16);
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
+/// Longest line of a configuration file in octets, also with its variables put in.
+pub const CONFIG_LINE_MAX: usize = 4096;
+/// Remarks about one configuration file; whoever sees that many begins with the first.
+pub const CONFIG_REMARKS_MAX: usize = 200;
+/// Groups of a configuration.
+pub const CONFIG_GROUPS_MAX: usize = 100;
+/// Places to listen of a configuration.
+pub const CONFIG_BINDS_MAX: usize = 1_000;
+/// Pattern lines of a configuration: each HELO is held against them one by one.
+pub const CONFIG_PATTERNS_MAX: usize = 10_000;
 
 // The domain name system, and what is made of its answers.
 

@@ -5,6 +5,7 @@
 
 mod chunk;
 mod command;
+mod conf;
 mod dns_answer;
 mod dotted;
 mod line;
@@ -17,6 +18,7 @@ mod xtext;
 
 pub use chunk::chunk;
 pub use command::command;
+pub use conf::conf;
 pub use dns_answer::dns_answer;
 pub use dotted::dotted;
 pub use line::line;
@@ -34,9 +36,10 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("chunk", chunk),
     ("command", command),
+    ("conf", conf),
     ("dns_answer", dns_answer),
     ("dotted", dotted),
     ("line", line),

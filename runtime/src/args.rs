@@ -8,7 +8,9 @@ use crate::recorder::Wish;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 use smtpserver_core::Settings;
+use smtpserver_core::config::bind::BindAddress;
 use smtpserver_core::config::param;
+use smtpserver_core::config::patterns::Styles;
 use smtpserver_core::record::Keep;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -24,22 +26,45 @@ pub struct Args {
     /// How to serve.
     #[command(flatten)]
     pub daemon: DaemonArgs,
+    /// List all parameters and end
+    #[arg(long, exclusive = true)]
+    pub list_params: bool,
+    /// Print the version and end
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+    /// Print this help and end
+    // `-h` is another option in the manual, so help has no letter.
+    #[arg(long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 /// How the daemon is to serve.
 #[derive(Debug, clap::Args)]
 pub struct DaemonArgs {
-    /// Port to listen on; 0 for any that is free
-    #[arg(short = 'p', value_name = "PORT", default_value_t = 2525, value_parser = port, allow_negative_numbers = true)]
-    pub port: u16,
-    /// Address to listen on, with or without port; may be repeated [default: loopback only]
+    /// Configuration file [default: $MAILSHARE/smtpserver.conf, if it is there]
+    #[arg(short = 'C', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// ZENV file [default: $ZCONFIG, or /opt/mail/zmailer.conf, if it is there]
+    #[arg(short = 'Z', value_name = "FILE")]
+    pub zenv: Option<PathBuf>,
+    /// Port of BindAddress, of --listen and of a server without binds; 0 for any that is free
+    #[arg(short = 'p', value_name = "PORT", value_parser = port, allow_negative_numbers = true)]
+    pub port: Option<u16>,
+    /// Address to listen on, with or without port, instead of all binds of the file; may be repeated
     ///
-    /// Such as 127.0.0.1, [::1]:25, any (all IPv4 addresses) or any6.
+    /// Such as 127.0.0.1, [::1]:25, any (all IPv4 addresses) or any6. Without it and without a configuration file:
+    /// loopback only.
     #[arg(long = "listen", value_name = "ADDR[:PORT]")]
     pub listen: Vec<Place>,
-    /// Spool directory; it must exist
-    #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-    pub postoffice: PathBuf,
+    /// Listen on IPv4 addresses only
+    #[arg(short = '4', conflicts_with = "want_v6")]
+    pub only_v4: bool,
+    /// Do not start without IPv6 where it is the default
+    #[arg(short = '6')]
+    pub want_v6: bool,
+    /// Spool directory; it must exist [default: POSTOFFICE of the ZENV file, or /var/spool/postoffice]
+    #[arg(short = 'P', long, value_name = "DIR")]
+    pub postoffice: Option<PathBuf>,
     /// What is logged where.
     #[command(flatten)]
     pub log: LogArgs,
@@ -49,12 +74,48 @@ pub struct DaemonArgs {
     /// Largest message in octets; 0 for no limit
     #[arg(short = 'M', value_name = "OCTETS", value_parser = octets, allow_negative_numbers = true)]
     pub message_octets_max: Option<u64>,
-    /// Set a parameter, as a line of the configuration does; may be repeated
+    /// Load average above which no mail is taken
+    #[arg(short = 'L', value_name = "LOAD", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub load_max: Option<u32>,
+    /// Style for clients whose name no pattern line matches: strict, sloppy, or letters of ftFTvehRSD; may be repeated
+    #[arg(short = 's', value_name = "STYLE", value_parser = styles, allow_hyphen_values = true)]
+    pub styles: Vec<Styles>,
+    /// Ask the client's ident service who connects
+    #[arg(short = 'a')]
+    pub ident: bool,
+    /// Ask whoson who connects
+    #[arg(short = 'w')]
+    pub whoson: bool,
+    /// Believe what clients say of themselves
+    #[arg(short = 'g')]
+    pub gullible: bool,
+    /// Refuse HELO names that are no names
+    #[arg(short = 'h')]
+    pub check_helo: bool,
+    /// Mail comes over a BSMTP channel
+    #[arg(short = 'B')]
+    pub bsmtp_channel: bool,
+    /// Read a batch of SMTP commands from standard input
+    #[arg(short = 'i')]
+    pub interactive: bool,
+    /// Serve the one connection on standard input, as started by inetd
+    #[arg(short = 'n', conflicts_with = "interactive")]
+    pub inetd: bool,
+    /// With -n: the connection begins with TLS
+    #[arg(short = 't')]
+    pub inetd_tls: bool,
+    /// With -i: test the policy as if the client came from this address, such as '[192.0.2.1]'
+    #[arg(short = 'T', value_name = "[ADDR]", value_parser = literal)]
+    pub test_address: Option<IpAddr>,
+    /// Show how rules are judged, more the higher the level is
+    #[arg(short = 'd', value_name = "LEVEL", default_value_t = 0)]
+    pub debug: u8,
+    /// Program that is the interactive router
+    #[arg(short = 'R', value_name = "PROGRAM")]
+    pub router: Option<PathBuf>,
+    /// Set a parameter, as a line of the configuration does, after all of them; may be repeated
     #[arg(long = "param", value_name = "NAME VALUE")]
     pub params: Vec<String>,
-    /// List all parameters and end
-    #[arg(long, exclusive = true)]
-    pub list_params: bool,
     /// What to record.
     #[command(flatten)]
     pub record: RecordArgs,
@@ -64,13 +125,6 @@ pub struct DaemonArgs {
     /// Log more on stderr; twice for everything
     #[arg(short = 'v', action = ArgAction::Count)]
     pub verbose: u8,
-    /// Print the version and end
-    #[arg(short = 'V', long, action = ArgAction::Version)]
-    version: Option<bool>,
-    /// Print this help and end
-    // `-h` is another option in the manual, so help has no letter.
-    #[arg(long, global = true, action = ArgAction::Help)]
-    help: Option<bool>,
 }
 
 /// Whether and how sessions are recorded.
@@ -98,6 +152,10 @@ pub enum Command {
     /// Look at stored messages
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Say what is wrong with the configuration, or what would run; takes the server's options
+    CheckConfig(DaemonArgs),
+    /// Make the running server read its configuration again; takes the server's options
+    Reload(DaemonArgs),
     /// Run recorded sessions again and say whether they come out the same
     Replay {
         /// Recordings
@@ -175,7 +233,7 @@ impl Args {
                 return Err(Stop::unfit(unknown(&page).unwrap_or_else(|| one_line(&page.to_string()))));
             }
         };
-        if args.daemon.list_params {
+        if args.list_params {
             return Ok(Parsed::Text(list_params()));
         }
         Ok(Parsed::Args(Box::new(args)))
@@ -211,21 +269,78 @@ impl RecordArgs {
     }
 }
 
+impl DaemonArgs {
+    /// What is asked for and this version does not have: it would be a lie to go on.
+    pub(crate) fn refuse_what_is_missing(&self) -> Result<(), Stop> {
+        for (asked, option, what) in [
+            (self.interactive, "-i", "to read a batch"),
+            (self.inetd, "-n", "to serve for inetd"),
+            (self.inetd_tls, "-t", "TLS"),
+            (self.test_address.is_some(), "-T", "to test the policy"),
+        ] {
+            if asked {
+                return Err(Stop::unfit(format!("{option}: {what} is not in this version yet")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Options on which this version does not act yet, and which do no harm.
+    pub(crate) fn without_effect(&self) -> Vec<&'static str> {
+        [
+            (self.ident, "-a"),
+            (self.bsmtp_channel, "-B"),
+            (self.gullible, "-g"),
+            (self.check_helo, "-h"),
+            (self.whoson, "-w"),
+            (self.load_max.is_some(), "-L"),
+            (self.router.is_some(), "-R"),
+            (self.debug > 0, "-d"),
+            (self.style() != Styles::default(), "-s"),
+        ]
+        .into_iter()
+        .filter_map(|(asked, option)| asked.then_some(option))
+        .collect()
+    }
+
+    /// The style of all options `-s` together.
+    pub(crate) fn style(&self) -> Styles {
+        self.styles.iter().copied().reduce(Styles::and).unwrap_or_default()
+    }
+
+    /// With files named from the root, so that another working directory changes nothing.
+    pub(crate) fn anchored(mut self) -> std::io::Result<DaemonArgs> {
+        for file in [&mut self.config, &mut self.zenv].into_iter().flatten() {
+            *file = std::path::absolute(&file)?;
+        }
+        Ok(self)
+    }
+}
+
 /// The settings that `params` make of the defaults. Remarks are printed on stderr.
 pub(crate) fn settings(params: &[String]) -> Result<Settings, Stop> {
     let mut settings = Settings::new(host_name());
-    for line in params {
-        match param::apply(&mut settings, line) {
-            Ok(None) => {}
-            Ok(Some(note)) => eprintln!("smtpserver: --param {line:?}: {note}"),
-            Err(fault) => return Err(Stop::unfit(format!("--param {line:?}: {fault}"))),
-        }
+    for note in set_params(&mut settings, params).map_err(Stop::unfit)? {
+        eprintln!("smtpserver: {note}");
     }
     Ok(settings)
 }
 
+/// Sets what options `--param` say. Gives remarks, or what is wrong with the first that is.
+pub(crate) fn set_params(settings: &mut Settings, params: &[String]) -> Result<Vec<String>, String> {
+    let mut notes = Vec::new();
+    for line in params {
+        match param::apply(settings, line) {
+            Ok(None) => {}
+            Ok(Some(note)) => notes.push(format!("--param {line:?}: {note}")),
+            Err(fault) => return Err(format!("--param {line:?}: {fault}")),
+        }
+    }
+    Ok(notes)
+}
+
 /// What this machine calls itself, or an address literal when that is no name.
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');
     if name.is_empty() || !name.bytes().all(fits) {
@@ -239,7 +354,13 @@ fn list_params() -> String {
     for param in param::table() {
         let names: Vec<_> = param.names().collect();
         let default = if param.default.is_empty() { String::new() } else { format!(" [{}]", param.default) };
-        out += &format!("{} {}{default}\n    {}\n", names.join(", "), param.argument.form(), param.doc);
+        let scope = match param.scope {
+            param::Scope::Global => "global",
+            param::Scope::Group => "group",
+        };
+        let later = if param.acts() { "" } else { " Not acted on yet." };
+        let (names, form) = (names.join(", "), param.argument.form());
+        out += &format!("{names} {form}{default}\n    ({scope}) {}{later}\n", param.doc);
     }
     out
 }
@@ -251,6 +372,22 @@ fn port(text: &str) -> Result<u16, String> {
 fn octets(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| "the largest message is a number of octets such as 10000000; 0 is no limit".into())
+}
+
+fn styles(text: &str) -> Result<Styles, String> {
+    Styles::read_option(text).map_err(|at| {
+        let letter: String = text[at..].chars().take(1).collect();
+        format!("there is no style {letter:?}: strict, sloppy, or letters of {}", Styles::LETTERS)
+    })
+}
+
+fn literal(text: &str) -> Result<IpAddr, String> {
+    match BindAddress::read(text) {
+        Some(BindAddress::Ip(ip)) if text.starts_with('[') => Ok(ip),
+        Some(_) | None => {
+            Err("an address stands in brackets, such as [192.0.2.1] or [IPv6:2001:db8::1]".into())
+        }
+    }
 }
 
 /// A sentence about an option that does not exist, when that is the error.
@@ -283,9 +420,60 @@ fn one_line(page: &str) -> String {
     format!("{line} (see smtpserver --help)")
 }
 
+/// The daemon's options, for tests of those who act on them.
+#[cfg(test)]
+pub(crate) fn daemon_args(words: &[&str]) -> DaemonArgs {
+    let words = std::iter::once(&"smtpserver").chain(words);
+    match Args::read_from(words).expect("fit") {
+        Parsed::Args(args) => args.daemon,
+        Parsed::Text(text) => panic!("{text}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_of_the_manual_are_typed() {
+        let words = [
+            "-46",
+            "-p",
+            "0",
+            "-L",
+            "8",
+            "-M",
+            "1000",
+            "-R",
+            "/router",
+            "-C",
+            "a.conf",
+            "-Z",
+            "z",
+            "-d",
+            "1",
+            "-s",
+            "ve",
+            "-s",
+            "R",
+            "-aBghiwtv",
+            "-T",
+            "[IPv6.::1]",
+        ];
+        assert!(refused(&words).line.contains("-4"), "-4 and -6 are not for one server");
+        let mut words = words;
+        words[0] = "-4";
+        let args = daemon_args(&words);
+        assert!(args.only_v4 && args.ident && args.bsmtp_channel && args.gullible && args.check_helo);
+        assert!(args.interactive && args.whoson && args.inetd_tls);
+        assert_eq!((args.port, args.load_max, args.debug, args.verbose), (Some(0), Some(8), 1, 1));
+        assert_eq!(args.test_address.map(|ip| ip.to_string()).as_deref(), Some("::1"));
+        assert!(args.style().route_vrfy && args.style().qualified);
+        assert!(daemon_args(&["-s", "strict"]).style().strict);
+        assert!(refused(&["-s", "vex"]).line.contains("no style \"x\""));
+        assert!(refused(&["-T", "192.0.2.1"]).line.contains("brackets"));
+        assert!(refused(&["-in"]).line.contains("-i"));
+    }
 
     fn refused(words: &[&str]) -> Stop {
         Args::read_from(std::iter::once(&"smtpserver").chain(words)).expect_err("not fit")
@@ -304,7 +492,6 @@ mod tests {
             &["-p", "70000"],
             &["-p"],
             &["--listen", "nowhere"],
-            &["-h"],
             &["--log-format", "xml"],
             &["surplus"],
             &["spool"],
@@ -341,15 +528,9 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_page_names_every_option_and_parameter() {
+    fn the_manual_page_names_every_option() {
         use clap::CommandFactory;
         let page = include_str!("../../man/smtpserver.8").replace("\\-", "-");
-        for param in smtpserver_core::config::param::table() {
-            for name in param.names() {
-                assert!(page.contains(name), "man/smtpserver.8 does not speak of the parameter {name}");
-            }
-            assert!(page.contains(param.doc), "man/smtpserver.8 says something else of {}", param.name);
-        }
         for option in Args::command().get_arguments() {
             let name = match (option.get_long(), option.get_short()) {
                 (Some(long), _) => format!("--{long}"),

@@ -5,12 +5,14 @@ use crate::args::{self, DemoArgs};
 use crate::journal::Journal;
 use crate::limits::LAST_WRITES_MAX;
 use crate::lines::{Lines, printable};
+use crate::listen::Wanted;
 use crate::log::{Log, Place};
 use crate::spool_fs::{self, FileSpool, ROUTER};
 use crate::{Stop, listen, serve};
 use smtpserver_core::event::{Outcome, TransactionRecord};
 use smtpserver_core::spool::id::SpoolId;
 use smtpserver_core::{Event, Now, Peer, SessionId};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +29,15 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     })?;
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
     let recorder = serve::start_recorder(args.record.wish()?.as_ref())?;
-    let sockets = listen::open(&[place], DemoArgs::PORT).map_err(Stop::unfit)?;
-    let address = sockets[0].local_addr().map_err(Stop::failed)?;
+    let settings = Arc::new(settings);
+    let wanted = Wanted {
+        address: SocketAddr::new(place.ip, place.port.unwrap_or(DemoArgs::PORT)),
+        settings: settings.clone(),
+        asked_by: "--listen".into(),
+        optional: false,
+    };
+    let doors = listen::open(vec![wanted]).map_err(Stop::unfit)?;
+    let address = doors[0].socket.local_addr().map_err(Stop::failed)?;
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
     Log::new(tracing::Level::WARN, vec![Place::Text(stderr.clone())]).trace();
@@ -36,7 +45,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     println!("Nothing is delivered anywhere: each message becomes a file in");
     println!("  {}", postoffice.join(ROUTER).display());
     println!();
-    for line in serve::listening_lines(&sockets) {
+    for line in serve::listening_lines(&doors) {
         println!("{line}");
     }
     println!();
@@ -53,7 +62,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host);
-    let ended = serve::serve(settings, spool, sockets, page.clone(), recorder);
+    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }

@@ -122,8 +122,30 @@ impl<S: Spool> Desk<S> {
 
     /// A connection came.
     pub fn admit(self: &Arc<Self>, peer: &Arc<Peer>) -> Admission<S> {
+        self.enter(peer, Input::Connected(peer.clone()))
+    }
+
+    /// A connection came by a door whose sessions have these settings.
+    pub fn admit_to(self: &Arc<Self>, peer: &Arc<Peer>, settings: Arc<Settings>) -> Admission<S> {
+        self.enter(peer, Input::ConnectedTo(peer.clone(), settings))
+    }
+
+    /// From now on these settings hold for the whole process. Sessions keep theirs.
+    pub fn reconfigure(&self, settings: Arc<Settings>) {
         let now = self.now();
-        let mut errands = self.books().bring(now, Input::Connected(peer.clone()));
+        let errands = self.books().bring(now, Input::Reconfigured(settings));
+        // New settings need no disk: there are no tasks.
+        drop(self.deliver(errands));
+    }
+
+    /// The settings of the whole process.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.books().settings()
+    }
+
+    fn enter(self: &Arc<Self>, peer: &Arc<Peer>, input: Input) -> Admission<S> {
+        let now = self.now();
+        let mut errands = self.books().bring(now, input);
         let entry = errands.entry.take();
         self.run(errands);
         match entry {

@@ -5,9 +5,12 @@
 //! [`spool_fs`] keeps messages. `serve` puts them together for the daemon and the demonstration.
 
 pub mod args;
+mod check_config;
 pub mod clock;
+mod config_file;
 mod demo;
 pub mod desk;
+mod doors;
 pub mod drive;
 pub mod journal;
 mod limits;
@@ -18,8 +21,10 @@ pub mod mailbox;
 pub mod metrics;
 mod pid_file;
 mod pipe;
+mod places;
 mod port_holder;
 pub mod recorder;
+mod reload;
 mod replay;
 pub mod resolver;
 pub mod seat;
@@ -37,6 +42,8 @@ pub fn run(args: Args) -> Result<(), Stop> {
     match args.command {
         None => serve::daemon(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::CheckConfig(args)) => check_config::run(args),
+        Some(Command::Reload(args)) => reload::run(args),
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),

@@ -18,8 +18,6 @@ pub(crate) const LINGER_OCTETS_MAX: usize = 65_536;
 
 // Listening.
 
-/// Connections that the system holds for us until we accept them: a burst of one second.
-pub(crate) const BACKLOG: i32 = 1024;
 /// How long to wait after an accept that failed for want of something that may come back. It doubles each time up to
 /// [`PAUSE_MAX`].
 pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -105,3 +103,5 @@ pub(crate) const PID_FILE_OPENS_MAX: u32 = 10;
 pub(crate) const ENVELOPE_LINE_MAX: u64 = 65_536;
 /// Octets of an envelope that are read back. The largest that can be configured sensibly has some megabytes.
 pub(crate) const ENVELOPE_OCTETS_MAX: u64 = 64 << 20;
+/// Octets of a configuration file, and of a ZENV file: 100,000 domains and much else fit.
+pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;

@@ -1,19 +1,15 @@
-//! Sockets that listen, and the loop that accepts from one. A connection is admitted before anything is set aside for
-//! it; what it says is not looked at here.
+//! Sockets that listen: where an operator wants them, and how they are opened. What comes by them is not looked at
+//! here.
 
-use crate::desk::{Admission, Desk};
-use crate::drive::{drive, turn_away};
-use crate::limits::{BACKLOG, PAUSE_MAX, PAUSE_MIN};
 use crate::port_holder;
-use crate::spool::Spool;
-use smtpserver_core::{Peer, Session};
-use socket2::{Domain, Protocol, Socket, Type};
+use smtpserver_core::Settings;
+use smtpserver_core::config::choices::Sockets;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 
 /// An address as an operator writes it: `127.0.0.1`, `127.0.0.1:25`, `[::1]:25`, `::1`, `any`, `any6:25`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +46,41 @@ fn ip(text: &str) -> Option<IpAddr> {
     }
 }
 
+/// A place to listen, and for whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// Where; with port 0 any that is free.
+    pub address: SocketAddr,
+    /// What holds for the sessions that begin there.
+    pub settings: Arc<Settings>,
+    /// Who asks for it, as a message names it: `--listen`, `smtpserver.conf:12`.
+    pub asked_by: String,
+    /// It is done without where this machine cannot have it: IPv6, where nobody named it. With port 0 it gets the port
+    /// of the place before it.
+    pub optional: bool,
+}
+
+/// A place where we listen.
+#[derive(Debug)]
+pub struct Door {
+    /// What was asked for.
+    pub wanted: Wanted,
+    /// The socket.
+    pub socket: TcpListener,
+}
+
 /// A socket that cannot be had.
 #[derive(Debug)]
 pub struct CannotListen {
     address: SocketAddr,
     error: io::Error,
+}
+
+impl CannotListen {
+    /// The address is taken by ourselves, and this is how.
+    pub(crate) fn ours(address: SocketAddr, reason: String) -> CannotListen {
+        CannotListen { address, error: io::Error::new(ErrorKind::InvalidInput, reason) }
+    }
 }
 
 impl fmt::Display for CannotListen {
@@ -74,47 +100,50 @@ impl fmt::Display for CannotListen {
     }
 }
 
-/// Opens the sockets. With no places, the loopback addresses that this machine has.
-pub fn open(places: &[Place], port: u16) -> Result<Vec<TcpListener>, CannotListen> {
-    if places.is_empty() {
-        return open_loopback(port);
-    }
-    let addresses: Vec<_> =
-        places.iter().map(|place| SocketAddr::new(place.ip, place.port.unwrap_or(port))).collect();
-    for (index, address) in addresses.iter().copied().enumerate() {
-        if let Some(other) = addresses[..index].iter().find(|other| overlap(**other, address)) {
-            let reason = if *other == address {
-                "--listen names it twice".into()
-            } else {
-                format!("--listen names {other} as well, and one holds the other")
-            };
-            return Err(CannotListen { address, error: io::Error::new(ErrorKind::InvalidInput, reason) });
+/// Opens the sockets: all that are not optional, or none.
+pub fn open(wanted: Vec<Wanted>) -> Result<Vec<Door>, CannotListen> {
+    for (index, one) in wanted.iter().enumerate() {
+        if let Some(other) = wanted[..index].iter().find(|other| overlap(other.address, one.address)) {
+            return Err(CannotListen::ours(one.address, clash(other, one)));
         }
     }
-    addresses.into_iter().map(bind).collect()
+    let mut doors: Vec<Door> = Vec::new();
+    for one in wanted {
+        let mut address = one.address;
+        if one.optional
+            && address.port() == 0
+            && let Some(before) = doors.last()
+        {
+            address.set_port(before.socket.local_addr().map_or(0, |before| before.port()));
+        }
+        match bind(address, one.settings.sockets) {
+            Ok(socket) => doors.push(Door { wanted: one, socket }),
+            // This machine has no IPv6: which addresses we listen on is said anyway.
+            Err(refused)
+                if one.optional
+                    && (one.address.port() == 0 || refused.error.kind() != ErrorKind::AddrInUse) => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    Ok(doors)
+}
+
+fn clash(other: &Wanted, one: &Wanted) -> String {
+    match (other.asked_by == one.asked_by, other.address == one.address) {
+        (true, true) => format!("{} names it twice", one.asked_by),
+        (false, true) => format!("{} and {} both name it", other.asked_by, one.asked_by),
+        (_, false) => format!("{} names {} as well, and one holds the other", other.asked_by, other.address),
+    }
 }
 
 /// Whether the system would refuse to listen on both, so that the second one is our own fault. Port 0 never clashes.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let any = one.ip().is_unspecified() || other.ip().is_unspecified();
     let same_ip = one.ip() == other.ip() || (any && one.is_ipv4() == other.is_ipv4());
     one.port() == other.port() && one.port() != 0 && same_ip
 }
 
-fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
-    let four = bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))?;
-    // With port 0 the system has chosen one, and IPv6 follows it if it can.
-    let chosen = four.local_addr().map_or(port, |address| address.port());
-    let six = bind(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), chosen));
-    match six {
-        Ok(six) => Ok(vec![four, six]),
-        Err(refused) if port != 0 && refused.error.kind() == ErrorKind::AddrInUse => Err(refused),
-        // This machine has no IPv6: which addresses we listen on is said anyway.
-        Err(_) => Ok(vec![four]),
-    }
-}
-
-fn bind(address: SocketAddr) -> Result<TcpListener, CannotListen> {
+fn bind(address: SocketAddr, options: Sockets) -> Result<TcpListener, CannotListen> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
@@ -122,55 +151,41 @@ fn bind(address: SocketAddr) -> Result<TcpListener, CannotListen> {
         }
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        set_buffers(&SockRef::from(&socket), options)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
+        socket.listen(i32::from(options.queue))?;
         Ok(TcpListener::from(socket))
     };
     open().map_err(|error| CannotListen { address, error })
 }
 
-/// Accepts connections and starts their sessions, until it is dropped.
-pub async fn accept<S: Spool>(listener: tokio::net::TcpListener, desk: Arc<Desk<S>>) {
-    let mut pause = PAUSE_MIN;
-    loop {
-        match listener.accept().await {
-            Ok((stream, client)) => {
-                pause = PAUSE_MIN;
-                welcome(stream, client, &desk);
-            }
-            // The client left before we came to it.
-            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                // Out of descriptors or memory: try again when some may have come back, and never spin.
-                tracing::warn!("cannot accept connections: {error}; trying again in {pause:?}");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
-        }
-    }
+/// Gives a socket that listens already the options of new settings.
+pub(crate) fn adjust(socket: &SockRef<'_>, options: Sockets) -> io::Result<()> {
+    set_buffers(socket, options)?;
+    // To listen again only changes the length of the queue.
+    socket.listen(i32::from(options.queue))
 }
 
-fn welcome<S: Spool>(stream: TcpStream, client: SocketAddr, desk: &Arc<Desk<S>>) {
-    // Replies are grouped by the session; the system must not hold them back to group them once more.
-    let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
-    let Ok(local) = ready else { return };
-    let peer = Arc::new(Peer::new(client, local));
-    match desk.admit(&peer) {
-        Admission::Welcome(settings, seat) => {
-            let session = Session::new(settings, seat.session(), peer);
-            tokio::spawn(drive(stream, session, seat));
-        }
-        Admission::TurnAway(words, presence) => {
-            tracing::debug!(peer = %client, "turned away: too many connections");
-            tokio::spawn(turn_away(stream, words, presence));
-        }
-        Admission::Drop => tracing::debug!(peer = %client, "dropped: far too many connections"),
+/// Connections inherit the buffers of the socket that they were accepted from.
+fn set_buffers(socket: &SockRef<'_>, options: Sockets) -> io::Result<()> {
+    let octets = |octets: u32| usize::try_from(octets).expect("32 bits fit");
+    if options.receive_octets > 0 {
+        socket.set_recv_buffer_size(octets(options.receive_octets))?;
     }
+    if options.send_octets > 0 {
+        socket.set_send_buffer_size(octets(options.send_octets))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wanted(address: SocketAddr, asked_by: &str) -> Wanted {
+        let settings = Arc::new(Settings::new("mx.example"));
+        Wanted { address, settings, asked_by: asked_by.into(), optional: false }
+    }
 
     #[test]
     fn places_are_written_in_many_ways() {
@@ -196,24 +211,51 @@ mod tests {
     #[test]
     fn an_address_given_twice_is_not_blamed_on_another() {
         // Nothing is bound: this is seen before.
-        let place = Place { ip: Ipv4Addr::LOCALHOST.into(), port: None };
-        let same = Place { port: Some(2526), ..place };
-        let refused = open(&[place, same], 2526).expect_err("twice").to_string();
-        assert_eq!(refused, "cannot listen on 127.0.0.1:2526: --listen names it twice");
-        let any = Place { ip: Ipv4Addr::UNSPECIFIED.into(), ..same };
-        let refused = open(&[place, any], 2526).expect_err("covered").to_string();
-        assert!(refused.contains("--listen names 127.0.0.1:2526 as well"), "{refused}");
+        let one: SocketAddr = "127.0.0.1:2526".parse().expect("an address");
+        let any: SocketAddr = "0.0.0.0:2526".parse().expect("an address");
+        let refused = |doors: [Wanted; 2]| open(doors.to_vec()).expect_err("a clash").to_string();
+        assert_eq!(
+            refused([wanted(one, "--listen"), wanted(one, "--listen")]),
+            "cannot listen on 127.0.0.1:2526: --listen names it twice"
+        );
+        assert_eq!(
+            refused([wanted(one, "t.conf:1"), wanted(one, "t.conf:2")]),
+            "cannot listen on 127.0.0.1:2526: t.conf:1 and t.conf:2 both name it"
+        );
+        let covered = refused([wanted(one, "--listen"), wanted(any, "--listen")]);
+        assert!(covered.contains("--listen names 127.0.0.1:2526 as well"), "{covered}");
         // Each gets a port of its own.
-        assert_eq!(open(&[place, place], 0).expect("free ports").len(), 2);
+        let free = SocketAddr::new(one.ip(), 0);
+        assert_eq!(open(vec![wanted(free, "a"), wanted(free, "b")]).expect("free ports").len(), 2);
     }
 
     #[test]
     fn a_port_in_use_is_named_with_its_holder() {
-        let first = open(&[], 0).expect("a free port");
-        let taken = first[0].local_addr().expect("address").port();
-        let refused = open(&[], taken).expect_err("taken");
-        let line = refused.to_string();
-        assert!(line.contains(&format!("127.0.0.1:{taken}")), "{line}");
+        let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let first = open(vec![wanted(free, "a")]).expect("a free port");
+        let taken = first[0].socket.local_addr().expect("address");
+        let line = open(vec![wanted(taken, "b")]).expect_err("taken").to_string();
+        assert!(line.contains(&taken.to_string()), "{line}");
         assert!(line.contains(&format!("pid {}", std::process::id())), "{line}");
+    }
+
+    #[test]
+    fn sockets_get_their_options_and_optional_ones_follow() {
+        let mut settings = Settings::new("mx.example");
+        settings.sockets = Sockets { receive_octets: 20_000, send_octets: 30_000, ..settings.sockets };
+        let settings = Arc::new(settings);
+        let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let six: SocketAddr = "[::1]:0".parse().expect("an address");
+        let four = Wanted { settings: settings.clone(), ..wanted(free, "a") };
+        let doors = open(vec![four, Wanted { settings, optional: true, ..wanted(six, "a") }]).expect("free");
+        let ports: Vec<u16> =
+            doors.iter().map(|door| door.socket.local_addr().expect("address").port()).collect();
+        assert!(ports.iter().all(|port| *port == ports[0]), "{ports:?}");
+        let socket = SockRef::from(&doors[0].socket);
+        // Linux counts its own needs twice.
+        assert!((20_000..=40_000).contains(&socket.recv_buffer_size().expect("an option")));
+        let sockets = Sockets { receive_octets: 50_000, queue: 5, ..Sockets::default() };
+        adjust(&socket, sockets).expect("adjusted");
+        assert!((50_000..=100_000).contains(&socket.recv_buffer_size().expect("an option")));
     }
 }

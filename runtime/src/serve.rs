@@ -1,41 +1,44 @@
 //! Puts the parts together, in an order that keeps promises: everything that can be refused is refused before the
 //! first connection, sockets are open before the program detaches, and at the end every session has had its say.
 
-use crate::args::{self, DaemonArgs};
+use crate::args::DaemonArgs;
 use crate::clock::{Clock, SystemClock};
+use crate::config_file;
 use crate::desk::Desk;
+use crate::doors::Doors;
 use crate::journal::{self, Journal, Logbook};
 use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
+use crate::listen::{self, Door};
 use crate::metrics::Metrics;
-use crate::metrics::door::Door;
+use crate::metrics::door::Door as MetricsDoor;
 use crate::pid_file::PidFile;
 use crate::recorder::{Recorder, Wish};
+use crate::reload::Reloader;
 use crate::signals::{self, Signals};
 use crate::spool_fs::{self, FileSpool};
-use crate::{Stop, listen, log};
+use crate::{Stop, log};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
-use std::net::TcpListener;
 use std::sync::Arc;
 
 /// The daemon, from its options to its end.
 pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
-    let mut settings = args::settings(&args.params)?;
-    if let Some(octets) = args.message_octets_max {
-        settings.limits.message_octets_max = octets;
-    }
-    settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
+    args.refuse_what_is_missing()?;
+    let args = args.anchored().map_err(|error| Stop::failed(format!("where are we? {error}")))?;
+    let loaded = config_file::load(&args).map_err(config_file::LoadFault::tell)?;
+    loaded.tell();
+    let settings = Arc::new(loaded.configuration.global().clone());
     ready_process(&settings.limits)?;
 
-    let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
+    let postoffice = spool_fs::prepare(&loaded.postoffice).map_err(Stop::unfit)?;
     let mut pid_file = PidFile::lock(&postoffice.join(&args.pid_file)).map_err(Stop::unfit)?;
     // Written twice: what forbids it is said while somebody reads that, and the pid changes when we detach.
     pid_file.write().map_err(Stop::unfit)?;
     let logs = log::open::open(&args.log, &settings)?;
-    let door = settings.logs.metrics.as_ref().map(Door::open).transpose()?;
+    let door = settings.logs.metrics.as_ref().map(MetricsDoor::open).transpose()?;
     let wish = args.record.wish()?;
-    let sockets = listen::open(&args.listen, args.port).map_err(Stop::unfit)?;
-    for line in listening_lines(&sockets) {
+    let doors = listen::open(loaded.wanted).map_err(Stop::unfit)?;
+    for line in listening_lines(&doors) {
         eprintln!("{line}");
     }
     if let Some(door) = &door {
@@ -63,48 +66,44 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     let spool = FileSpool::open(&postoffice, &settings.host);
     let recorder = start_recorder(wish.as_ref())?;
     let logbook = Logbook::new(log, session_log, metrics, writers.clone());
-    let ended = serve(settings, spool, sockets, Arc::new(logbook), recorder);
+    let ended = serve(settings, spool, doors, Arc::new(logbook), recorder, Some(args));
     writers.flush();
     ended
 }
 
-/// Serves until it is told to stop, and then until the sessions have ended or their time is over.
+/// Serves until it is told to stop, and then until the sessions have ended or their time is over. `args` are where new
+/// settings come from, if they may be read again.
 pub(crate) fn serve(
-    settings: Settings,
+    settings: Arc<Settings>,
     spool: FileSpool,
-    sockets: Vec<TcpListener>,
+    doors: Vec<Door>,
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
+    args: Option<DaemonArgs>,
 ) -> Result<(), Stop> {
     spool.tidy_up();
-    let drain = settings.timeouts.drain;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Stop::failed(format!("cannot start threads: {error}")))?;
     let clock = Arc::new(SystemClock::default());
-    let desk = Desk::recording(Arc::new(settings), spool, clock, journal, recorder.clone());
+    let desk = Desk::recording(settings, spool, clock, journal, recorder.clone());
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         let mut signals = Signals::catch().map_err(fault)?;
         journal::reopen_on_hangup(desk.journal().clone()).map_err(fault)?;
-        let mut doors = Vec::new();
-        for socket in sockets {
-            let listener = tokio::net::TcpListener::from_std(socket).map_err(fault)?;
-            doors.push(tokio::spawn(listen::accept(listener, desk.clone())));
-        }
+        let hangups = Signals::hangup().map_err(fault)?;
+        let reloader = Arc::new(Reloader::new(args, Doors::start(&desk, doors).map_err(fault)?, &desk));
+        tokio::spawn(reloader.clone().obey(hangups));
         signals.stop().await;
+        let drain = desk.settings().timeouts.drain;
         match desk.sessions() {
             0 => tracing::info!("stopping: no session is open"),
             n => tracing::info!("stopping: {} may end, within {drain:?}", sessions(n)),
         }
-        for door in doors {
-            door.abort();
-            // When it is gone its socket is closed, and new connections are refused.
-            let _ = door.await;
-        }
+        reloader.close().await;
         desk.stop();
         tokio::spawn(async move {
             signals.stop().await;
@@ -135,10 +134,10 @@ pub(crate) fn start_recorder(wish: Option<&Wish>) -> Result<Option<Recorder>, St
 }
 
 /// `listening on ADDRESS:PORT` for each socket.
-pub(crate) fn listening_lines(sockets: &[TcpListener]) -> Vec<String> {
-    sockets
+pub(crate) fn listening_lines(doors: &[Door]) -> Vec<String> {
+    doors
         .iter()
-        .flat_map(TcpListener::local_addr)
+        .flat_map(|door| door.socket.local_addr())
         .map(|address| format!("listening on {address}"))
         .collect()
 }

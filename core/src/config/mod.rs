@@ -1,8 +1,15 @@
 //! What an operator chooses: the settings of a server as one immutable value, and the table of parameters from
 //! which they are set. Reads no file: text comes in, settings or complaints come out.
 
+pub mod bind;
+pub mod choices;
+pub mod file;
+pub mod glob;
 pub mod logs;
 pub mod param;
+pub mod patterns;
+pub mod worst;
+pub mod zenv;
 
 use crate::limits::{Limits, Timeouts};
 use crate::policy::Policy;
@@ -10,6 +17,9 @@ use crate::server::tarpit::TarpitRule;
 use crate::wire::text::BareNewline;
 use alloc::string::String;
 use alloc::vec::Vec;
+use bind::Service;
+use choices::{Auth, Cluster, Helpers, ReceivedParts, Sockets, Sources, Spf, Tls, Verbs};
+use patterns::{Patterns, Styles};
 
 /// Which extensions are offered in the reply to EHLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +36,10 @@ pub struct Extensions {
     pub dsn: bool,
     /// RFC 2852: `Some(n)` is offered, with n seconds as the least for mode R (0: any).
     pub deliverby: Option<u32>,
+    /// EHLO itself.
+    pub ehlo: bool,
+    /// RFC 1985.
+    pub etrn: bool,
 }
 
 impl Default for Extensions {
@@ -37,6 +51,8 @@ impl Default for Extensions {
             enhanced_status_codes: true,
             dsn: true,
             deliverby: Some(0),
+            ehlo: true,
+            etrn: true,
         }
     }
 }
@@ -64,6 +80,42 @@ pub struct Settings {
     pub transcript: bool,
     /// Where the hands send logs and numbers.
     pub logs: logs::Logs,
+    /// Which service this is: chosen by the socket that the client came to.
+    pub service: Service,
+    /// The lines of the greeting with their `%` letters, unresolved (`hdr220`); none: our own.
+    pub greeting: Vec<String>,
+    /// What is said last in many refusals (`contact-pointer-message`); empty: our own.
+    pub contact: String,
+    /// Replies may have more than one line where EHLO and HELP do not need them (`no-multiline-replies`).
+    pub multiline_replies: bool,
+    /// Every NOTIFY counts as NOTIFY=NEVER (`force-rcpt-notify-never`).
+    pub notify_never: bool,
+    /// Source routes are kept, not stripped (`allowsourceroute`).
+    pub source_routes: bool,
+    /// One reply for each recipient (`lmtp-mode`).
+    pub lmtp: bool,
+    /// The style of a client whose name no pattern matches (`-s`).
+    pub style: Styles,
+    /// The pattern lines.
+    pub patterns: Patterns,
+    /// Verbs of a debugger.
+    pub verbs: Verbs,
+    /// Parts of our Received field.
+    pub received: ReceivedParts,
+    /// How sockets are made.
+    pub sockets: Sockets,
+    /// Logins.
+    pub auth: Auth,
+    /// TLS.
+    pub tls: Tls,
+    /// SPF.
+    pub spf: Spf,
+    /// Helper processes.
+    pub helpers: Helpers,
+    /// Where rules come from.
+    pub sources: Sources,
+    /// The other machines of a cluster.
+    pub cluster: Cluster,
 }
 
 impl Settings {
@@ -83,6 +135,24 @@ impl Settings {
             help: Vec::new(),
             transcript: false,
             logs: logs::Logs::default(),
+            service: Service::default(),
+            greeting: Vec::new(),
+            contact: String::new(),
+            multiline_replies: true,
+            notify_never: false,
+            source_routes: false,
+            lmtp: false,
+            style: Styles::default(),
+            patterns: Patterns::default(),
+            verbs: Verbs::default(),
+            received: ReceivedParts::default(),
+            sockets: Sockets::default(),
+            auth: Auth::default(),
+            tls: Tls { client_depth: 1, ..Tls::default() },
+            spf: Spf::default(),
+            helpers: Helpers::default(),
+            sources: Sources::default(),
+            cluster: Cluster::default(),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! whoever adds one where it belongs.
 
 use super::print::Print;
-use crate::config::logs::Logs;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
@@ -26,6 +25,24 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         help,
         transcript,
         logs: _,
+        service: _,
+        greeting: _,
+        contact: _,
+        multiline_replies: _,
+        notify_never: _,
+        source_routes: _,
+        lmtp: _,
+        style: _,
+        patterns: _,
+        verbs: _,
+        received: _,
+        sockets: _,
+        auth: _,
+        tls: _,
+        spf: _,
+        helpers: _,
+        sources: _,
+        cluster: _,
     } = settings;
     let Limits {
         message_octets_max,
@@ -48,12 +65,12 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         },
         timeouts: timeouts.clone(),
         tarpit: *tarpit,
-        extensions: *extensions,
+        extensions: Extensions { ehlo: true, etrn: true, ..*extensions },
         policy: Policy::default(),
         bare_newline: *bare_newline,
         help: help.clone(),
         transcript: *transcript,
-        logs: Logs::default(),
+        ..Settings::new("")
     }
 }
 
@@ -110,7 +127,16 @@ fn waits(lines: &mut Vec<String>, own: &Timeouts, default: &Timeouts) {
 }
 
 fn extensions(lines: &mut Vec<String>, own: &Extensions) {
-    let Extensions { eightbitmime, pipelining, chunking, enhanced_status_codes, dsn, deliverby } = own;
+    let Extensions {
+        eightbitmime,
+        pipelining,
+        chunking,
+        enhanced_status_codes,
+        dsn,
+        deliverby,
+        ehlo: _,
+        etrn: _,
+    } = own;
     for (name, on) in [
         ("No8BITMIME", eightbitmime),
         ("NoPIPELINING", pipelining),

@@ -15,7 +15,7 @@ use crate::peer::{Peer, SessionId};
 use crate::policy::{Answer, Question, Space, Ticket, decide};
 use crate::spool::{Report, SpoolFault, Stored};
 use admission::Admission;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use commit::{Commits, Publication};
@@ -26,6 +26,9 @@ pub enum Input {
     /// A connection was accepted. The answer is [`Output::Welcome`], [`Output::TurnAway`] or [`Output::Drop`],
     /// at once.
     Connected(Arc<Peer>),
+    /// The same, by a door that has settings of its own for its sessions. What is counted over the whole process still
+    /// goes by the server's.
+    ConnectedTo(Arc<Peer>, Arc<Settings>),
     /// A welcomed session, or a connection that was turned away, is closed; each is said once.
     Disconnected(SessionId),
     /// A session asks.
@@ -76,6 +79,8 @@ pub struct Server {
     measured_at: Option<Instant>,
     measuring: bool,
     serial: u64,
+    /// What each welcomed session began with: it is judged by that to its end.
+    begun_with: BTreeMap<SessionId, Arc<Settings>>,
     outputs: VecDeque<Output>,
 }
 
@@ -90,6 +95,7 @@ impl Server {
             measured_at: None,
             measuring: false,
             serial: 0,
+            begun_with: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -97,13 +103,17 @@ impl Server {
     /// Takes one input. Never fails, never waits.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Connected(peer) => self.connected(now, &peer),
-            Input::Disconnected(session) => self.admission.leave(session),
+            Input::Connected(peer) => self.connected(now, &peer, self.settings.clone()),
+            Input::ConnectedTo(peer, settings) => self.connected(now, &peer, settings),
+            Input::Disconnected(session) => {
+                self.admission.leave(session);
+                self.begun_with.remove(&session);
+            }
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
                 let space =
                     Space { free_kib: self.free_kib, free_kib_min: self.settings.limits.free_kib_min };
-                let verdict = decide(&self.settings.policy, space, &question);
+                let verdict = decide(&self.settings_of(session).policy, space, &question);
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
             Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
@@ -138,22 +148,28 @@ impl Server {
         self.admission.total()
     }
 
-    /// The settings that new sessions get.
+    /// The settings of the whole process, and of sessions that come by no door of their own.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
-    fn connected(&mut self, now: Now, peer: &Peer) {
+    /// The settings with which a session began; those of the whole process when it is not known.
+    pub fn settings_of(&self, session: SessionId) -> &Arc<Settings> {
+        self.begun_with.get(&session).unwrap_or(&self.settings)
+    }
+
+    fn connected(&mut self, now: Now, peer: &Peer, settings: Arc<Settings>) {
         let output = match self.admission.judge(&self.settings.limits, peer.source()) {
             admission::Decision::Welcome => {
                 let session = self.next_id(now);
                 self.admission.enter(session, peer.source());
+                self.begun_with.insert(session, settings);
                 Output::Welcome(session)
             }
             admission::Decision::TurnAway => {
                 let session = self.next_id(now);
                 self.admission.turn_away(session, peer.source());
-                let reply = crate::reply::catalog::too_many_connections(&self.settings.host);
+                let reply = crate::reply::catalog::too_many_connections(&settings.host);
                 Output::TurnAway(session, reply.encode(false))
             }
             admission::Decision::Drop => Output::Drop,

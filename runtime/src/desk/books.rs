@@ -63,6 +63,11 @@ impl<D> Books<D> {
         self.places.len()
     }
 
+    /// The settings of the whole process.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.server.settings().clone()
+    }
+
     /// Brings an input that needs nothing but the server.
     pub(super) fn bring(&mut self, now: Now, input: Input) -> Errands<D> {
         self.work(now, input, None, Errands::none())
@@ -213,7 +218,7 @@ impl<D> Books<D> {
             mailbox.put(Post::ShuttingDown);
         }
         self.places.insert(session, Place { mailbox: mailbox.clone(), commit: None });
-        Entry::Welcome(session, mailbox, self.server.settings().clone())
+        Entry::Welcome(session, mailbox, self.server.settings_of(session).clone())
     }
 
     fn post(&self, session: SessionId, post: Post, errands: &mut Errands<D>) {

@@ -6,6 +6,7 @@ use std::io::Write;
 
 mod client;
 mod clients;
+mod config;
 mod corpus;
 mod demo;
 mod durable;

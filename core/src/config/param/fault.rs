@@ -72,6 +72,14 @@ pub enum Unfit {
     TooLong,
     /// The parameter has been given too often.
     TooMany,
+    /// It is a path that does not begin with a slash.
+    NotAbsolute,
+    /// It is no address to listen on.
+    NotAnAddress,
+    /// A quote is opened and not closed.
+    OpenQuote,
+    /// It asks for a place or a group, and those stand in the file only.
+    OnlyInFile,
 }
 
 impl fmt::Display for Unfit {
@@ -91,6 +99,10 @@ impl fmt::Display for Unfit {
             Unfit::Control => "holds control characters",
             Unfit::TooLong => "is too long",
             Unfit::TooMany => "is one too many",
+            Unfit::NotAbsolute => "is no absolute path",
+            Unfit::NotAnAddress => "is no address to listen on",
+            Unfit::OpenQuote => "has a quote that is not closed",
+            Unfit::OnlyInFile => "can be given in the configuration file only",
         })
     }
 }
@@ -115,20 +127,37 @@ impl fmt::Display for ParamFault {
 
 impl core::error::Error for ParamFault {}
 
-/// A value that was raised to the smallest that is used.
+/// Something that the operator should know about a line that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParamNote {
     /// The parameter's first name.
     pub name: &'static str,
-    /// What the line says.
-    pub given: u64,
-    /// What holds.
-    pub used: u64,
+    /// What it is.
+    pub kind: NoteKind,
+}
+
+/// What the operator should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// The value was raised to the smallest that is used.
+    Raised {
+        /// What the line says.
+        given: u64,
+        /// What holds.
+        used: u64,
+    },
+    /// The line is an old one: what it does now, and what to write today.
+    Old(&'static str),
 }
 
 impl fmt::Display for ParamNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} is too small, {} is used", self.name, self.given, self.used)
+        match self.kind {
+            NoteKind::Raised { given, used } => {
+                write!(f, "{}: {given} is too small, {used} is used", self.name)
+            }
+            NoteKind::Old(instead) => write!(f, "{}: {instead}", self.name),
+        }
     }
 }
 
@@ -139,12 +168,17 @@ pub(super) fn echo(text: &str) -> String {
 
 /// The name in the table that looks most like `name`; of equals the first.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    nearest_of(name, table().iter().flat_map(super::Param::names))
+}
+
+/// The word that looks most like `name`; of equals the first.
+pub(crate) fn nearest_of<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // A wrong letter in each four may be a slip; more is another word.
     let far = name.len() / 4 + 1;
     if name.len() > ECHO_MAX {
         return None;
     }
-    let near = table().iter().flat_map(super::Param::names).map(|own| (distance(own, name), own));
+    let near = words.map(|own| (distance(own, name), own));
     near.filter(|(distance, _)| *distance <= far.min(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, own)| own)

@@ -1,6 +1,6 @@
 //! The rows. Each setter puts a checked value into its one place.
 
-use super::{Argument, Checked, Param, Unfit, whole};
+use super::{Argument, Checked, Param, Scope, Unfit, whole};
 use crate::config::Settings;
 use crate::config::logs;
 use crate::limits::REPLY_TEXT_MAX;
@@ -27,17 +27,22 @@ const HELP_LINES_MAX: usize = 41;
 /// Domains that may be named one by one.
 const LOCAL_DOMAINS_MAX: usize = 100_000;
 
-const fn row(
+pub(super) const fn row(
     name: &'static str,
     spellings: &'static [&'static str],
     default: &'static str,
     argument: Argument,
     doc: &'static str,
 ) -> Param {
-    Param { name, spellings, argument, default, doc }
+    Param { name, spellings, argument, default, doc, scope: Scope::Group, raw: false, instead: "" }
 }
 
-const fn count(floor: u64, most: u64, unit: &'static str, set: fn(&mut Settings, u64)) -> Argument {
+pub(super) const fn count(
+    floor: u64,
+    most: u64,
+    unit: &'static str,
+    set: fn(&mut Settings, u64),
+) -> Argument {
     Argument::Whole { least: 0, floor, most, unit, set }
 }
 
@@ -46,7 +51,7 @@ const fn wait(least: Duration, set: fn(&mut Settings, Duration)) -> Argument {
 }
 
 /// A number whose row keeps it within 32 bits.
-fn narrow(number: u64) -> u32 {
+pub(super) fn narrow(number: u64) -> u32 {
     u32::try_from(number).expect("every row that uses this is bounded by a million or by nine digits")
 }
 
@@ -106,7 +111,7 @@ fn localnames(settings: &mut Settings, value: &str) -> Checked {
 }
 
 /// Whether a word is a domain name as RFC 2821 §4.1.2 writes it, within the lengths of RFC 1035 §2.3.4.
-fn is_domain(word: &str) -> bool {
+pub(super) fn is_domain(word: &str) -> bool {
     word.len() <= 255
         && word.split('.').all(|label| {
             (1..=63).contains(&label.len())
@@ -117,21 +122,23 @@ fn is_domain(word: &str) -> bool {
 }
 
 /// All parameters.
-pub(super) static TABLE: &[Param] = &[
+pub(super) const TABLE: &[Param] = &[
     row(
         "maxsize",
         &[],
         "0",
         count(0, OCTETS_MOST, "octets", |s, n| s.limits.message_octets_max = n),
         "Largest message in octets, as the option -M; 0 for no limit.",
-    ),
+    )
+    .global(),
     row(
         "min-availspace",
         &[],
         "5000",
         count(FREE_KIB_FLOOR, OCTETS_MOST, "kibibytes", |s, n| s.limits.free_kib_min = n),
         "Free space, in kibibytes, that a message must leave on the spool's file system.",
-    ),
+    )
+    .global(),
     row(
         "RcptLimitCount",
         &["RcptLimitCnt", "Rcpt-Limit-Count"],
@@ -158,21 +165,24 @@ pub(super) static TABLE: &[Param] = &[
         "10",
         count(1, COUNT_MOST, "commands", |s, n| s.limits.unknown_commands_max = narrow(n)),
         "Unknown commands after which a session is closed.",
-    ),
+    )
+    .global(),
     row(
         "MaxSameIpSource",
         &["same-ip-source-parallel-max"],
         "100",
         count(1, COUNT_MOST, "connections", |s, n| s.limits.same_source_max = narrow(n)),
         "Connections from one source at a time; more are answered 450, more than four times as many not at all.",
-    ),
+    )
+    .global(),
     row(
         "MaxParallelConnections",
         &["max-parallel-connections"],
         "800",
         count(1, COUNT_MOST, "connections", |s, n| s.limits.connections_max = narrow(n)),
         "Connections in all at a time; a hundred more are answered 450, others not at all.",
-    ),
+    )
+    .global(),
     row(
         "tarpit",
         &[],
@@ -271,7 +281,9 @@ pub(super) static TABLE: &[Param] = &[
             set: help,
         },
         "Add a line to the reply to HELP.",
-    ),
+    )
+    .global()
+    .raw(),
     row(
         "localnames",
         &[],
@@ -324,7 +336,8 @@ pub(super) static TABLE: &[Param] = &[
         "30",
         wait(Duration::ZERO, |s, t| s.timeouts.drain = t),
         "How long sessions may go on after the order to stop.",
-    ),
+    )
+    .global(),
     row(
         "data-rate-min",
         &[],
@@ -349,7 +362,8 @@ pub(super) static TABLE: &[Param] = &[
             set: |s, value| logs::set_form(&mut s.logs, value),
         },
         "Form of the lines that the option -l SYSLOG sends.",
-    ),
+    )
+    .global(),
     row(
         "syslog-facility",
         &[],
@@ -360,7 +374,8 @@ pub(super) static TABLE: &[Param] = &[
             set: |s, value| logs::set_facility(&mut s.logs, value),
         },
         "Facility under which lines are sent to syslog.",
-    ),
+    )
+    .global(),
     row(
         "syslog-socket",
         &[],
@@ -371,7 +386,8 @@ pub(super) static TABLE: &[Param] = &[
             set: |s, value| logs::set_socket(&mut s.logs, value),
         },
         "Socket at which syslog takes datagrams.",
-    ),
+    )
+    .global(),
     row(
         "metrics",
         &[],
@@ -382,5 +398,6 @@ pub(super) static TABLE: &[Param] = &[
             set: |s, value| logs::set_metrics(&mut s.logs, value),
         },
         "Where counters are shown by HTTP, to this machine only.",
-    ),
+    )
+    .global(),
 ];

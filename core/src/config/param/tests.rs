@@ -104,7 +104,7 @@ fn texts_are_added() {
     for line in ["help =====", "HELP   Questions to  <postmaster>  ", "help"] {
         assert_eq!(apply(&mut settings, line), Ok(None));
     }
-    assert_eq!(settings.help, ["=====", "Questions to  <postmaster>", ""]);
+    assert_eq!(settings.help, ["=====", "  Questions to  <postmaster>", ""], "leading blanks belong to it");
     for line in ["localnames Example.ORG", "localnames example.org", "localnames a-1.example.net"] {
         assert_eq!(apply(&mut settings, line), Ok(None));
     }
@@ -138,10 +138,11 @@ fn small_values_are_raised_with_a_note() {
         ("MaxSameIpSource 0", "MaxSameIpSource", 0, 1),
     ] {
         let mut settings = settings();
-        assert_eq!(apply(&mut settings, line), Ok(Some(ParamNote { name, given, used })));
+        let kind = NoteKind::Raised { given, used };
+        assert_eq!(apply(&mut settings, line), Ok(Some(ParamNote { name, kind })));
         assert_ne!(settings, self::settings(), "{line}");
     }
-    let note = ParamNote { name: "min-availspace", given: 500, used: 1_000 };
+    let note = ParamNote { name: "min-availspace", kind: NoteKind::Raised { given: 500, used: 1_000 } };
     assert_eq!(note.to_string(), "min-availspace: 500 is too small, 1000 is used");
 }
 
@@ -266,8 +267,9 @@ proptest! {
             let Argument::Whole { least, floor, most, .. } = param.argument else { continue };
             let result = apply(&mut settings(), &format!("{} {number}", param.name));
             prop_assert_eq!(result.is_ok(), (least..=most).contains(&number), "{}", param.name);
-            let raised = ParamNote { name: param.name, given: number, used: floor };
-            prop_assert_eq!(result.unwrap_or(None), (least <= number && number < floor).then_some(raised));
+            let raised = NoteKind::Raised { given: number, used: floor };
+            let note = result.unwrap_or(None).map(|note| note.kind).filter(|kind| *kind != NoteKind::Old(param.instead));
+            prop_assert_eq!(note, (least <= number && number < floor).then_some(raised));
         }
     }
 

@@ -1,0 +1,125 @@
+//! Rows about TLS.
+
+use super::services::{absolute, named, number, path, small, words};
+use crate::config::param::table::{narrow, row};
+use crate::config::param::{Argument, Param};
+
+/// The rows.
+pub(in crate::config::param) const ROWS: &[Param] = &[
+    row(
+        "use-tls",
+        &[],
+        "",
+        Argument::Switch(|s| s.tls.offered = true),
+        "Offer STARTTLS, and let BindSmtpS work.",
+    ),
+    row("no-use-tls", &[], "", Argument::Switch(|s| s.tls.offered = false), "Do without TLS (the default)."),
+    row(
+        "tls-cert-file",
+        &[],
+        "",
+        path("PATH", |s, w| absolute(&mut s.tls.cert_file, w)),
+        "Our certificate and its chain, PEM.",
+    ),
+    row(
+        "tls-key-file",
+        &[],
+        "",
+        path("PATH", |s, w| absolute(&mut s.tls.key_file, w)),
+        "The key of our certificate, PEM; it may be the same file.",
+    ),
+    row(
+        "tls-CAfile",
+        &[],
+        "",
+        path("PATH", |s, w| absolute(&mut s.tls.ca_file, w)),
+        "Certificates of those who may sign clients' certificates, PEM.",
+    ),
+    row(
+        "tls-CApath",
+        &[],
+        "",
+        path("PATH", |s, w| absolute(&mut s.tls.ca_path, w)),
+        "A directory of such certificates.",
+    ),
+    row(
+        "tls-cipher-list",
+        &[],
+        "",
+        words("NAMES", "names of ciphers", (1, 1), |s, w| named(&mut s.tls.ciphers, w)),
+        "The ciphers to offer.",
+    ),
+    row(
+        "tls-loglevel",
+        &[],
+        "0",
+        number(4, "levels", |s, n| s.tls.log_level = small(n)),
+        "How much is logged of handshakes, 0 to 4; never anything secret.",
+    ),
+    row(
+        "tls-ccert-vd",
+        &[],
+        "1",
+        number(100, "certificates", |s, n| s.tls.client_depth = small(n)),
+        "How deep a client's chain of certificates may be.",
+    ),
+    row(
+        "tls-ask-cert",
+        &[],
+        "0",
+        number(1, "switches (0 or 1)", |s, n| s.tls.ask_client = n == 1),
+        "1: ask clients for a certificate.",
+    ),
+    row(
+        "tls-require-cert",
+        &[],
+        "0",
+        number(1, "switches (0 or 1)", |s, n| s.tls.require_client = n == 1),
+        "1: refuse mail of clients without a certificate that we trust.",
+    ),
+    row(
+        "tls-enforce-tls",
+        &[],
+        "0",
+        number(1, "switches (0 or 1)", |s, n| s.tls.enforced = n == 1),
+        "1: take no mail without TLS.",
+    ),
+    row(
+        "outlook-tls-bug",
+        &[],
+        "",
+        Argument::Switch(|s| s.tls.outlook_bug = true),
+        "Wait two seconds for clients that begin TLS where a greeting is due; not on port 25.",
+    ),
+    row(
+        "tls-use-scache",
+        &[],
+        "",
+        Argument::Switch(|s| s.tls.resumption = true),
+        "Let clients resume TLS sessions.",
+    ),
+    row(
+        "tls-scache-name",
+        &[],
+        "",
+        words("'NAME'", "a name", (1, 1), |s, w| named(&mut s.tls.cache_name, w)),
+        "The name of the store of TLS sessions.",
+    ),
+    row(
+        "tls-scache-timeout",
+        &[],
+        "0",
+        number(86_400, "seconds", |s, n| s.tls.cache_seconds = narrow(n)),
+        "How long a TLS session may be resumed; 0 for our own choice.",
+    ),
+    row("tls-dcert-file", &[], "", Argument::Obsolete, "Means nothing any more.")
+        .instead("DSA certificates are gone: write tls-cert-file and tls-key-file"),
+    row("tls-dkey-file", &[], "", Argument::Obsolete, "Means nothing any more.")
+        .instead("DSA certificates are gone: write tls-cert-file and tls-key-file"),
+    row("tls-dh512", &[], "", Argument::Obsolete, "Means nothing any more.")
+        .instead("key exchange needs no parameters today: leave it out"),
+    row("tls-dh1024", &[], "", Argument::Obsolete, "Means nothing any more.")
+        .instead("key exchange needs no parameters today: leave it out"),
+    row("tls-random-source", &[], "", Argument::Obsolete, "Means nothing any more.")
+        .instead("the system's random numbers are used: leave it out"),
+];

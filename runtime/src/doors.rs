@@ -1,0 +1,196 @@
+//! Doors: the sockets that we listen on, each with the settings of the sessions that begin there. A connection is
+//! admitted before anything is set aside for it; what it says is not looked at here. Doors may be opened, closed and
+//! given new settings while sessions go on.
+
+use crate::desk::{Admission, Desk};
+use crate::drive::{drive, turn_away};
+use crate::limits::{PAUSE_MAX, PAUSE_MIN};
+use crate::listen::{self, CannotListen, Wanted};
+use crate::spool::Spool;
+use smtpserver_core::{Peer, Session, Settings};
+use socket2::SockRef;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// The settings of a door, as they are at the moment.
+type Sign = Arc<Mutex<Arc<Settings>>>;
+
+/// An open door.
+struct Door {
+    wanted: Wanted,
+    listener: Arc<TcpListener>,
+    sign: Sign,
+    task: JoinHandle<()>,
+}
+
+/// All doors of a server.
+pub(crate) struct Doors<S: Spool> {
+    desk: Arc<Desk<S>>,
+    open: Vec<Door>,
+}
+
+/// What became of the doors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// How many were opened.
+    pub(crate) opened: usize,
+    /// How many were closed.
+    pub(crate) closed: usize,
+    /// How many stayed.
+    pub(crate) kept: usize,
+}
+
+impl<S: Spool> Doors<S> {
+    /// Lets clients in.
+    pub(crate) fn start(desk: &Arc<Desk<S>>, doors: Vec<listen::Door>) -> io::Result<Doors<S>> {
+        let open = doors.into_iter().map(|door| start(desk, door)).collect::<io::Result<_>>()?;
+        Ok(Doors { desk: desk.clone(), open })
+    }
+
+    /// Opens what is wanted and not there, closes what is there and not wanted, and gives the others their new settings.
+    /// When something cannot be opened, nothing is changed.
+    pub(crate) async fn swap(&mut self, wanted: Vec<Wanted>) -> Result<Changes, CannotListen> {
+        let mut there: Vec<Option<Wanted>> = wanted.into_iter().map(Some).collect();
+        // Each door takes the first wish for its address that no other has taken.
+        let wishes: Vec<Option<Wanted>> = self
+            .open
+            .iter()
+            .map(|door| {
+                let same = |wish: &Option<Wanted>| {
+                    wish.as_ref().is_some_and(|wish| wish.address == door.wanted.address)
+                };
+                there.iter_mut().find(|wish| same(wish)).and_then(Option::take)
+            })
+            .collect();
+        let missing: Vec<Wanted> = there.into_iter().flatten().collect();
+        for wish in &missing {
+            let in_the_way = |door: &&Door| listen::overlap(door.wanted.address, wish.address);
+            if let Some(door) = self.open.iter().find(in_the_way) {
+                let reason =
+                    format!("we listen on {} already; this change needs a restart", door.wanted.address);
+                return Err(CannotListen::ours(wish.address, reason));
+            }
+        }
+        let opened = listen::open(missing)?;
+        let mut changes = Changes { opened: opened.len(), ..Changes::default() };
+        let mut started = Vec::new();
+        for door in opened {
+            let address = door.wanted.address;
+            match start(&self.desk, door) {
+                Ok(door) => started.push(door),
+                Err(error) => {
+                    started.iter().for_each(|door: &Door| door.task.abort());
+                    return Err(CannotListen::ours(address, error.to_string()));
+                }
+            }
+        }
+        for (mut door, wish) in std::mem::take(&mut self.open).into_iter().zip(wishes) {
+            match wish {
+                Some(wish) => {
+                    door.adopt(wish);
+                    changes.kept += 1;
+                    self.open.push(door);
+                }
+                None => {
+                    door.close(&self.desk).await;
+                    changes.closed += 1;
+                }
+            }
+        }
+        self.open.extend(started);
+        Ok(changes)
+    }
+
+    /// Where we listen.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.open.iter().flat_map(|door| door.listener.local_addr()).collect()
+    }
+
+    /// Closes all doors: from here on connections are refused.
+    pub(crate) async fn close(&mut self) {
+        for door in std::mem::take(&mut self.open) {
+            door.task.abort();
+            // When it is gone its socket is closed with the last reference, which is ours.
+            let _ = door.task.await;
+        }
+    }
+}
+
+impl Door {
+    fn adopt(&mut self, wish: Wanted) {
+        let options = wish.settings.sockets;
+        if options != self.wanted.settings.sockets
+            && let Err(error) = listen::adjust(&SockRef::from(&*self.listener), options)
+        {
+            tracing::warn!("{}: its socket keeps its old options: {error}", wish.address);
+        }
+        *self.sign.lock().unwrap_or_else(PoisonError::into_inner) = wish.settings.clone();
+        self.wanted = wish;
+    }
+
+    async fn close<S: Spool>(self, desk: &Arc<Desk<S>>) {
+        self.task.abort();
+        let _ = self.task.await;
+        // Whoever stands before the door already is let in; only newcomers are not.
+        // The system is asked itself: it knows of connections that nobody has told us about yet.
+        while let Ok((stream, client)) = SockRef::from(&*self.listener).accept() {
+            let Some(client) = client.as_socket() else { continue };
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream.into())
+            {
+                welcome(stream, client, desk, &self.sign);
+            }
+        }
+    }
+}
+
+fn start<S: Spool>(desk: &Arc<Desk<S>>, door: listen::Door) -> io::Result<Door> {
+    let listen::Door { wanted, socket } = door;
+    let listener = Arc::new(TcpListener::from_std(socket)?);
+    let sign: Sign = Arc::new(Mutex::new(wanted.settings.clone()));
+    let task = tokio::spawn(accept(listener.clone(), desk.clone(), sign.clone()));
+    Ok(Door { wanted, listener, sign, task })
+}
+
+/// Accepts connections and starts their sessions, until it is dropped.
+async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: Sign) {
+    let mut pause = PAUSE_MIN;
+    loop {
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                pause = PAUSE_MIN;
+                welcome(stream, client, &desk, &sign);
+            }
+            // The client left before we came to it.
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                // Out of descriptors or memory: try again when some may have come back, and never spin.
+                tracing::warn!("cannot accept connections: {error}; trying again in {pause:?}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+fn welcome<S: Spool>(stream: TcpStream, client: SocketAddr, desk: &Arc<Desk<S>>, sign: &Sign) {
+    // Replies are grouped by the session; the system must not hold them back to group them once more.
+    let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+    let Ok(local) = ready else { return };
+    let peer = Arc::new(Peer::new(client, local));
+    let settings = sign.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match desk.admit_to(&peer, settings) {
+        Admission::Welcome(settings, seat) => {
+            let session = Session::new(settings, seat.session(), peer);
+            tokio::spawn(drive(stream, session, seat));
+        }
+        Admission::TurnAway(words, presence) => {
+            tracing::debug!(peer = %client, "turned away: too many connections");
+            tokio::spawn(turn_away(stream, words, presence));
+        }
+        Admission::Drop => tracing::debug!(peer = %client, "dropped: far too many connections"),
+    }
+}
