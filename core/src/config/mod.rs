@@ -1,7 +1,12 @@
 //! What an operator chooses: the settings of a server as one immutable value, and the table of parameters from
 //! which they are set. Reads no file: text comes in, settings or complaints come out.
 
+pub mod glob;
+pub mod manners;
+pub mod networks;
 pub mod param;
+pub mod pattern_line;
+pub mod patterns;
 
 use crate::limits::{Limits, Timeouts};
 use crate::policy::Policy;
@@ -9,10 +14,13 @@ use crate::server::tarpit::TarpitRule;
 use crate::wire::text::BareNewline;
 use alloc::string::String;
 use alloc::vec::Vec;
+use manners::Manners;
 
 /// Which extensions are offered in the reply to EHLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extensions {
+    /// EHLO itself (RFC 1869).
+    pub ehlo: bool,
     /// RFC 6152; its parameter is understood even when it is not announced (manual, `No8BITMIME`).
     pub eightbitmime: bool,
     /// RFC 2920.
@@ -30,6 +38,7 @@ pub struct Extensions {
 impl Default for Extensions {
     fn default() -> Self {
         Extensions {
+            ehlo: true,
             eightbitmime: true,
             pipelining: true,
             chunking: true,
@@ -59,6 +68,8 @@ pub struct Settings {
     pub bare_newline: BareNewline,
     /// Lines added to the reply to HELP.
     pub help: Vec<String>,
+    /// How sessions speak, and what they expect.
+    pub manners: Manners,
     /// Whether sessions tell what they hear and say (`Event::Heard`, `Event::Said`).
     pub transcript: bool,
 }
@@ -78,6 +89,7 @@ impl Settings {
             policy,
             bare_newline: BareNewline::default(),
             help: Vec::new(),
+            manners: Manners::default(),
             transcript: false,
         }
     }

@@ -3,6 +3,7 @@
 //! other line of the configuration than `NAME VALUE`.
 
 mod fault;
+mod manners;
 mod table;
 
 pub use fault::{ParamFault, ParamFaultKind, ParamNote, Unfit};

@@ -2,6 +2,7 @@
 //! space) is left out: its conclusions are in the log, as answers. Every field is named here, so that the compiler asks
 //! whoever adds one where it belongs.
 
+use super::manners;
 use super::print::Print;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
@@ -14,8 +15,18 @@ use alloc::vec::Vec;
 
 /// The settings without what no session looks at.
 fn seen_by_a_session(settings: &Settings) -> Settings {
-    let Settings { host, limits, timeouts, tarpit, extensions, policy: _, bare_newline, help, transcript } =
-        settings;
+    let Settings {
+        host,
+        limits,
+        timeouts,
+        tarpit,
+        extensions,
+        policy: _,
+        bare_newline,
+        help,
+        manners,
+        transcript,
+    } = settings;
     let Limits {
         message_octets_max,
         free_kib_min: _,
@@ -41,6 +52,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         policy: Policy::default(),
         bare_newline: *bare_newline,
         help: help.clone(),
+        manners: manners::seen_by_a_session(manners),
         transcript: *transcript,
     }
 }
@@ -76,6 +88,7 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
         lines.push("bare-newline normalize".to_string());
     }
     extensions(&mut lines, &settings.extensions);
+    manners::lines(&mut lines, &settings.manners);
     lines.extend(settings.help.iter().map(|line| format!("help {line}")));
     lines
 }
@@ -98,8 +111,9 @@ fn waits(lines: &mut Vec<String>, own: &Timeouts, default: &Timeouts) {
 }
 
 fn extensions(lines: &mut Vec<String>, own: &Extensions) {
-    let Extensions { eightbitmime, pipelining, chunking, enhanced_status_codes, dsn, deliverby } = own;
+    let Extensions { ehlo, eightbitmime, pipelining, chunking, enhanced_status_codes, dsn, deliverby } = own;
     for (name, on) in [
+        ("NoEHLO", ehlo),
         ("No8BITMIME", eightbitmime),
         ("NoPIPELINING", pipelining),
         ("NoCHUNKING", chunking),
@@ -117,7 +131,7 @@ fn extensions(lines: &mut Vec<String>, own: &Extensions) {
     }
 }
 
-fn seconds(span: Duration) -> String {
+pub(super) fn seconds(span: Duration) -> String {
     decimal(micros(span))
 }
 
@@ -164,6 +178,25 @@ mod tests {
             "NoENHANCEDSTATUSCODES",
             "NoDSN",
             "NoDELIVERBY",
+            "NoEHLO",
+            "style SR",
+            "helo-pattern *.example 40 !go away",
+            "helo-pattern * * ve",
+            "max-loadaverage 20",
+            "hdr220 %H first",
+            "hdr220 %H second",
+            "contact-pointer-message \"see http://www.example/\"",
+            "greet-pause 2.5",
+            "xclient-from 192.0.2.0/24 ::1",
+            "helo-syntax-check",
+            "lmtp-mode",
+            "no-multiline-replies",
+            "force-rcpt-notify-never",
+            "allowsourceroute",
+            "DEBUGcmd",
+            "EXPNcmd",
+            "VRFYcmd",
+            "check-pipelining",
             "help one line",
             "help",
         ]
@@ -173,6 +206,8 @@ mod tests {
         let again = made_of(&lines(&settings));
         assert_eq!(again, settings);
         assert_eq!(print(&again), print(&settings));
+        let strict = made_of(&["style strict".to_string()]);
+        assert_eq!(made_of(&lines(&strict)), strict);
         assert_eq!(made_of(&lines(&made_of(&["deliverby 60".to_string()]))).extensions.deliverby, Some(60));
     }
 

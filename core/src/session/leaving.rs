@@ -21,14 +21,16 @@ impl Session {
     pub(super) fn give_up(&mut self, now: Instant, state: State, outcome: Outcome) -> Option<Hello> {
         let (hello, record) = match state {
             State::Ready(hello) => return hello,
-            State::ChunksRefused(hello) => return Some(hello),
-            State::Greeting | State::Closing | State::Moving => return None,
+            State::ChunksRefused(hello, _) => return Some(hello),
+            State::Greeting | State::Hush { .. } | State::Closing | State::Moving => return None,
             State::Skipping { then, .. } | State::Paused { then, .. } => {
                 return self.give_up(now, *then, outcome);
             }
             State::Swallowing(swallowing) => return self.give_up(now, swallowing.then, outcome),
+            State::Unwanted(unwanted) => return self.give_up(now, unwanted.then, outcome),
             State::Asking { resume, .. } => match *resume {
-                Resume::Greet => return None,
+                Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
+                Resume::Hello { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Mail { hello, .. } => return Some(hello),
                 Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),

@@ -3,9 +3,11 @@
 
 mod asking;
 mod backlog;
+mod batch;
 mod body;
 mod chunks;
 mod fates;
+mod greet;
 mod leaving;
 mod pace;
 mod saying;
@@ -14,12 +16,15 @@ mod timers;
 mod verbs;
 
 use crate::config::Settings;
+use crate::config::manners::Batch;
+use crate::config::patterns::Styles;
 use crate::event::SessionRecord;
 use crate::input::Input;
 use crate::limits::{
     BODY_READ_MAX, BODY_WINDOW, COMMAND_LINE_MAX, COMMAND_READ_MAX, DISCARD_MAX, REPLY_GROUP_MAX,
     REPLY_WINDOW,
 };
+use crate::mail::envelope::Hello;
 use crate::now::{Duration, Instant, Now};
 use crate::output::{Output, Reason};
 use crate::peer::{Peer, SessionId, TransactionId};
@@ -27,13 +32,16 @@ use crate::policy::Question;
 use crate::refusal::Refusal;
 use crate::server::tarpit::Tarpit;
 use crate::spool::{Order, Report};
-use crate::wire::command::{self, Offered, SyntaxFault, Verb};
+use crate::wire::client_name::ClientName;
+use crate::wire::command::{self, Offered, Strictness, SyntaxFault, Verb};
 use crate::wire::line::{self, Found};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
+use core::net::SocketAddr;
 pub(crate) use fates::Fate;
 use fates::Fates;
 use state::{Resume, State};
@@ -43,7 +51,14 @@ use state::{Resume, State};
 pub struct Session {
     settings: Arc<Settings>,
     id: SessionId,
+    /// The client: at the other end of the connection, or behind a proxy that told of it.
     peer: Arc<Peer>,
+    /// Who holds the other end of the connection.
+    connected: SocketAddr,
+    /// How the client is taken.
+    styles: Styles,
+    /// The messages come over a BSMTP channel.
+    marked: bool,
     state: State,
     backlog: Backlog,
     /// Replies that wait for company (RFC 2920 §3.2).
@@ -83,6 +98,9 @@ impl Session {
     pub fn new(settings: Arc<Settings>, id: SessionId, peer: Arc<Peer>) -> Session {
         Session {
             tarpit: Tarpit::new(settings.tarpit),
+            styles: settings.manners.styles,
+            marked: settings.manners.batch.is_some_and(|batch| batch.marked),
+            connected: peer.client,
             settings,
             id,
             peer,
@@ -177,7 +195,7 @@ impl Session {
 
     fn open(&mut self, now: Now) {
         self.began = now.instant;
-        self.ask(now, Question::Connect, Resume::Greet);
+        self.ask(now, Question::Connect, Resume::Greet { hello: None, again: false });
     }
 
     fn hear(&mut self, now: Now, octets: &[u8]) {
@@ -217,11 +235,18 @@ impl Session {
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
-            | State::ChunksRefused(_) => self.take_line(now, rest),
+            | State::ChunksRefused(..) => self.take_line(now, rest),
             State::Skipping { .. } => self.skip(now, rest),
             State::Receiving(_) => self.take_text(now, rest),
             State::InChunk(..) => self.take_chunk(now, rest),
             State::Swallowing(_) => self.swallow(now, rest),
+            State::Unwanted(_) => self.skip_text(now, rest),
+            State::Hush { .. } => {
+                if !rest.is_empty() {
+                    self.early_talk(now);
+                }
+                Flow::Wait
+            }
             State::Greeting
             | State::Asking { .. }
             | State::Storing(_)
@@ -239,7 +264,12 @@ impl Session {
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
                 self.heard(text);
+                self.echo(text);
                 self.since = now.instant;
+                if octets.len() > used && !self.may_send_ahead(command::verb(text)) {
+                    self.dismiss(now, Refusal::SentAhead, Reason::Misbehaved);
+                    return Flow::Wait;
+                }
                 match command::parse(text, &self.offered()) {
                     Ok(command) => self.obey(now, command),
                     Err(fault) => self.misspelt(now, command::verb(text), fault),
@@ -294,9 +324,58 @@ impl Session {
             // How many octets follow cannot be told, so the commands behind them cannot be found either.
             self.state = state;
             self.dismiss(now, Refusal::Syntax(fault), Reason::Misbehaved);
+        } else if verb == Some(Verb::Data) {
+            let then = self.after_refused_data(now, state);
+            self.refuse(now, verb, Refusal::Syntax(fault), then);
         } else {
             self.refuse(now, verb, Refusal::Syntax(fault), state);
         }
+    }
+
+    /// Whether a client that has said this much may go on without waiting for the reply.
+    fn may_send_ahead(&self, verb: Option<Verb>) -> bool {
+        let manners = &self.settings.manners;
+        if !manners.pipelining_checked || manners.batch.is_some() || verb == Some(Verb::Bdat) {
+            // The octets behind BDAT belong to it.
+            return true;
+        }
+        let offered =
+            self.settings.extensions.pipelining && self.state.hello().is_some_and(Hello::is_extended);
+        //= rfc2920#3.1/4
+        offered && verb.is_none_or(Verb::may_be_grouped)
+    }
+
+    /// A verb that is known elsewhere and not here.
+    fn refuse_unknown_verb(&mut self, now: Now, then: State) {
+        self.refuse_unknown(now, None, Refusal::Syntax(SyntaxFault::UnknownVerb), then);
+    }
+
+    /// How many replies the end of a message for so many recipients has.
+    fn times(&self, recipients: u32) -> u32 {
+        //= rfc2033#4.2/1
+        if self.settings.manners.lmtp { recipients } else { 1 }
+    }
+
+    /// The protocol, as traces name it.
+    fn protocol(&self, hello: &Hello) -> &'static str {
+        if self.marked { "BSMTP" } else { hello.protocol() }
+    }
+
+    /// Where messages come from, as traces say it.
+    fn origin(&self) -> String {
+        self.batch().map_or_else(|| self.peer.literal(), Batch::origin)
+    }
+
+    /// Whether MAIL may come without a greeting.
+    fn needs_no_hello(&self) -> bool {
+        self.batch().is_some() || self.settings.manners.styles.sloppy
+    }
+
+    /// What a client is called that did not say it.
+    fn own_hello(&self) -> Hello {
+        let name = if self.batch().is_some() { String::from("localhost") } else { self.peer.literal() };
+        let name = ClientName::parse(name.as_bytes()).expect("an address literal and localhost are names");
+        Hello { verb: Verb::Helo, name }
     }
 
     fn refuse_unknown(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
@@ -317,7 +396,21 @@ impl Session {
             binarymime: extensions.chunking,
             dsn: extensions.dsn,
             deliverby: extensions.deliverby.is_some(),
+            source_route_kept: self.settings.manners.source_route_kept,
+            strictness: self.strictness(),
             ..Offered::default()
+        }
+    }
+
+    /// How the client must write; whoever is allowed to be sloppy need not be strict.
+    fn strictness(&self) -> Strictness {
+        let usual = self.settings.manners.styles;
+        if self.styles.sloppy || usual.sloppy {
+            Strictness::Sloppy
+        } else if self.styles.strict || usual.strict {
+            Strictness::Strict
+        } else {
+            Strictness::Usual
         }
     }
 

@@ -1,6 +1,6 @@
 //! The rows. Each setter puts a checked value into its one place.
 
-use super::{Argument, Checked, Param, Unfit, whole};
+use super::{Argument, Checked, Param, Unfit, manners, whole};
 use crate::config::Settings;
 use crate::limits::REPLY_TEXT_MAX;
 use crate::now::Duration;
@@ -337,5 +337,180 @@ pub(super) static TABLE: &[Param] = &[
         "180",
         wait(Duration::ZERO, |s, t| s.timeouts.data_grace = t),
         "Time within a message before its rate counts.",
+    ),
+    row("NoEHLO", &[], "", Argument::Switch(|s| s.extensions.ehlo = false), "Do not understand EHLO."),
+    row("EHLO-OK", &[], "", Argument::Switch(|s| s.extensions.ehlo = true), "Understand EHLO (the default)."),
+    row("DEBUGcmd", &[], "", Argument::Switch(|s| s.manners.debug_verb = true), "Answer DEBUG and Z-DEBUG."),
+    row(
+        "no-DEBUGcmd",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.debug_verb = false),
+        "Do not answer DEBUG and Z-DEBUG (the default).",
+    ),
+    row("EXPNcmd", &[], "", Argument::Switch(|s| s.manners.expn_verb = true), "Let EXPN ask the router."),
+    row(
+        "no-EXPNcmd",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.expn_verb = false),
+        "Do not let EXPN ask the router (the default).",
+    ),
+    row("VRFYcmd", &[], "", Argument::Switch(|s| s.manners.vrfy_verb = true), "Let VRFY ask the router."),
+    row(
+        "no-VRFYcmd",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.vrfy_verb = false),
+        "Do not let VRFY ask the router (the default).",
+    ),
+    row(
+        "no-multiline-replies",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.one_line = true),
+        "Reply in one line, but to EHLO.",
+    ),
+    row(
+        "multiline-replies-ok",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.one_line = false),
+        "Reply in as many lines as there are (the default).",
+    ),
+    row(
+        "force-rcpt-notify-never",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.notify_never = true),
+        "Store NOTIFY=NEVER for every recipient.",
+    ),
+    row(
+        "no-force-rcpt-notify-never",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.notify_never = false),
+        "Store NOTIFY as the client says it (the default).",
+    ),
+    row(
+        "allowsourceroute",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.source_route_kept = true),
+        "Keep source routes in addresses.",
+    ),
+    row(
+        "hdr220",
+        &[],
+        "",
+        Argument::Text {
+            form: "TEXT",
+            wanted: "a line of text; up to 5 lines of up to 480 octets may be given",
+            set: manners::greeting,
+        },
+        "Add a line to the greeting; %H is our name, %V the version, %T the hour.",
+    ),
+    row(
+        "contact-pointer-message",
+        &[],
+        "",
+        Argument::Text {
+            form: "[TEXT]",
+            wanted: "a line of text of up to 480 octets",
+            set: manners::contact,
+        },
+        "Last line of refusals for reasons of policy.",
+    ),
+    row(
+        "lmtp-mode",
+        &["lmtmp-mode"],
+        "",
+        Argument::Switch(|s| s.manners.lmtp = true),
+        "Speak LMTP (RFC 2033) in place of SMTP.",
+    ),
+    row(
+        "style",
+        &[],
+        "ve",
+        Argument::Text {
+            form: "[ftvehRSD]",
+            wanted: "letters of ftFTvehRSD, or strict, or sloppy",
+            set: manners::style,
+        },
+        "How clients are taken that no pattern speaks of, as the option -s.",
+    ),
+    row(
+        "helo-pattern",
+        &[],
+        "",
+        Argument::Text {
+            form: "GLOB [LOAD] STYLES",
+            wanted: "a glob, perhaps a load, then styles or !text, such as *.example * ve",
+            set: manners::pattern,
+        },
+        "What becomes of clients whose name in HELO or EHLO fits, as a pattern line.",
+    ),
+    row(
+        "helo-syntax-check",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.hello_syntax = true),
+        "Refuse names in HELO and EHLO that are ill-formed, as the option -h.",
+    ),
+    row(
+        "max-loadaverage",
+        &[],
+        "",
+        Argument::Whole {
+            least: 1,
+            floor: 1,
+            most: 100_000,
+            unit: "processes",
+            set: |s, n| s.manners.load_max = Some(narrow(n)),
+        },
+        "Load average above which connections are told to come again, as the option -L.",
+    ),
+    row(
+        "greet-pause",
+        &[],
+        "0",
+        wait(Duration::ZERO, |s, t| s.manners.greet_pause = t),
+        "How long the greeting waits; a client that speaks before it is refused.",
+    ),
+    row(
+        "check-pipelining",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.pipelining_checked = true),
+        "End sessions that send ahead where RFC 2920 forbids it.",
+    ),
+    row(
+        "no-check-pipelining",
+        &[],
+        "",
+        Argument::Switch(|s| s.manners.pipelining_checked = false),
+        "Bear clients that send ahead where RFC 2920 forbids it (the default).",
+    ),
+    row(
+        "proxy-from",
+        &[],
+        "",
+        Argument::Text {
+            form: "NET...",
+            wanted: "addresses or networks, such as 192.0.2.0/24 2001:db8::/32",
+            set: manners::proxy_from,
+        },
+        "Networks whose connections begin with a PROXY header, version 1 or 2.",
+    ),
+    row(
+        "xclient-from",
+        &[],
+        "",
+        Argument::Text {
+            form: "NET...",
+            wanted: "addresses or networks, such as 192.0.2.0/24 2001:db8::/32",
+            set: manners::xclient_from,
+        },
+        "Networks from which XCLIENT is believed.",
     ),
 ];

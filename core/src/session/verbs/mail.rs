@@ -25,6 +25,7 @@ impl Session {
     ) {
         let hello = match state {
             State::Ready(Some(hello)) => hello,
+            State::Ready(None) if self.needs_no_hello() => self.own_hello(),
             state @ (State::Opened(_) | State::Addressed(_)) => {
                 return self.refuse(now, Some(verb), Refusal::NestedMail, state);
             }
