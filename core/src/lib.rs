@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod arrival;
 pub mod config;
 pub mod event;
 mod input;
@@ -29,6 +30,7 @@ mod session;
 pub mod spool;
 pub mod wire;
 
+pub use arrival::{Arrival, Arrived};
 pub use config::Settings;
 pub use event::Event;
 pub use input::Input;

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 use smtpserver_core::Settings;
 use smtpserver_core::config::param;
+use smtpserver_core::config::patterns::Styles;
 use smtpserver_core::record::Keep;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -57,6 +58,21 @@ pub struct DaemonArgs {
     /// What to record.
     #[command(flatten)]
     pub record: RecordArgs,
+    /// Work off a batch of commands on standard input (BSMTP); -v repeats them; exit code 0 if all was accepted
+    #[arg(short = 'i', conflicts_with = "inetd")]
+    pub batch: bool,
+    /// The batch came over a BSMTP channel, and its trace says so
+    #[arg(short = 'B')]
+    pub bsmtp: bool,
+    /// Serve the one connection that is standard input, as inetd starts programs
+    #[arg(short = 'n')]
+    pub inetd: bool,
+    /// Load average above which connections are told to come again
+    #[arg(short = 'L', value_name = "LOAD", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub load_max: Option<u32>,
+    /// Style of clients that no pattern speaks of: letters of ftFTvehRSD, or strict, or sloppy; may be repeated
+    #[arg(short = 's', value_name = "STYLE")]
+    pub styles: Vec<String>,
     /// Stay in the foreground
     #[arg(long)]
     pub foreground: bool,
@@ -212,6 +228,34 @@ impl RecordArgs {
         let fault =
             |error| Stop::unfit(format!("recordings cannot be written to {}: {error}", folder.display()));
         wish.prepare().map(Some).map_err(fault)
+    }
+}
+
+impl DaemonArgs {
+    /// The settings that all options make of the defaults.
+    pub(crate) fn settings(&self) -> Result<Settings, Stop> {
+        let mut settings = settings(&self.params)?;
+        if let Some(octets) = self.message_octets_max {
+            settings.limits.message_octets_max = octets;
+        }
+        settings.manners.load_max = self.load_max.or(settings.manners.load_max);
+        let (modes, letters): (Vec<_>, Vec<_>) =
+            self.styles.iter().map(String::as_str).partition(|style| matches!(*style, "strict" | "sloppy"));
+        let read = |word: &str| {
+            Styles::read_option(word).map_err(|_| {
+                Stop::unfit(format!("-s {word}: styles are letters of ftFTvehRSD, strict or sloppy"))
+            })
+        };
+        if let Some(letters) = letters.last() {
+            settings.manners.styles = read(letters)?;
+        }
+        for mode in modes {
+            // They say how commands are written and leave the letters as they are.
+            let asked = read(mode)?;
+            settings.manners.styles.strict |= asked.strict;
+            settings.manners.styles.sloppy |= asked.sloppy;
+        }
+        Ok(settings)
     }
 }
 

@@ -2,18 +2,20 @@
 //! it; what it says is not looked at here.
 
 use crate::desk::{Admission, Desk};
-use crate::drive::{drive, turn_away};
+use crate::drive::{arrive, drive_on, turn_away};
 use crate::limits::{BACKLOG, PAUSE_MAX, PAUSE_MIN};
 use crate::port_holder;
 use crate::spool::Spool;
-use smtpserver_core::{Peer, Session};
+use smtpserver_core::{Arrival, Arrived, Peer, Session};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// An address as an operator writes it: `127.0.0.1`, `127.0.0.1:25`, `[::1]:25`, `::1`, `any`, `any6:25`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +138,7 @@ pub async fn accept<S: Spool>(listener: tokio::net::TcpListener, desk: Arc<Desk<
         match listener.accept().await {
             Ok((stream, client)) => {
                 pause = PAUSE_MIN;
-                welcome(stream, client, &desk);
+                drop(welcome(stream, client, &desk));
             }
             // The client left before we came to it.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
@@ -150,21 +152,61 @@ pub async fn accept<S: Spool>(listener: tokio::net::TcpListener, desk: Arc<Desk<
     }
 }
 
-fn welcome<S: Spool>(stream: TcpStream, client: SocketAddr, desk: &Arc<Desk<S>>) {
+/// Starts what follows from a connection, if anything does.
+pub(crate) fn welcome<S: Spool>(
+    mut stream: TcpStream,
+    client: SocketAddr,
+    desk: &Arc<Desk<S>>,
+) -> Option<JoinHandle<()>> {
     // Replies are grouped by the session; the system must not hold them back to group them once more.
     let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
-    let Ok(local) = ready else { return };
-    let peer = Arc::new(Peer::new(client, local));
+    let peer = Peer::new(client, ready.ok()?);
+    let now = desk.now().instant;
+    let Some(arrival) = Arrival::expected(&desk.settings(), &peer, now) else {
+        return let_in(stream, Vec::new(), peer, desk).map(tokio::spawn);
+    };
+    // Limits are for clients, and who this one is must be heard first; what waits for that has a limit of its own.
+    let Some(place) = desk.arriving() else {
+        tracing::warn!(peer = %client, "dropped: too many connections wait for their PROXY header");
+        return None;
+    };
+    let wait = arrival.deadline().since(now);
+    let desk = desk.clone();
+    Some(tokio::spawn(async move {
+        let arrived = arrive(&mut stream, arrival, wait).await;
+        drop(place);
+        match arrived {
+            Ok(Arrived { peer, heard }) => {
+                if let Some(life) = let_in(stream, heard, peer, &desk) {
+                    life.await;
+                }
+            }
+            Err(why) => tracing::warn!(peer = %client, "closed: {why}"),
+        }
+    }))
+}
+
+/// Admits a client, or not. What comes back is the rest of the connection's life.
+fn let_in<S: Spool>(
+    stream: TcpStream,
+    heard: Vec<u8>,
+    peer: Peer,
+    desk: &Arc<Desk<S>>,
+) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    let peer = Arc::new(peer);
     match desk.admit(&peer) {
         Admission::Welcome(settings, seat) => {
             let session = Session::new(settings, seat.session(), peer);
-            tokio::spawn(drive(stream, session, seat));
+            Some(Box::pin(drive_on(stream, heard, session, seat)))
         }
         Admission::TurnAway(words, presence) => {
-            tracing::debug!(peer = %client, "turned away: too many connections");
-            tokio::spawn(turn_away(stream, words, presence));
+            tracing::debug!(peer = %peer.client, "turned away: too many connections");
+            Some(Box::pin(turn_away(stream, words, presence)))
         }
-        Admission::Drop => tracing::debug!(peer = %client, "dropped: far too many connections"),
+        Admission::Drop => {
+            tracing::debug!(peer = %peer.client, "dropped: far too many connections");
+            None
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 
 use crate::desk::{Desk, Presence};
 use crate::drive::{Hands, Letter};
+use crate::load;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::recorder::Tape;
 use crate::spool::{Account, Draft, Spool};
-use smtpserver_core::policy::{Answer, Question, Ticket};
+use smtpserver_core::policy::{Answer, Question, Ticket, judge_load};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
 use smtpserver_core::{Event, Now, Peer, Session, SessionId};
 use std::sync::Arc;
@@ -53,7 +54,19 @@ impl<S: Spool> Hands for Seat<S> {
     }
 
     fn ask(&mut self, now: Now, ticket: Ticket, question: Question) -> Option<Answer> {
-        self.desk().ask(now, self.session(), ticket, question)
+        match question {
+            // Only the hands can know it.
+            Question::Load { most } => Some(Answer { verdict: judge_load(most, load::average()) }),
+            Question::Client { peer } => {
+                let client = peer.clone();
+                let answer = self.desk().ask(now, self.session(), ticket, Question::Client { peer });
+                // What is written down from here on is about the client behind the proxy.
+                self.desk().journal().opened(now, self.session(), &client);
+                self.peer = client;
+                answer
+            }
+            question => self.desk().ask(now, self.session(), ticket, question),
+        }
     }
 
     fn order(&mut self, now: Now, order: Order) {

@@ -2,18 +2,18 @@
 //! first connection, sockets are open before the program detaches, and at the end every session has had its say.
 
 use crate::Stop;
-use crate::args::{self, DaemonArgs};
+use crate::args::DaemonArgs;
 use crate::clock::SystemClock;
 use crate::desk::Desk;
 use crate::journal::{self, Journal, Logbook};
 use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
 use crate::lines::Lines;
-use crate::listen;
 use crate::pid_file::PidFile;
 use crate::recorder::{Recorder, Wish};
 use crate::session_log::{LogFile, SessionLog};
 use crate::signals::{self, Signals};
 use crate::spool_fs::{self, FileSpool};
+use crate::{listen, single};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::net::TcpListener;
@@ -22,11 +22,14 @@ use std::sync::Arc;
 
 /// The daemon, from its options to its end.
 pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
-    let mut settings = args::settings(&args.params)?;
-    if let Some(octets) = args.message_octets_max {
-        settings.limits.message_octets_max = octets;
-    }
+    let mut settings = args.settings()?;
     settings.transcript = args.session_log.is_some() || args.verbose > 1;
+    if args.inetd {
+        return single::inetd(&args, settings);
+    }
+    if args.batch {
+        return single::batch(&args, settings);
+    }
     ready_process(&settings.limits)?;
 
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
@@ -36,6 +39,13 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     let log_file = args.session_log.as_deref().map(open_log).transpose()?;
     let wish = args.record.wish()?;
     let sockets = listen::open(&args.listen, args.port).map_err(Stop::unfit)?;
+    //= rfc2033#5/1 rfc2033#1/1
+    // LMTP where SMTP is expected would be taken for a broken server.
+    if settings.manners.lmtp && sockets.iter().flat_map(TcpListener::local_addr).any(|own| own.port() == 25) {
+        return Err(Stop::unfit(
+            "lmtp-mode is not for port 25, where everybody expects SMTP: choose another with -p",
+        ));
+    }
     for line in listening_lines(&sockets) {
         eprintln!("{line}");
     }

@@ -13,6 +13,8 @@ pub struct Batch {
     pub marked: bool,
     /// Commands are repeated in front of their replies (`-v`).
     pub echo: bool,
+    /// Its lines ended with LF and were made to end with CRLF: sizes that were counted before do not hold any more.
+    pub unix_lines: bool,
     /// The user who runs it, a number of the system.
     pub user: u32,
 }

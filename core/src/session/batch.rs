@@ -5,6 +5,7 @@ use super::pace::Pace;
 use super::state::{State, Unwanted};
 use super::{Flow, Session};
 use crate::config::manners::Batch;
+use crate::event::Outcome;
 use crate::now::Now;
 use crate::wire::dotted::DottedReader;
 use alloc::boxed::Box;
@@ -15,13 +16,24 @@ impl Session {
         self.settings.manners.batch
     }
 
-    /// The state after a DATA that was refused: in a batch the text comes all the same.
-    pub(super) fn after_refused_data(&self, now: Now, then: State) -> State {
+    /// The state after a DATA that was refused: in a batch the text comes all the same, and what follows it is another
+    /// transaction.
+    pub(super) fn after_refused_data(&mut self, now: Now, then: State) -> State {
         if self.batch().is_none() {
             return then;
         }
+        let then = self.after_refused_mail(now, then);
         let reader = DottedReader::new(self.settings.bare_newline);
         State::Unwanted(Box::new(Unwanted { reader, pace: Pace::new(now.instant), then }))
+    }
+
+    /// The state after a MAIL within a transaction was refused. Whoever wrote a batch did not hear of that: recipients
+    /// that follow must not be added to those of another message.
+    pub(super) fn after_refused_mail(&mut self, now: Now, then: State) -> State {
+        if self.batch().is_none() {
+            return then;
+        }
+        State::Ready(self.give_up(now.instant, then, Outcome::Reset))
     }
 
     /// Throws text away, up to its end.

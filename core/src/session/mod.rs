@@ -341,7 +341,7 @@ impl Session {
         }
         let offered =
             self.settings.extensions.pipelining && self.state.hello().is_some_and(Hello::is_extended);
-        //= rfc2920#3.1/4
+        // RFC 2920 §3.1 names those after which a client waits.
         offered && verb.is_none_or(Verb::may_be_grouped)
     }
 
@@ -352,7 +352,7 @@ impl Session {
 
     /// How many replies the end of a message for so many recipients has.
     fn times(&self, recipients: u32) -> u32 {
-        //= rfc2033#4.2/1
+        // RFC 2033 §4.2: one for each accepted RCPT.
         if self.settings.manners.lmtp { recipients } else { 1 }
     }
 

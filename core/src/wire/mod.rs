@@ -14,6 +14,7 @@ pub mod path;
 pub mod proxy;
 pub mod spelling;
 pub mod text;
+pub mod unix_lines;
 pub mod verb;
 pub mod xclient;
 pub mod xtext;

@@ -63,6 +63,10 @@ impl<D> Books<D> {
         self.places.len()
     }
 
+    pub(super) fn settings(&self) -> &Arc<Settings> {
+        self.server.settings()
+    }
+
     /// Brings an input that needs nothing but the server.
     pub(super) fn bring(&mut self, now: Now, input: Input) -> Errands<D> {
         self.work(now, input, None, Errands::none())
