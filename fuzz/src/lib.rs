@@ -9,6 +9,7 @@ mod dotted;
 mod line;
 mod params;
 mod path;
+mod proxy;
 mod replay_log;
 mod session;
 mod xtext;
@@ -19,6 +20,7 @@ pub use dotted::dotted;
 pub use line::line;
 pub use params::params;
 pub use path::path;
+pub use proxy::proxy;
 pub use replay_log::replay_log;
 pub use session::session;
 pub use xtext::xtext;
@@ -30,13 +32,14 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("chunk", chunk),
     ("command", command),
     ("dotted", dotted),
     ("line", line),
     ("params", params),
     ("path", path),
+    ("proxy", proxy),
     ("replay_log", replay_log),
     ("session", session),
     ("xtext", xtext),

@@ -14,8 +14,10 @@ mod faults;
 mod hostile;
 mod kill9;
 mod limits;
+mod proxy;
 mod record;
 mod server;
+mod single;
 mod spool;
 mod stop;
 
