@@ -247,13 +247,13 @@ impl DaemonArgs {
             })
         };
         if let Some(letters) = letters.last() {
-            settings.manners.styles = read(letters)?;
+            settings.style = read(letters)?;
         }
         for mode in modes {
             // They say how commands are written and leave the letters as they are.
             let asked = read(mode)?;
-            settings.manners.styles.strict |= asked.strict;
-            settings.manners.styles.sloppy |= asked.sloppy;
+            settings.style.strict |= asked.strict;
+            settings.style.sloppy |= asked.sloppy;
         }
         Ok(settings)
     }

@@ -54,19 +54,16 @@ impl<S: Spool> Hands for Seat<S> {
     }
 
     fn ask(&mut self, now: Now, ticket: Ticket, question: Question) -> Option<Answer> {
-        match question {
+        if let Question::Load { most } = question {
             // Only the hands can know it.
-            Question::Load { most } => Some(Answer { verdict: judge_load(most, load::average()) }),
-            Question::Client { peer } => {
-                let client = peer.clone();
-                let answer = self.desk().ask(now, self.session(), ticket, Question::Client { peer });
-                // What is written down from here on is about the client behind the proxy.
-                self.desk().journal().opened(now, self.session(), &client);
-                self.peer = client;
-                answer
-            }
-            question => self.desk().ask(now, self.session(), ticket, question),
+            return Some(Answer { verdict: judge_load(most, load::average()) });
         }
+        if let Question::Client { peer } = &question {
+            // What is written down from here on is about the client behind the proxy.
+            self.peer = peer.clone();
+            self.desk().journal().opened(now, self.session(), peer);
+        }
+        self.desk().ask(now, self.session(), ticket, question)
     }
 
     fn order(&mut self, now: Now, order: Order) {

@@ -41,7 +41,7 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     let sockets = listen::open(&args.listen, args.port).map_err(Stop::unfit)?;
     //= rfc2033#5/1 rfc2033#1/1
     // LMTP where SMTP is expected would be taken for a broken server.
-    if settings.manners.lmtp && sockets.iter().flat_map(TcpListener::local_addr).any(|own| own.port() == 25) {
+    if settings.lmtp && sockets.iter().flat_map(TcpListener::local_addr).any(|own| own.port() == 25) {
         return Err(Stop::unfit(
             "lmtp-mode is not for port 25, where everybody expects SMTP: choose another with -p",
         ));

@@ -199,7 +199,7 @@ mod tests {
     fn many_stars_cost_no_more_than_a_product() {
         let glob = Glob::read(&"*a".repeat(500)).expect("a pattern");
         assert!(!glob.matches(&"a".repeat(499)));
-        assert!(glob.matches(&"ab".repeat(500).trim_end_matches('b')));
+        assert!(glob.matches("ab".repeat(500).trim_end_matches('b')));
         assert!(!glob.matches(&("a".repeat(4_000) + "b")));
     }
 
@@ -222,7 +222,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_pattern_or_a_fault_within_it(text in "[\\]\\[a!^z*?\\\\é-]{0,12}", name in ".{0,8}") {
+        fn any_text_is_a_pattern_or_a_fault_within_it(text in r"[\]\[a!^z*?\\é-]{0,12}", name in ".{0,8}") {
             match Glob::read(&text) {
                 Ok(glob) => { let _ = glob.matches(&name); }
                 Err((at, _)) => prop_assert!(at < text.len()),

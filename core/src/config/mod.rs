@@ -1,6 +1,7 @@
 //! What an operator chooses: the settings of a server as one immutable value, and the table of parameters from
 //! which they are set. Reads no file: text comes in, settings or complaints come out.
 
+pub mod choices;
 pub mod glob;
 pub mod manners;
 pub mod networks;
@@ -14,7 +15,9 @@ use crate::server::tarpit::TarpitRule;
 use crate::wire::text::BareNewline;
 use alloc::string::String;
 use alloc::vec::Vec;
+use choices::Verbs;
 use manners::Manners;
+use patterns::{Patterns, Styles};
 
 /// Which extensions are offered in the reply to EHLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +71,28 @@ pub struct Settings {
     pub bare_newline: BareNewline,
     /// Lines added to the reply to HELP.
     pub help: Vec<String>,
-    /// How sessions speak, and what they expect.
-    pub manners: Manners,
     /// Whether sessions tell what they hear and say (`Event::Heard`, `Event::Said`).
     pub transcript: bool,
+    /// The lines of the greeting with their `%` letters, unresolved (`hdr220`); none: our own.
+    pub greeting: Vec<String>,
+    /// What is said last in many refusals (`contact-pointer-message`); empty: nothing.
+    pub contact: String,
+    /// Replies may have more than one line where EHLO does not need them (`no-multiline-replies`).
+    pub multiline_replies: bool,
+    /// Every NOTIFY counts as NOTIFY=NEVER (`force-rcpt-notify-never`).
+    pub notify_never: bool,
+    /// Source routes are kept, not stripped (`allowsourceroute`).
+    pub source_routes: bool,
+    /// One reply for each recipient (`lmtp-mode`).
+    pub lmtp: bool,
+    /// The style of a client whose name no pattern matches (`-s`).
+    pub style: Styles,
+    /// The pattern lines.
+    pub patterns: Patterns,
+    /// Verbs of a debugger.
+    pub verbs: Verbs,
+    /// What is expected of clients, beyond what the old manual knew.
+    pub manners: Manners,
 }
 
 impl Settings {
@@ -89,8 +110,17 @@ impl Settings {
             policy,
             bare_newline: BareNewline::default(),
             help: Vec::new(),
-            manners: Manners::default(),
             transcript: false,
+            greeting: Vec::new(),
+            contact: String::new(),
+            multiline_replies: true,
+            notify_never: false,
+            source_routes: false,
+            lmtp: false,
+            style: Styles::default(),
+            patterns: Patterns::default(),
+            verbs: Verbs::default(),
+            manners: Manners::default(),
         }
     }
 }

@@ -77,6 +77,23 @@ impl Styles {
         Ok(styles)
     }
 
+    /// What either asks for.
+    pub fn and(self, other: Styles) -> Styles {
+        Styles {
+            check_from: self.check_from | other.check_from,
+            check_to: self.check_to | other.check_to,
+            from_unrouted: self.from_unrouted | other.from_unrouted,
+            to_unrouted: self.to_unrouted | other.to_unrouted,
+            route_vrfy: self.route_vrfy | other.route_vrfy,
+            route_expn: self.route_expn | other.route_expn,
+            route_helo: self.route_helo | other.route_helo,
+            qualified: self.qualified | other.qualified,
+            sloppy: self.sloppy | other.sloppy,
+            keep_broken: self.keep_broken | other.keep_broken,
+            strict: self.strict | other.strict,
+        }
+    }
+
     /// Reads a word of option `-s`: `strict`, `sloppy`, or letters.
     pub fn read_option(word: &str) -> Result<Styles, usize> {
         match word {

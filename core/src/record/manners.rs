@@ -1,6 +1,8 @@
 //! The manners that a session looks at, as lines of parameters. Every field is named here, so that the compiler asks
 //! whoever adds one where it belongs.
 
+use crate::config::Settings;
+use crate::config::choices::Verbs;
 use crate::config::manners::Manners;
 use crate::config::networks::Networks;
 use crate::config::pattern_line;
@@ -16,51 +18,44 @@ pub(super) fn seen_by_a_session(manners: &Manners) -> Manners {
 }
 
 /// What is not the default, as lines `NAME VALUE`.
-pub(super) fn lines(lines: &mut Vec<String>, manners: &Manners) {
+pub(super) fn lines(lines: &mut Vec<String>, settings: &Settings) {
     let Manners {
-        styles,
-        patterns,
         hello_syntax,
         load_max,
-        lmtp,
-        greeting,
-        contact,
-        one_line,
-        notify_never,
-        source_route_kept,
-        debug_verb,
-        expn_verb,
-        vrfy_verb,
         greet_pause,
         pipelining_checked,
         proxy_from: _,
         xclient_from,
         batch: _,
-    } = manners;
-    if *styles != Styles::default() {
-        lines.push(format!("style {}", style(*styles)));
+    } = &settings.manners;
+    let Verbs { debug, expn, vrfy } = settings.verbs;
+    if settings.style != Styles::default() {
+        lines.push(format!("style {}", style(settings.style)));
     }
-    lines.extend(patterns.lines().iter().map(|line| format!("helo-pattern {}", pattern_line::write(line))));
+    let patterns = settings.patterns.lines().iter();
+    lines.extend(patterns.map(|line| format!("helo-pattern {}", pattern_line::write(line))));
     lines.extend(load_max.map(|load| format!("max-loadaverage {load}")));
-    lines.extend(greeting.iter().map(|line| format!("hdr220 {line}")));
-    // Quotes keep its blanks, and quotes of its own.
-    lines.extend(contact.iter().map(|line| format!("contact-pointer-message \"{line}\"")));
+    lines.extend(settings.greeting.iter().map(|line| format!("hdr220 {line}")));
+    if !settings.contact.is_empty() {
+        // Quotes keep its blanks, and quotes of its own.
+        lines.push(format!("contact-pointer-message \"{}\"", settings.contact));
+    }
     if !greet_pause.is_zero() {
         lines.push(format!("greet-pause {}", super::settings::seconds(*greet_pause)));
     }
     lines.extend(xclient_from.iter().map(|network| format!("xclient-from {network}")));
     for (name, on) in [
-        ("helo-syntax-check", hello_syntax),
-        ("lmtp-mode", lmtp),
-        ("no-multiline-replies", one_line),
-        ("force-rcpt-notify-never", notify_never),
-        ("allowsourceroute", source_route_kept),
-        ("DEBUGcmd", debug_verb),
-        ("EXPNcmd", expn_verb),
-        ("VRFYcmd", vrfy_verb),
-        ("check-pipelining", pipelining_checked),
+        ("helo-syntax-check", *hello_syntax),
+        ("lmtp-mode", settings.lmtp),
+        ("no-multiline-replies", !settings.multiline_replies),
+        ("force-rcpt-notify-never", settings.notify_never),
+        ("allowsourceroute", settings.source_routes),
+        ("DEBUGcmd", debug),
+        ("EXPNcmd", expn),
+        ("VRFYcmd", vrfy),
+        ("check-pipelining", *pipelining_checked),
     ] {
-        if *on {
+        if on {
             lines.push(name.to_string());
         }
     }

@@ -24,8 +24,17 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         policy: _,
         bare_newline,
         help,
-        manners,
         transcript,
+        greeting,
+        contact,
+        multiline_replies,
+        notify_never,
+        source_routes,
+        lmtp,
+        style,
+        patterns,
+        verbs,
+        manners,
     } = settings;
     let Limits {
         message_octets_max,
@@ -52,8 +61,17 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         policy: Policy::default(),
         bare_newline: *bare_newline,
         help: help.clone(),
-        manners: manners::seen_by_a_session(manners),
         transcript: *transcript,
+        greeting: greeting.clone(),
+        contact: contact.clone(),
+        multiline_replies: *multiline_replies,
+        notify_never: *notify_never,
+        source_routes: *source_routes,
+        lmtp: *lmtp,
+        style: *style,
+        patterns: patterns.clone(),
+        verbs: *verbs,
+        manners: manners::seen_by_a_session(manners),
     }
 }
 
@@ -88,7 +106,7 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
         lines.push("bare-newline normalize".to_string());
     }
     extensions(&mut lines, &settings.extensions);
-    manners::lines(&mut lines, &settings.manners);
+    manners::lines(&mut lines, settings);
     lines.extend(settings.help.iter().map(|line| format!("help {line}")));
     lines
 }

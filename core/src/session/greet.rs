@@ -42,11 +42,13 @@ impl Session {
 
     /// Says 220. What the client called itself is known already when a proxy told it.
     pub(super) fn greet(&mut self, now: Now, hello: Option<Hello>) {
-        let manners = &self.settings.manners;
-        let reply = if manners.greeting.is_empty() {
-            catalog::greeting(&self.settings.host, if manners.lmtp { "LMTP" } else { "ESMTP" })
+        let settings = &self.settings;
+        let reply = if settings.greeting.is_empty() {
+            catalog::greeting(&settings.host, if settings.lmtp { "LMTP" } else { "ESMTP" })
         } else {
-            catalog::own_greeting(manners.greeting.iter().map(|line| self.expanded(line, now.wall)).collect())
+            catalog::own_greeting(
+                settings.greeting.iter().map(|line| self.expanded(line, now.wall)).collect(),
+            )
         };
         self.say(&reply);
         self.state = State::Ready(hello);

@@ -9,6 +9,7 @@ mod chunks;
 mod fates;
 mod greet;
 mod leaving;
+mod manners;
 mod pace;
 mod saying;
 mod state;
@@ -16,7 +17,6 @@ mod timers;
 mod verbs;
 
 use crate::config::Settings;
-use crate::config::manners::Batch;
 use crate::config::patterns::Styles;
 use crate::event::SessionRecord;
 use crate::input::Input;
@@ -24,7 +24,6 @@ use crate::limits::{
     BODY_READ_MAX, BODY_WINDOW, COMMAND_LINE_MAX, COMMAND_READ_MAX, DISCARD_MAX, REPLY_GROUP_MAX,
     REPLY_WINDOW,
 };
-use crate::mail::envelope::Hello;
 use crate::now::{Duration, Instant, Now};
 use crate::output::{Output, Reason};
 use crate::peer::{Peer, SessionId, TransactionId};
@@ -32,12 +31,10 @@ use crate::policy::Question;
 use crate::refusal::Refusal;
 use crate::server::tarpit::Tarpit;
 use crate::spool::{Order, Report};
-use crate::wire::client_name::ClientName;
-use crate::wire::command::{self, Offered, Strictness, SyntaxFault, Verb};
+use crate::wire::command::{self, SyntaxFault, Verb};
 use crate::wire::line::{self, Found};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
@@ -98,7 +95,7 @@ impl Session {
     pub fn new(settings: Arc<Settings>, id: SessionId, peer: Arc<Peer>) -> Session {
         Session {
             tarpit: Tarpit::new(settings.tarpit),
-            styles: settings.manners.styles,
+            styles: settings.style,
             marked: settings.manners.batch.is_some_and(|batch| batch.marked),
             connected: peer.client,
             settings,
@@ -332,50 +329,9 @@ impl Session {
         }
     }
 
-    /// Whether a client that has said this much may go on without waiting for the reply.
-    fn may_send_ahead(&self, verb: Option<Verb>) -> bool {
-        let manners = &self.settings.manners;
-        if !manners.pipelining_checked || manners.batch.is_some() || verb == Some(Verb::Bdat) {
-            // The octets behind BDAT belong to it.
-            return true;
-        }
-        let offered =
-            self.settings.extensions.pipelining && self.state.hello().is_some_and(Hello::is_extended);
-        // RFC 2920 §3.1 names those after which a client waits.
-        offered && verb.is_none_or(Verb::may_be_grouped)
-    }
-
     /// A verb that is known elsewhere and not here.
     fn refuse_unknown_verb(&mut self, now: Now, then: State) {
         self.refuse_unknown(now, None, Refusal::Syntax(SyntaxFault::UnknownVerb), then);
-    }
-
-    /// How many replies the end of a message for so many recipients has.
-    fn times(&self, recipients: u32) -> u32 {
-        // RFC 2033 §4.2: one for each accepted RCPT.
-        if self.settings.manners.lmtp { recipients } else { 1 }
-    }
-
-    /// The protocol, as traces name it.
-    fn protocol(&self, hello: &Hello) -> &'static str {
-        if self.marked { "BSMTP" } else { hello.protocol() }
-    }
-
-    /// Where messages come from, as traces say it.
-    fn origin(&self) -> String {
-        self.batch().map_or_else(|| self.peer.literal(), Batch::origin)
-    }
-
-    /// Whether MAIL may come without a greeting.
-    fn needs_no_hello(&self) -> bool {
-        self.batch().is_some() || self.settings.manners.styles.sloppy
-    }
-
-    /// What a client is called that did not say it.
-    fn own_hello(&self) -> Hello {
-        let name = if self.batch().is_some() { String::from("localhost") } else { self.peer.literal() };
-        let name = ClientName::parse(name.as_bytes()).expect("an address literal and localhost are names");
-        Hello { verb: Verb::Helo, name }
     }
 
     fn refuse_unknown(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
@@ -385,32 +341,6 @@ impl Session {
             self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
         } else {
             self.refuse(now, verb, refusal, then);
-        }
-    }
-
-    /// What the client was offered, as the parser wants to know it.
-    fn offered(&self) -> Offered {
-        let extensions = &self.settings.extensions;
-        Offered {
-            chunking: extensions.chunking,
-            binarymime: extensions.chunking,
-            dsn: extensions.dsn,
-            deliverby: extensions.deliverby.is_some(),
-            source_route_kept: self.settings.manners.source_route_kept,
-            strictness: self.strictness(),
-            ..Offered::default()
-        }
-    }
-
-    /// How the client must write; whoever is allowed to be sloppy need not be strict.
-    fn strictness(&self) -> Strictness {
-        let usual = self.settings.manners.styles;
-        if self.styles.sloppy || usual.sloppy {
-            Strictness::Sloppy
-        } else if self.styles.strict || usual.strict {
-            Strictness::Strict
-        } else {
-            Strictness::Usual
         }
     }
 

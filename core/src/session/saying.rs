@@ -22,10 +22,10 @@ impl Session {
     pub(super) fn say(&mut self, reply: &Reply) {
         let start = self.outbox.len();
         let enhanced = self.settings.extensions.enhanced_status_codes;
-        if self.settings.manners.one_line {
-            reply.in_one_line().encode_to(enhanced, &mut self.outbox);
-        } else {
+        if self.settings.multiline_replies {
             reply.encode_to(enhanced, &mut self.outbox);
+        } else {
+            reply.in_one_line().encode_to(enhanced, &mut self.outbox);
         }
         if self.settings.transcript {
             let said = &self.outbox[start..];
@@ -105,9 +105,10 @@ impl Session {
     /// The reply to a refusal, with the operator's pointer where it belongs.
     fn no(&self, refusal: &Refusal) -> Reply {
         let reply = catalog::refusal(refusal);
-        match &self.settings.manners.contact {
-            Some(contact) if refusal.is_policy() => catalog::with_contact(reply, contact),
-            Some(_) | None => reply,
+        match self.settings.contact.as_str() {
+            "" => reply,
+            contact if refusal.is_policy() => catalog::with_contact(reply, contact),
+            _ => reply,
         }
     }
 

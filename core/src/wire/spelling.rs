@@ -49,10 +49,12 @@ pub(super) fn is_exact(line: &[u8]) -> bool {
 pub(super) fn mended(line: &[u8]) -> Option<Vec<u8>> {
     let word_end = line.iter().position(|octet| matches!(octet, b' ' | b'\t'))?;
     let verb = Verb::named(&line[..word_end])?;
-    let keyword: &[u8] = match verb {
-        Verb::Rcpt => b"TO:",
-        verb if verb.is_mail() => b"FROM:",
-        _ => return None,
+    let keyword: &[u8] = if verb == Verb::Rcpt {
+        b"TO:"
+    } else if verb.is_mail() {
+        b"FROM:"
+    } else {
+        return None;
     };
     let argument = line[word_end..].trim_ascii();
     let (head, text) = argument.split_at_checked(keyword.len())?;

@@ -27,10 +27,10 @@ pub(super) fn greeting(settings: &mut Settings, value: &str) -> Checked {
     if value.is_empty() {
         return Err((0, Unfit::Missing));
     }
-    if settings.manners.greeting.len() >= GREETING_LINES_MAX {
+    if settings.greeting.len() >= GREETING_LINES_MAX {
         return Err((0, Unfit::TooMany));
     }
-    settings.manners.greeting.push(value.into());
+    settings.greeting.push(value.into());
     Ok(())
 }
 
@@ -38,7 +38,7 @@ pub(super) fn contact(settings: &mut Settings, value: &str) -> Checked {
     let value = text(value)?;
     let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''));
     let bare = quote.and_then(|quote| value[1..].strip_suffix(quote)).unwrap_or(value);
-    settings.manners.contact = (!bare.is_empty()).then(|| bare.into());
+    settings.contact = bare.into();
     Ok(())
 }
 
@@ -46,7 +46,7 @@ pub(super) fn style(settings: &mut Settings, value: &str) -> Checked {
     if value.is_empty() {
         return Err((0, Unfit::Missing));
     }
-    settings.manners.styles = Styles::read_option(value).map_err(|at| (at, Unfit::NotAChoice))?;
+    settings.style = Styles::read_option(value).map_err(|at| (at, Unfit::NotAChoice))?;
     Ok(())
 }
 
@@ -55,11 +55,11 @@ pub(super) fn pattern(settings: &mut Settings, value: &str) -> Checked {
         return Err((0, Unfit::Missing));
     }
     let line = pattern_line::read(value).map_err(|at| (at, Unfit::NotAChoice))?;
-    let lines = settings.manners.patterns.lines();
+    let lines = settings.patterns.lines();
     if lines.len() >= PATTERNS_MAX {
         return Err((0, Unfit::TooMany));
     }
-    settings.manners.patterns = lines.iter().cloned().chain([line]).collect();
+    settings.patterns = lines.iter().cloned().chain([line]).collect();
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use alloc::format;
 
 impl Session {
     pub(in crate::session) fn debug(&mut self, now: Now, state: State) {
-        if !self.settings.manners.debug_verb {
+        if !self.settings.verbs.debug {
             return self.refuse_unknown_verb(now, state);
         }
         let seconds = now.instant.since(self.began).as_secs();

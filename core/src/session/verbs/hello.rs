@@ -21,22 +21,22 @@ const LIMIT_SAID_MAX: u32 = 999_999;
 
 impl Session {
     pub(in crate::session) fn hello(&mut self, now: Now, state: State, verb: Verb, name: ClientName) {
-        let manners = &self.settings.manners;
+        let settings = &self.settings;
         //= rfc2033#4.1/1
         // Each side must notice when the other one speaks another protocol.
-        let known = match verb {
-            Verb::Lhlo => manners.lmtp,
-            Verb::Ehlo => self.settings.extensions.ehlo && !manners.lmtp,
-            _ => !manners.lmtp,
+        let known = if settings.lmtp {
+            verb == Verb::Lhlo
+        } else {
+            verb == Verb::Helo || (verb == Verb::Ehlo && settings.extensions.ehlo)
         };
         if !known {
             return self.refuse_unknown_verb(now, state);
         }
-        if manners.hello_syntax && !name.is_well_formed() {
+        if settings.manners.hello_syntax && !name.is_well_formed() {
             return self.refuse(now, Some(verb), Refusal::HelloSyntax, state);
         }
-        let (styles, load_max) = match manners.patterns.find(name.as_str()) {
-            None => (manners.styles, None),
+        let (styles, load_max) = match settings.patterns.find(name.as_str()) {
+            None => (settings.style, None),
             Some(line) => match &line.action {
                 PatternAction::Style(styles) => (*styles, line.load_max),
                 PatternAction::Refuse(text) => {

@@ -44,8 +44,8 @@ impl Session {
     pub(in crate::session) fn not_verified(&mut self, state: State, verb: Verb) {
         //= rfc2821#7.3/2 rfc2821#4.1.4/11
         // Disabled is neither "exists" nor "does not exist"; it needs no greeting before it.
-        let manners = &self.settings.manners;
-        let enabled = if verb == Verb::Expn { manners.expn_verb } else { manners.vrfy_verb };
+        let verbs = self.settings.verbs;
+        let enabled = if verb == Verb::Expn { verbs.expn } else { verbs.vrfy };
         self.say(&catalog::not_verified(verb, enabled));
         self.send();
         self.state = state;

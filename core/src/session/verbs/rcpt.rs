@@ -62,7 +62,7 @@ impl Session {
             }
         };
         let mut params = params;
-        if self.settings.manners.notify_never {
+        if self.settings.notify_never {
             params.notify = Some(Notify::never());
         }
         let recipient = Recipient::new(path, params, admitted);

@@ -40,7 +40,7 @@ impl Session {
         let peer = Arc::new(Peer::new(client, local));
         let verb = if told.extended { Verb::Ehlo } else { Verb::Helo };
         let hello = told.hello.map(|name| Hello { verb, name });
-        self.styles = self.settings.manners.styles;
+        self.styles = self.settings.style;
         let known = Known { peer: Arc::clone(&peer), hello };
         self.ask(now, Question::Client { peer }, Resume::Client(known));
     }

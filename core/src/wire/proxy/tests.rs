@@ -1,3 +1,5 @@
+//! Headers of both versions, whole, cut and damaged; written here by hand, as nothing of ours writes them.
+
 use super::*;
 use alloc::format;
 use alloc::string::String;
