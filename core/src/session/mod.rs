@@ -38,7 +38,6 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
-use core::net::SocketAddr;
 pub(crate) use fates::Fate;
 use fates::Fates;
 use state::{Resume, State};
@@ -50,8 +49,6 @@ pub struct Session {
     id: SessionId,
     /// The client: at the other end of the connection, or behind a proxy that told of it.
     peer: Arc<Peer>,
-    /// Who holds the other end of the connection.
-    connected: SocketAddr,
     /// How the client is taken.
     styles: Styles,
     /// The messages come over a BSMTP channel.
@@ -97,7 +94,6 @@ impl Session {
             tarpit: Tarpit::new(settings.tarpit),
             styles: settings.style,
             marked: settings.manners.batch.is_some_and(|batch| batch.marked),
-            connected: peer.client,
             settings,
             id,
             peer,

@@ -15,9 +15,10 @@ use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 impl Session {
-    /// Whether the one who holds the connection may say XCLIENT. Once it was said, a client cannot say it again.
+    /// Whether this client may say XCLIENT. After it was said the session is another client's, who may be a stranger: what
+    /// comes then was perhaps only passed on by the proxy.
     pub(in crate::session) fn believes_xclient(&self) -> bool {
-        self.settings.manners.xclient_from.contain(self.connected.ip())
+        self.settings.manners.xclient_from.contain(self.peer.client.ip())
     }
 
     pub(in crate::session) fn xclient(&mut self, now: Now, state: State, told: Xclient) {
