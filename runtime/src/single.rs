@@ -28,12 +28,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 /// A batch has no client that could hold a place in the server for ever, and may be long.
 const BATCH_LASTS_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// The connection that stands as standard input, if it is one, and whose it is.
+fn handed_over() -> std::io::Result<(std::net::TcpStream, SocketAddr)> {
+    let stream = std::net::TcpStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let client = stream.peer_addr()?;
+    Ok((stream, client))
+}
+
 /// Serves the connection that stands as standard input, then ends.
 pub(crate) fn inetd(args: &DaemonArgs, settings: Settings) -> Result<(), Stop> {
     let unfit = |error| Stop::unfit(format!("-n wants a connection of TCP as standard input: {error}"));
-    let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(unfit)?;
-    let stream = std::net::TcpStream::from(socket);
-    let client = stream.peer_addr().map_err(unfit)?;
+    let (stream, client) = handed_over().map_err(unfit)?;
     stream.set_nonblocking(true).map_err(unfit)?;
     // Nothing is said on standard error: inetd made it the client's.
     alone(args, settings, None, async move |desk| {
@@ -48,6 +53,10 @@ pub(crate) fn inetd(args: &DaemonArgs, settings: Settings) -> Result<(), Stop> {
 
 /// Works off the batch on standard input; replies go to standard output. It has failed if anything in it was refused.
 pub(crate) fn batch(args: &DaemonArgs, mut settings: Settings) -> Result<(), Stop> {
+    if handed_over().is_ok() {
+        // Somebody elsewhere speaks, and has no right to what a user of this machine may do.
+        return inetd(args, settings);
+    }
     // Whoever runs this could write into the spool as well: it is their mail that is submitted.
     settings.policy.open_to_loopback = true;
     settings.timeouts.session = BATCH_LASTS_MAX;

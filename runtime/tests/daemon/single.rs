@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 fn program(postoffice: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
@@ -28,21 +28,37 @@ fn batch(postoffice: &Path, more: &[&str], octets: &[u8]) -> (Option<i32>, Strin
     (status.code(), String::from_utf8(stdout).expect("text"))
 }
 
-#[test]
-fn inetd_hands_over_a_connection() {
-    let postoffice = postoffice();
+/// Starts the program on a connection of TCP, as inetd does.
+fn handed_over(postoffice: &Path, option: &str) -> (Client, Child) {
     let door = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut client = Client::connect(door.local_addr().expect("an address"));
+    let client = Client::connect(door.local_addr().expect("an address"));
     let (theirs, _) = door.accept().expect("a connection");
-    let mut command = program(postoffice.path(), &["-n", "--param", "localnames local.example"]);
+    let mut command = program(postoffice, &[option, "--param", "localnames local.example"]);
     let theirs = OwnedFd::from(theirs);
     command
         .stdin(theirs.try_clone().expect("a copy"))
         .stdout(theirs.try_clone().expect("a copy"))
         .stderr(theirs);
-    let mut child = command.spawn().expect("the program starts");
-    // The command holds the connection as well, and would keep it open.
-    drop(command);
+    // The command holds the connection as well, and would keep it open; it is dropped here.
+    (client, command.spawn().expect("the program starts"))
+}
+
+#[test]
+fn a_batch_from_the_network_has_no_rights() {
+    let postoffice = postoffice();
+    let (mut client, mut child) = handed_over(postoffice.path(), "-i");
+    assert_eq!(client.reply().code, 220);
+    assert_eq!(client.ask("EHLO client.example").code, 250);
+    assert_eq!(client.ask("MAIL FROM:<ann@client.example>").code, 250);
+    assert_eq!(client.ask("RCPT TO:<eve@elsewhere.example>").code, 550);
+    assert_eq!(client.ask("QUIT").code, 221);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn inetd_hands_over_a_connection() {
+    let postoffice = postoffice();
+    let (mut client, mut child) = handed_over(postoffice.path(), "-n");
     assert_eq!(client.reply().code, 220);
     assert_eq!(client.ask("EHLO client.example").code, 250);
     assert_eq!(client.data(b"Subject: hi\r\n\r\n").code, 250);
