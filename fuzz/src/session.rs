@@ -148,7 +148,7 @@ impl World {
                 self.kept.push(self.draft.take().expect("only a draft can be kept"));
                 Some(Report::Committed(Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 }))
             }
-            Order::Abandon => {
+            Order::Abandon | Order::Leave(_) => {
                 self.draft = None;
                 None
             }

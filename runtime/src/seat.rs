@@ -86,6 +86,12 @@ impl<S: Spool> Hands for Seat<S> {
                 None => self.mailbox.put(Post::Report(self.number, Report::Failed(SpoolFault::Broken))),
             },
             Order::Abandon => self.give_up_draft(),
+            Order::Leave(leftover) => {
+                if let Some(draft) = self.draft.take() {
+                    draft.leave(leftover.suffix());
+                }
+                self.give_up_draft();
+            }
         }
     }
 

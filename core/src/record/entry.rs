@@ -150,8 +150,16 @@ const DID: u8 = 33;
 /// The last record.
 pub(super) const END: u8 = 64;
 
-const DEEDS: [Deed; 7] =
-    [Deed::Ask, Deed::Begin, Deed::Append, Deed::Commit, Deed::Abandon, Deed::Event, Deed::Close];
+const DEEDS: [Deed; 8] = [
+    Deed::Ask,
+    Deed::Begin,
+    Deed::Append,
+    Deed::Commit,
+    Deed::Abandon,
+    Deed::Event,
+    Deed::Close,
+    Deed::Leave,
+];
 const RULINGS: [Ruling; 6] =
     [Ruling::Accept, Ruling::Admit, Ruling::NoSpace, Ruling::NotAdmitted, Ruling::Busy, Ruling::TurnAway];
 const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];

@@ -139,7 +139,7 @@ impl World {
                         let stored = Stored { inode: 4711, mtime_seconds: -5, mtime_nanos: 999_999_999 };
                         self.late.push(Report::Committed(stored));
                     }
-                    Order::Begin | Order::Abandon => {}
+                    Order::Begin | Order::Abandon | Order::Leave(_) => {}
                 },
                 Output::Event(_) => {}
                 Output::Close(_) => self.closed = true,

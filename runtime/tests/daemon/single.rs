@@ -140,3 +140,21 @@ fn a_long_batch_of_unix_lines_loses_no_octet() {
     let stored = spool(&postoffice).all();
     assert!(stored[0].message == body.as_bytes());
 }
+
+#[test]
+fn the_beginning_of_a_message_is_left_for_debugging() {
+    for size in [10, 300_000] {
+        let postoffice = postoffice();
+        let octets =
+            format!("MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\n{}", "begin\n".repeat(size));
+        let (code, _) = batch(postoffice.path(), &["-s", "veD"], octets.as_bytes());
+        assert_eq!(code, Some(1));
+        let spool = spool(&postoffice);
+        assert!(spool.all().is_empty());
+        let left = crate::spool::files(&spool.public);
+        assert_eq!(left.len(), 1, "{left:?}");
+        let name = left[0].to_string_lossy().into_owned();
+        assert!(name.ends_with(".DATA-EOF"), "{name}");
+        assert!(std::fs::read(&left[0]).expect("a file").ends_with(b"begin\nbegin\n"));
+    }
+}

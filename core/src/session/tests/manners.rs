@@ -4,6 +4,7 @@ use super::*;
 use crate::config::manners::Batch;
 use crate::config::param;
 use crate::limits::RECORDED_SAID_MAX;
+use crate::spool::Leftover;
 
 fn set(settings: &mut Settings, line: &str) {
     param::apply(settings, line).expect("a parameter");
@@ -155,7 +156,7 @@ fn a_batch_repeats_its_commands_and_marks_its_messages() {
     assert!(heard.starts_with("TICK 17\r\n250 2.0.0 TICK 17\r\nMAIL FROM:<a@c.example>\r\n250 "), "{heard}");
     let head = bench.orders.iter().find_map(|order| match order {
         Order::Append(octets) => Some(String::from_utf8_lossy(octets).into_owned()),
-        Order::Begin | Order::Commit | Order::Abandon => None,
+        Order::Begin | Order::Commit | Order::Abandon | Order::Leave(_) => None,
     });
     let head = head.expect("the head of the envelope");
     assert!(head.contains("with BSMTP\nidentinfo uid#7@localhost\n"), "{head}");
@@ -199,4 +200,36 @@ fn nobody_waits_for_ever_for_the_room_of_a_client_behind_a_proxy() {
     bench.handle(Input::Tick);
     assert!(bench.heard().starts_with("421"));
     assert_eq!(bench.closed, Some(Reason::Trouble));
+}
+
+#[test]
+fn the_beginning_of_a_message_is_left_where_that_is_wished() {
+    let data = "MAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\nDATA\r\nbegin";
+    let chunk = "MAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\nBDAT 10\r\nbegin";
+    let between = "MAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\nBDAT 5\r\nbegin";
+    let envelope = "MAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\n";
+    let table = [
+        ("style veD", data, false, Some(Leftover::DataEnded)),
+        ("style veD", chunk, false, Some(Leftover::ChunksEnded)),
+        ("style veD", between, false, Some(Leftover::ChunksEnded)),
+        ("style veD", data, true, Some(Leftover::TimedOut)),
+        ("style veD", envelope, false, None),
+        ("style ve", data, false, None),
+        ("helo-pattern c.example veD", data, false, Some(Leftover::DataEnded)),
+        ("helo-pattern other.example veD", data, false, None),
+    ];
+    for (line, text, slow, wanted) in table {
+        let mut bench = bench(line);
+        bench.say("EHLO c.example\r\n");
+        bench.say(text);
+        if slow {
+            bench.pass(1_000);
+            bench.handle(Input::Tick);
+        } else {
+            bench.handle(Input::PeerClosed);
+        }
+        assert!(bench.closed.is_some());
+        let last = wanted.map_or(Order::Abandon, Order::Leave);
+        assert_eq!(bench.orders.last(), Some(&last), "{line}: {text}");
+    }
 }
