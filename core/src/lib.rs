@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod arrival;
 pub mod config;
 pub mod dns;
 pub mod event;
@@ -31,6 +32,7 @@ pub mod spf;
 pub mod spool;
 pub mod wire;
 
+pub use arrival::{Arrival, Arrived};
 pub use config::Settings;
 pub use event::Event;
 pub use input::Input;

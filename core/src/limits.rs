@@ -51,6 +51,8 @@ pub const RECORDED_HEADER_MAX: usize = 65_536;
 pub const RECORDED_HEARD_MAX: usize = BODY_READ_MAX;
 /// Octets of one write in a recording: a full group of replies, and one more reply of many lines.
 pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_TEXT_MAX + 16);
+/// How long a load balancer may take for its PROXY header: it sends it at once.
+pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
 /// Longest line of a configuration file in octets, also with its variables put in.

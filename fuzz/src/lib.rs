@@ -11,6 +11,7 @@ mod dotted;
 mod line;
 mod params;
 mod path;
+mod proxy;
 mod replay_log;
 mod session;
 mod spf_record;
@@ -24,6 +25,7 @@ pub use dotted::dotted;
 pub use line::line;
 pub use params::params;
 pub use path::path;
+pub use proxy::proxy;
 pub use replay_log::replay_log;
 pub use session::session;
 pub use spf_record::spf_record;
@@ -36,7 +38,7 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("chunk", chunk),
     ("command", command),
     ("conf", conf),
@@ -45,6 +47,7 @@ pub const TARGETS: [Target; 12] = [
     ("line", line),
     ("params", params),
     ("path", path),
+    ("proxy", proxy),
     ("replay_log", replay_log),
     ("session", session),
     ("spf_record", spf_record),

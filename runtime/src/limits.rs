@@ -24,6 +24,9 @@ pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// See [`PAUSE_MIN`]: a second late is not too late for a client that is already waiting.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// Connections of load balancers that may wait for their PROXY header: it comes at once or never.
+pub(crate) const ARRIVALS_MAX: usize = 1_000;
+
 // The end.
 
 /// How much later than the last deadline of a session the server itself goes: time to be woken.

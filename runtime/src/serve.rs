@@ -16,7 +16,7 @@ use crate::recorder::{Recorder, Wish};
 use crate::reload::Reloader;
 use crate::signals::{self, Signals};
 use crate::spool_fs::{self, FileSpool};
-use crate::{Stop, log};
+use crate::{Stop, log, single};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::sync::Arc;
@@ -28,6 +28,12 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     let loaded = config_file::load(&args).map_err(config_file::LoadFault::tell)?;
     loaded.tell();
     let settings = Arc::new(loaded.configuration.global().clone());
+    if args.inetd {
+        return single::inetd(&args, &loaded);
+    }
+    if args.interactive {
+        return single::batch(&args, &loaded);
+    }
     ready_process(&settings.limits)?;
 
     let postoffice = spool_fs::prepare(&loaded.postoffice).map_err(Stop::unfit)?;

@@ -4,6 +4,6 @@ mod decide;
 mod question;
 mod verdict;
 
-pub use decide::{Policy, Space, decide};
+pub use decide::{Policy, Space, decide, judge_load};
 pub use question::{Answer, Question, Ticket};
 pub use verdict::{Admitted, Verdict};

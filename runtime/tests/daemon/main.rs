@@ -17,8 +17,10 @@ mod kill9;
 mod limits;
 mod logs;
 mod metrics;
+mod proxy;
 mod record;
 mod server;
+mod single;
 mod spool;
 mod stop;
 

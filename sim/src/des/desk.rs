@@ -66,7 +66,7 @@ impl World<'_> {
             Order::Begin => Ordered::Begin,
             Order::Append(octets) => Ordered::Append(octets.len()),
             Order::Commit => Ordered::Commit,
-            Order::Abandon => Ordered::Abandon,
+            Order::Abandon | Order::Leave(_) => Ordered::Abandon,
         };
         self.note(What::Ordered(id, ordered));
         match order {
@@ -84,7 +84,7 @@ impl World<'_> {
                 }
             }
             Order::Commit => self.commit(id),
-            Order::Abandon => self.give_up_draft(id),
+            Order::Abandon | Order::Leave(_) => self.give_up_draft(id),
         }
     }
 

@@ -223,7 +223,9 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
-            Output::Order(Order::Begin | Order::Abandon) | Output::Event(_) | Output::Close(_) => {}
+            Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+            | Output::Event(_)
+            | Output::Close(_) => {}
         }
     }
 }
