@@ -17,6 +17,14 @@ use crate::des::Run;
 use crate::plan::Plan;
 use std::fmt;
 
+/// A run and all that more than one law wants to know of it.
+struct Case<'a> {
+    plan: &'a Plan,
+    run: &'a Run,
+    spooled: mail::Spooled,
+    sample: segments::Sample,
+}
+
 /// A law that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -59,7 +67,7 @@ pub fn name(law: u8) -> &'static str {
     }
 }
 
-type Law = fn(&Plan, &Run) -> Result<(), Violation>;
+type Law = fn(&Case<'_>) -> Result<(), Violation>;
 
 /// All laws that speak of one run.
 const LAWS: [Law; 10] = [
@@ -80,7 +88,9 @@ const LAWS: [Law; 10] = [
 /// # Errors
 /// The violation.
 pub fn check(plan: &Plan, run: &Run) -> Result<(), Violation> {
-    LAWS.iter().try_for_each(|law| law(plan, run))
+    let case =
+        Case { plan, run, spooled: mail::Spooled::of(plan, run), sample: segments::Sample::of(plan, run) };
+    LAWS.iter().try_for_each(|law| law(&case))
 }
 
 /// Law 5, repeatable: the same plan gives the same trace, octet for octet.

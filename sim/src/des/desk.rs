@@ -127,8 +127,9 @@ impl World<'_> {
 
     pub(super) fn tell_server(&mut self, input: ServerInput) {
         let now = self.clock();
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
+        let mut inputs = VecDeque::new();
+        let mut next = Some(input);
+        while let Some(input) = next.take().or_else(|| inputs.pop_front()) {
             let Some(host) = &mut self.host else { return };
             host.server.handle(now, input);
             while let Some(output) = host.server.poll() {

@@ -1,6 +1,6 @@
 //! Laws 6, 10 and 11: bounds, counts, and that everything comes to its end.
 
-use super::Violation;
+use super::{Case, Violation};
 use crate::des::Run;
 use crate::model::{Connections, Door};
 use crate::plan::{Fault, Plan};
@@ -16,7 +16,7 @@ const SESSION_MAX: u64 = (4 * 3600 + 540 + 60) * 1_000_000;
 
 /// Law 6, bounded: memory stays under its limit, every session has a deadline and ends by it, and no assertion of ours
 /// breaks.
-pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     if let Some(panic) = &run.panic {
         return Err(Violation::new(
             6,
@@ -75,7 +75,7 @@ const STORE_MAX: u64 = 30_000_000;
 
 /// Law 10, exact: connections are welcomed, turned away and dropped as a naive count of who is there says, and what was
 /// acquired is released on every path.
-pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn exact(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
         return Ok(());
     }
@@ -115,7 +115,7 @@ pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
 
 /// Law 11, live: when all faults are healed every session ends, the spool drains, nothing is left over, and honest mail
 /// is taken again.
-pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn live(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     let last = run.trace.entries().len().checked_sub(1);
     let wrong = |what: String| Err(Violation::new(11, last, what));
     // What cannot be removed stays, until a server starts that can.

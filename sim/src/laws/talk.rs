@@ -1,10 +1,9 @@
 //! Laws 2 and 7: replies, one for each command, in order, and in their time. Read from the octets of both sides by a
 //! reader that knows no more of SMTP than where commands and messages end.
 
-use super::Violation;
-use crate::des::Run;
-use crate::plan::Plan;
+use super::{Case, Violation};
 use crate::trace::{ConnectionId, Noted, What};
+use memchr::memmem;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The longest command line that is read as one; beyond it the server may answer before its end.
@@ -61,35 +60,51 @@ impl Dialogue {
     }
 
     fn took(&mut self, octets: &[u8]) {
-        self.input.extend_from_slice(octets);
-        self.read();
+        if self.input.is_empty() {
+            // Mostly whole lines come, and need not be kept.
+            let used = self.read(octets);
+            self.input.extend_from_slice(&octets[used..]);
+        } else {
+            self.input.extend_from_slice(octets);
+            self.read_on();
+        }
+        self.forget_text();
     }
 
-    /// Understands what came, as far as it can be understood yet.
-    fn read(&mut self) {
+    /// Understands what was kept, as far as it can be understood now.
+    fn read_on(&mut self) {
+        let mut input = std::mem::take(&mut self.input);
+        let used = self.read(&input);
+        input.drain(..used);
+        self.input = input;
+    }
+
+    /// Understands what came, as far as it can be understood yet: so many octets of it.
+    fn read(&mut self, input: &[u8]) -> usize {
         let mut at = 0;
         loop {
-            let rest = &self.input[at..];
+            let rest = &input[at..];
             match self.mode {
                 Mode::Commands => {
                     let Some(end) = find(rest, b"\r\n") else { break };
-                    let line = rest[..end].to_ascii_uppercase();
+                    let line = &rest[..end];
                     at += end + 2;
                     if std::mem::take(&mut self.early) {
                         continue;
                     }
                     let word = line.split(|octet| *octet == b' ').next().unwrap_or_default();
-                    match word {
-                        b"DATA" => {
+                    let is = |wanted: &[u8]| word.eq_ignore_ascii_case(wanted);
+                    match word.len() {
+                        4 if is(b"DATA") => {
                             self.owed.push_back(Owed::Data);
                             self.mode = Mode::Undecided;
                         }
-                        b"QUIT" if line == b"QUIT" => {
+                        4 if is(b"QUIT") && line.len() == 4 => {
                             self.owed.push_back(Owed::Quit);
                             self.mode = Mode::Deaf;
                         }
-                        b"BDAT" if !self.chunks => self.mode = Mode::Lost,
-                        b"BDAT" => match octets_of(&line) {
+                        4 if is(b"BDAT") && !self.chunks => self.mode = Mode::Lost,
+                        4 if is(b"BDAT") => match octets_of(line) {
                             Some(0) | None => self.owed.push_back(Owed::Command),
                             Some(octets) => self.mode = Mode::Chunk(octets),
                         },
@@ -123,13 +138,16 @@ impl Dialogue {
                 }
                 Mode::Undecided => break,
                 Mode::Deaf | Mode::Lost => {
-                    at = self.input.len();
+                    at = input.len();
                     break;
                 }
             }
         }
-        self.input.drain(..at);
-        // In a long message only its end matters.
+        at
+    }
+
+    /// In a long message only its end matters.
+    fn forget_text(&mut self) {
         if self.mode == Mode::Text && self.input.len() > 8 {
             let start = self.input.len() - 4;
             self.input.drain(..start);
@@ -144,23 +162,40 @@ impl Dialogue {
         if self.mode == Mode::Lost {
             return Ok(());
         }
-        self.output.extend_from_slice(octets);
-        while let Some((code, length)) = reply(&self.output)? {
-            self.output.drain(..length);
+        if self.output.is_empty() {
+            // Mostly whole replies come, and need not be kept.
+            let used = self.hear(octets)?;
+            self.output.extend_from_slice(&octets[used..]);
+        } else {
+            self.output.extend_from_slice(octets);
+            let mut output = std::mem::take(&mut self.output);
+            let used = self.hear(&output)?;
+            output.drain(..used);
+            self.output = output;
+        }
+        if self.output.is_empty() { Ok(()) } else { Err("a reply ends in the middle of a line".into()) }
+    }
+
+    /// Takes whole replies for what they are owed to: so many octets of what was said.
+    fn hear(&mut self, said: &[u8]) -> Result<usize, String> {
+        let mut at = 0;
+        while let Some((code, length)) = reply(&said[at..])? {
+            at += length;
             if self.last_words {
                 return Err(format!("{code} is said after the last words"));
             }
             match self.owed.pop_front() {
                 Some(Owed::Data) => {
                     self.mode = if code == 354 { Mode::Text } else { Mode::Commands };
-                    self.read();
+                    self.read_on();
+                    self.forget_text();
                 }
                 Some(Owed::Greeting | Owed::Command | Owed::Message | Owed::Quit) => {}
                 None if self.is_broken() && !self.early => self.early = true,
                 None => self.last_words = true,
             }
         }
-        if self.output.is_empty() { Ok(()) } else { Err("a reply ends in the middle of a line".into()) }
+        Ok(at)
     }
 
     /// Whether the line that is coming may be answered before its end.
@@ -177,7 +212,7 @@ impl Dialogue {
 }
 
 /// Law 2, answered: one reply for each command, in order; each a whole reply; at the end, last words.
-pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn answered(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     // Where chunks are not offered nobody can say whether octets behind BDAT are a chunk.
     let chunks = !plan.has_setting("NoCHUNKING");
     let mut dialogues: BTreeMap<ConnectionId, Dialogue> = BTreeMap::new();
@@ -216,7 +251,7 @@ pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
 }
 
 /// Law 7, punctual: no reply before its tarpit hour. Only the end of a session says something earlier.
-pub(super) fn punctual(_plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn punctual(Case { run, .. }: &Case<'_>) -> Result<(), Violation> {
     let mut waits: BTreeMap<ConnectionId, (u64, u64)> = BTreeMap::new();
     let mut early: Option<(ConnectionId, usize, u64)> = None;
     for (index, entry) in run.trace.entries().iter().enumerate() {
@@ -262,19 +297,19 @@ fn reply(octets: &[u8]) -> Result<Option<(u16, usize)>, String> {
         };
         let line = &octets[at..at + end];
         at += end + 2;
-        let text = String::from_utf8_lossy(line);
-        let code: u16 = text
+        let shown = || String::from_utf8_lossy(line);
+        let code: u16 = line
             .get(..3)
-            .and_then(|digits| digits.parse().ok())
+            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
             .filter(|code| (200..600).contains(code))
-            .ok_or_else(|| format!("{text:?} is no reply"))?;
+            .ok_or_else(|| format!("{:?} is no reply", shown()))?;
         if *first.get_or_insert(code) != code {
-            return Err(format!("{text:?} is a line of another reply"));
+            return Err(format!("{:?} is a line of another reply", shown()));
         }
         match line.get(3) {
             Some(b'-') => {}
             Some(b' ') | None => return Ok(Some((code, at))),
-            Some(_) => return Err(format!("{text:?} is no reply")),
+            Some(_) => return Err(format!("{:?} is no reply", shown())),
         }
     }
 }
@@ -286,5 +321,5 @@ fn octets_of(line: &[u8]) -> Option<u64> {
 }
 
 fn find(octets: &[u8], wanted: &[u8]) -> Option<usize> {
-    octets.windows(wanted.len()).position(|window| window == wanted)
+    memmem::find(octets, wanted)
 }
