@@ -7,8 +7,10 @@ mod chunk;
 mod command;
 mod dotted;
 mod line;
+mod oracle;
 mod params;
 mod path;
+mod plan;
 mod replay_log;
 mod session;
 mod xtext;
@@ -17,8 +19,10 @@ pub use chunk::chunk;
 pub use command::command;
 pub use dotted::dotted;
 pub use line::line;
+pub use oracle::oracle;
 pub use params::params;
 pub use path::path;
+pub use plan::plan;
 pub use replay_log::replay_log;
 pub use session::session;
 pub use xtext::xtext;
@@ -30,13 +34,15 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("chunk", chunk),
     ("command", command),
     ("dotted", dotted),
     ("line", line),
+    ("oracle", oracle),
     ("params", params),
     ("path", path),
+    ("plan", plan),
     ("replay_log", replay_log),
     ("session", session),
     ("xtext", xtext),

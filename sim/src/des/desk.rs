@@ -55,9 +55,7 @@ impl World<'_> {
             let Letter::Answered(ticket, answer) = letter else { unreachable!("it was looked at") };
             self.note(What::Told(id, News::Answered(ticket.number())));
             let now = self.clock();
-            if let Some(session) = &mut self.connections[usize_of(id)].session {
-                session.handle(now, Input::Answered(ticket, answer));
-            }
+            self.present(id, now, Input::Answered(ticket, answer));
         }
     }
 

@@ -20,7 +20,11 @@ pub(super) struct Spooled {
 impl Spooled {
     /// What a run has left.
     pub(super) fn of(plan: &Plan, run: &Run) -> Spooled {
-        let read = |file: &[u8]| Message::parse(file).map_err(|trouble| trouble.0);
+        let read = |file: &[u8]| match Message::parse(file) {
+            // The files are at hand; a second copy of each would only fill the cache.
+            Ok(message) => Ok(Message { raw: Vec::new(), ..message }),
+            Err(trouble) => Err(trouble.0),
+        };
         let messages = run.files.iter().map(|(inode, file)| (*inode, read(file)));
         Spooled { messages: messages.collect(), normalized: plan.has_setting("bare-newline normalize") }
     }

@@ -1,12 +1,12 @@
 //! Laws 6, 10 and 11: bounds, counts, and that everything comes to its end.
 
+use super::by_connection::ByConnection;
 use super::{Case, Violation};
 use crate::des::Run;
 use crate::model::{Connections, Door};
 use crate::plan::{Fault, Plan};
-use crate::trace::{ConnectionId, News, Operation, Ordered, What};
+use crate::trace::{News, Operation, Ordered, What};
 use smtpserver_core::limits::{BODY_READ_MAX, BODY_WINDOW};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Octets of a draft that may be on their way beside its window: what one read brings, and the envelope's lines.
@@ -32,8 +32,8 @@ pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation
             _ => 0,
         })
         .sum();
-    let mut debts: BTreeMap<ConnectionId, usize> = BTreeMap::new();
-    let mut began: BTreeMap<ConnectionId, u64> = BTreeMap::new();
+    let mut debts: ByConnection<usize> = ByConnection::default();
+    let mut began: ByConnection<u64> = ByConnection::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         match &entry.what {
             What::Broken(id, what) => {
@@ -43,14 +43,14 @@ pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation
                 began.insert(*connection, entry.at);
             }
             What::Closed(id, _) => {
-                let lasted = entry.at - began.get(id).copied().unwrap_or(entry.at);
+                let lasted = entry.at - began.get_mut(*id).copied().unwrap_or(entry.at);
                 if lasted > SESSION_MAX + paused {
                     let what = format!("session {id} lasted {} seconds", lasted / 1_000_000);
                     return Err(Violation::new(6, index, what));
                 }
             }
             What::Ordered(id, Ordered::Append(octets)) => {
-                let debt = debts.entry(*id).or_default();
+                let debt = debts.or_default(*id);
                 *debt += octets;
                 if *debt > DEBT_MAX {
                     let what = format!("connection {id} has {debt} octets on their way to the spool");
@@ -58,10 +58,10 @@ pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation
                 }
             }
             What::Ordered(id, Ordered::Begin | Ordered::Commit | Ordered::Abandon) => {
-                debts.remove(id);
+                debts.remove(*id);
             }
             What::Told(id, News::Room(octets)) => {
-                let debt = debts.entry(*id).or_default();
+                let debt = debts.or_default(*id);
                 *debt = debt.saturating_sub(*octets);
             }
             _ => {}
@@ -80,7 +80,7 @@ pub(super) fn exact(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> 
         return Ok(());
     }
     let limits = plan.settings(&[]).map_err(|what| Violation::new(10, None, what))?.limits;
-    let mut sources: BTreeMap<ConnectionId, IpAddr> = BTreeMap::new();
+    let mut sources: ByConnection<IpAddr> = ByConnection::default();
     let mut naive = Connections::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         let (id, found) = match &entry.what {
@@ -101,7 +101,8 @@ pub(super) fn exact(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> 
             What::Dropped(id) => (*id, Door::Drop),
             _ => continue,
         };
-        let expected = naive.come(&limits, u64::from(id), sources[&id]);
+        let Some(source) = sources.get_mut(id).copied() else { continue };
+        let expected = naive.come(&limits, u64::from(id), source);
         if found != expected {
             let what = format!(
                 "connection {id}: {found:?}, and should have been {expected:?}, with {} sessions there",
@@ -162,7 +163,7 @@ pub(super) fn live(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
 
 /// With all healed and hardly anybody there, a message is kept in the time that a disk needs, and its client told.
 fn prompt(plan: &Plan, run: &Run) -> Result<(), Violation> {
-    let mut connections: BTreeMap<ConnectionId, Option<u64>> = BTreeMap::new();
+    let mut connections: ByConnection<Option<u64>> = ByConnection::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         match &entry.what {
             What::Connects { client, connection, .. } => {
@@ -172,13 +173,13 @@ fn prompt(plan: &Plan, run: &Run) -> Result<(), Violation> {
                 }
             }
             What::Ordered(id, Ordered::Commit) => {
-                if let Some(since) = connections.get_mut(id) {
+                if let Some(since) = connections.get_mut(*id) {
                     *since = Some(entry.at);
                 }
             }
             What::Wrote(id, _) | What::Closed(id, _) => {
                 let waited =
-                    connections.get_mut(id).and_then(Option::take).map_or(0, |since| entry.at - since);
+                    connections.get_mut(*id).and_then(Option::take).map_or(0, |since| entry.at - since);
                 if waited > STORE_MAX {
                     let what = format!(
                         "connection {id} heard {} seconds later what became of its message",

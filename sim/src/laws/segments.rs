@@ -1,6 +1,7 @@
 //! Laws 4 and 10 on single sessions: some of each run are held again, alone, in the kindest of worlds, with the same
 //! octets cut in other places; and some are told anew by the naive model.
 
+use super::by_connection::ByConnection;
 use super::{Case, Violation};
 use crate::des::Run;
 use crate::dice::{Dice, Purpose};
@@ -140,18 +141,18 @@ fn draw(
     plan: &Plan,
     number: u64,
     count: usize,
-    outlines: &BTreeMap<ConnectionId, Outline>,
+    outlines: &ByConnection<Outline>,
     is_fit: impl Fn(&Outline) -> bool,
 ) -> Vec<ConnectionId> {
     let fit: Vec<ConnectionId> =
-        outlines.iter().filter(|(_, outline)| is_fit(outline)).map(|(id, _)| *id).collect();
+        outlines.iter().filter(|(_, outline)| is_fit(outline)).map(|(id, _)| id).collect();
     let mut dice = Dice::new(plan.seed, Purpose::Sample, number);
     let drawn: BTreeSet<ConnectionId> = (0..count.min(fit.len())).map(|_| *dice.pick(&fit)).collect();
     drawn.into_iter().collect()
 }
 
-fn outlines(run: &Run) -> BTreeMap<ConnectionId, Outline> {
-    let mut sessions: BTreeMap<ConnectionId, Outline> = BTreeMap::new();
+fn outlines(run: &Run) -> ByConnection<Outline> {
+    let mut sessions: ByConnection<Outline> = ByConnection::default();
     for entry in run.trace.entries() {
         let (What::Took(id, _)
         | What::Wrote(id, _)
@@ -163,8 +164,8 @@ fn outlines(run: &Run) -> BTreeMap<ConnectionId, Outline> {
             continue;
         };
         let outline = match &entry.what {
-            What::Welcomed { .. } => sessions.entry(*id).or_default(),
-            _ => match sessions.get_mut(id) {
+            What::Welcomed { .. } => sessions.or_default(*id),
+            _ => match sessions.get_mut(*id) {
                 Some(outline) => outline,
                 None => continue,
             },

@@ -1,10 +1,11 @@
 //! Laws 2 and 7: replies, one for each command, in order, and in their time. Read from the octets of both sides by a
 //! reader that knows no more of SMTP than where commands and messages end.
 
+use super::by_connection::ByConnection;
 use super::{Case, Violation};
 use crate::trace::{ConnectionId, Noted, What};
 use memchr::memmem;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// The longest command line that is read as one; beyond it the server may answer before its end.
 const LINE_MAX: usize = 4096;
@@ -215,7 +216,7 @@ impl Dialogue {
 pub(super) fn answered(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     // Where chunks are not offered nobody can say whether octets behind BDAT are a chunk.
     let chunks = !plan.has_setting("NoCHUNKING");
-    let mut dialogues: BTreeMap<ConnectionId, Dialogue> = BTreeMap::new();
+    let mut dialogues: ByConnection<Dialogue> = ByConnection::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         let fault =
             |id: ConnectionId, what: String| Violation::new(2, index, format!("connection {id}: {what}"));
@@ -224,19 +225,19 @@ pub(super) fn answered(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violatio
                 dialogues.insert(*connection, Dialogue::new(chunks));
             }
             What::Took(id, octets) => {
-                let Some(dialogue) = dialogues.get_mut(id) else { continue };
+                let Some(dialogue) = dialogues.get_mut(*id) else { continue };
                 if dialogue.last_words {
                     return Err(fault(*id, "a reply was said that nothing was owed to".into()));
                 }
                 dialogue.took(octets);
             }
             What::Wrote(id, octets) => {
-                if let Some(dialogue) = dialogues.get_mut(id) {
+                if let Some(dialogue) = dialogues.get_mut(*id) {
                     dialogue.wrote(octets).map_err(|what| fault(*id, what))?;
                 }
             }
             What::Closed(id, reason) => {
-                if let Some(dialogue) = dialogues.remove(id)
+                if let Some(dialogue) = dialogues.remove(*id)
                     && *reason == "quit"
                     && dialogue.mode != Mode::Lost
                     && !dialogue.owed.is_empty()
@@ -252,7 +253,7 @@ pub(super) fn answered(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violatio
 
 /// Law 7, punctual: no reply before its tarpit hour. Only the end of a session says something earlier.
 pub(super) fn punctual(Case { run, .. }: &Case<'_>) -> Result<(), Violation> {
-    let mut waits: BTreeMap<ConnectionId, (u64, u64)> = BTreeMap::new();
+    let mut waits: ByConnection<(u64, u64)> = ByConnection::default();
     let mut early: Option<(ConnectionId, usize, u64)> = None;
     for (index, entry) in run.trace.entries().iter().enumerate() {
         if let Some((id, at, left)) = early {
@@ -272,13 +273,13 @@ pub(super) fn punctual(Case { run, .. }: &Case<'_>) -> Result<(), Violation> {
                 waits.insert(*id, (entry.at, entry.at + delay));
             }
             What::Wrote(id, _) => {
-                if let Some((since, until)) = waits.get(id)
+                if let Some((since, until)) = waits.get_mut(*id)
                     && *since < entry.at
                 {
                     if entry.at < *until {
-                        early = Some((*id, index, until - entry.at));
+                        early = Some((*id, index, *until - entry.at));
                     }
-                    waits.remove(id);
+                    waits.remove(*id);
                 }
             }
             _ => {}
