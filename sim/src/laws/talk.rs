@@ -4,7 +4,7 @@
 use super::by_connection::ByConnection;
 use super::{Case, Violation};
 use crate::trace::{ConnectionId, Noted, What};
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 use std::collections::VecDeque;
 
 /// The longest command line that is read as one; beyond it the server may answer before its end.
@@ -87,7 +87,7 @@ impl Dialogue {
             let rest = &input[at..];
             match self.mode {
                 Mode::Commands => {
-                    let Some(end) = find(rest, b"\r\n") else { break };
+                    let Some(end) = line_end(rest) else { break };
                     let line = &rest[..end];
                     at += end + 2;
                     if std::mem::take(&mut self.early) {
@@ -115,7 +115,7 @@ impl Dialogue {
                 Mode::Text => {
                     let end = if rest.starts_with(b".\r\n") {
                         3
-                    } else if let Some(end) = find(rest, b"\r\n.\r\n") {
+                    } else if let Some(end) = memmem::find(rest, b"\r\n.\r\n") {
                         end + 5
                     } else {
                         break;
@@ -293,7 +293,7 @@ fn reply(octets: &[u8]) -> Result<Option<(u16, usize)>, String> {
     let mut at = 0;
     let mut first = None;
     loop {
-        let Some(end) = find(&octets[at..], b"\r\n") else {
+        let Some(end) = line_end(&octets[at..]) else {
             return if at == 0 { Ok(None) } else { Err("a reply of several lines has no end".into()) };
         };
         let line = &octets[at..at + end];
@@ -321,6 +321,7 @@ fn octets_of(line: &[u8]) -> Option<u64> {
     std::str::from_utf8(words.get(1)?).ok()?.parse().ok()
 }
 
-fn find(octets: &[u8], wanted: &[u8]) -> Option<usize> {
-    memmem::find(octets, wanted)
+/// Where the first CRLF is.
+fn line_end(octets: &[u8]) -> Option<usize> {
+    memchr_iter(b'\n', octets).find(|at| octets[..*at].ends_with(b"\r")).map(|at| at - 1)
 }
