@@ -91,3 +91,16 @@ fn a_torn_write_is_torn_between_sectors() {
     });
     assert!(found_torn);
 }
+
+#[test]
+fn a_quota_lets_so_many_octets_through_and_is_not_seen_before() {
+    let mut disk = Disk::new(1, Room { capacity: 1 << 20, quota: 7 }, true, &[]);
+    let inode = disk.fresh_inode();
+    assert_eq!(disk.carry_out(Operation::Create(inode), &[], (0, 0)), Ok(()));
+    assert_eq!(disk.free_kib(), 1024);
+    assert_eq!(disk.carry_out(Operation::Write(inode, 10), b"0123456789", (0, 0)), Err(Errno::Full));
+    assert_eq!(disk.carry_out(Operation::Rename(inode), &[], (0, 0)), Ok(()));
+    assert_eq!(disk.published().next(), Some((inode, &b"0123456"[..])));
+    disk.heal();
+    assert_eq!(disk.carry_out(Operation::Write(inode, 3), b"789", (0, 0)), Ok(()));
+}
