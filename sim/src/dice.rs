@@ -36,7 +36,7 @@ pub struct Dice(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Chance(ChaCha8Rng),
+    Chance(Box<ChaCha8Rng>),
     /// Octets that somebody else chose, two for a number; the last of them first.
     Told(Vec<u8>),
 }
@@ -58,7 +58,7 @@ impl Dice {
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);
         numbers.set_stream((purpose << 48) | id);
-        Dice(Source::Chance(numbers))
+        Dice(Source::Chance(Box::new(numbers)))
     }
 
     /// Numbers that octets spell, two for each, spread over the whole range: whoever chooses the octets chooses what

@@ -17,9 +17,9 @@ fn count(run: &Run, is_one: impl Fn(&What) -> bool) -> usize {
 }
 
 fn heard(run: &Run) -> String {
-    let heard = run.trace.entries().iter().filter_map(|entry| match &entry.what {
-        What::Heard(_, octets) => Some(String::from_utf8_lossy(octets).into_owned()),
-        _ => None,
+    let heard = run.trace.entries().iter().filter_map(|entry| {
+        let What::Heard(_, octets) = &entry.what else { return None };
+        Some(String::from_utf8_lossy(octets).into_owned())
     });
     heard.collect()
 }
