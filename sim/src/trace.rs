@@ -208,15 +208,12 @@ pub struct Rest {
 #[derive(Debug, Default)]
 pub struct Trace {
     entries: Vec<Entry>,
-    fingerprint: Fingerprint,
 }
 
 impl Trace {
     /// Notes what happened.
     pub fn note(&mut self, at: u64, what: What) {
-        let entry = Entry { at, what };
-        entry.hash(&mut self.fingerprint);
-        self.entries.push(entry);
+        self.entries.push(Entry { at, what });
     }
 
     /// All entries, in order.
@@ -226,7 +223,9 @@ impl Trace {
 
     /// One number for all of them.
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint.finish()
+        let mut fingerprint = Fingerprint::default();
+        self.entries.iter().for_each(|entry| entry.hash(&mut fingerprint));
+        fingerprint.finish()
     }
 }
 

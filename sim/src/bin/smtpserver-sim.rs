@@ -109,7 +109,8 @@ fn go(arguments: &Arguments) -> Result<bool, String> {
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(std::num::NonZero::get))
         .unwrap_or(1);
-    let options = Options { threads, twice: !arguments.once, plant: arguments.plant };
+    let fingerprints = arguments.fingerprints;
+    let options = Options { threads, twice: !arguments.once, fingerprints, plant: arguments.plant };
     let mut progress = Progress { began, told: 0, from: arguments.from, end, time };
     let mut failed = None;
     let mut good = 0;
@@ -118,7 +119,7 @@ fn go(arguments: &Arguments) -> Result<bool, String> {
         match &judged.outcome {
             Ok(fingerprint) => {
                 good += 1;
-                if arguments.fingerprints {
+                if let Some(fingerprint) = fingerprint {
                     say(&format!("{} {fingerprint:016x}", judged.seed));
                 }
             }
@@ -205,14 +206,14 @@ impl Progress {
 /// One plan, with its trace.
 fn one(arguments: &Arguments, plan: &Plan) -> Result<bool, String> {
     match judge(plan, arguments.plant, !arguments.once) {
-        Ok(fingerprint) => {
-            let run = smtpserver_sim::des::run(plan, arguments.plant);
+        Ok(run) => {
             for entry in run.trace.entries() {
                 say(&entry.to_string());
             }
             say(&format!(
-                "{} events, fingerprint {fingerprint:016x}, no law broken",
-                run.trace.entries().len()
+                "{} events, fingerprint {:016x}, no law broken",
+                run.trace.entries().len(),
+                run.trace.fingerprint()
             ));
             Ok(true)
         }
