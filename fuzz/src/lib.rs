@@ -9,8 +9,10 @@ mod conf;
 mod dns_answer;
 mod dotted;
 mod line;
+mod oracle;
 mod params;
 mod path;
+mod plan;
 mod proxy;
 mod replay_log;
 mod session;
@@ -23,8 +25,10 @@ pub use conf::conf;
 pub use dns_answer::dns_answer;
 pub use dotted::dotted;
 pub use line::line;
+pub use oracle::oracle;
 pub use params::params;
 pub use path::path;
+pub use plan::plan;
 pub use proxy::proxy;
 pub use replay_log::replay_log;
 pub use session::session;
@@ -38,15 +42,17 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 15] = [
     ("chunk", chunk),
     ("command", command),
     ("conf", conf),
     ("dns_answer", dns_answer),
     ("dotted", dotted),
     ("line", line),
+    ("oracle", oracle),
     ("params", params),
     ("path", path),
+    ("plan", plan),
     ("proxy", proxy),
     ("replay_log", replay_log),
     ("session", session),

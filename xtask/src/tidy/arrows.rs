@@ -24,7 +24,7 @@ const ROOMS: [Room; 6] = [
     // The judge is no relative of anyone it judges.
     Room { folder: "conformance", package: CONFORMANCE, may_use: &[] },
     Room { folder: "sim", package: SIM, may_use: &[CORE, RUNTIME, CONFORMANCE] },
-    Room { folder: "fuzz", package: FUZZ, may_use: &[CORE, CONFORMANCE] },
+    Room { folder: "fuzz", package: FUZZ, may_use: &[CORE, CONFORMANCE, SIM] },
     Room { folder: "xtask", package: "xtask", may_use: &[CONFORMANCE] },
 ];
 
