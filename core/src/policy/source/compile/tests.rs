@@ -1,0 +1,1 @@
+//! Sources of each role, and everything that may be wrong with them.
