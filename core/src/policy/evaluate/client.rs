@@ -74,7 +74,7 @@ pub struct Terms {
     pub bare_newline: Option<BareNewline>,
 }
 
-/// Judges a client by its address. `own` are our own addresses: they are on no list, and mail to them is for us.
+/// Judges a client by its address. A client that is welcome keeps what led to it ([`Client::chain`]). `own` are our own addresses: they are on no list, and mail to them is for us.
 pub fn connect(
     rules: &Arc<Rules>,
     own: &Arc<[IpAddr]>,
@@ -90,13 +90,10 @@ pub fn connect(
         listed: None,
         rates_text: None,
         senders: Senders::AsTheyAre,
-        chain: Chain::new(),
+        chain: Chain::with_capacity(8),
     };
     match client.judge_address(address.to_canonical(), &mut Answers::new(told)) {
-        Ok(()) => {
-            let chain = client.chain.clone();
-            Step::Done(Ruling { verdict: Ok(client), chain })
-        }
+        Ok(()) => Step::Done(Ruling { verdict: Ok(client), chain: Chain::new() }),
         Err(Stop::Wish(wish)) => Step::Wish(wish),
         Err(Stop::No(no)) => Step::Done(Ruling { verdict: Err(no), chain: client.chain }),
     }

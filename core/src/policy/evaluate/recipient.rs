@@ -10,6 +10,7 @@ use crate::policy::rules::{Attribute, Entry, Value};
 use crate::policy::verdict::Admitted;
 use crate::wire::path::{Address, ForwardPath};
 use alloc::string::String;
+use core::net::IpAddr;
 
 /// A recipient that is admitted.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,8 +25,12 @@ impl Client {
     /// Judges a recipient of a sender that was admitted. `told` holds the answers to the wishes of this judgement so
     /// far.
     pub fn recipient(&self, sender: &Sender, path: &ForwardPath, told: &[Told]) -> Step<Ruling<Welcome>> {
-        let mut judge =
-            Judge { client: self, phase: Phase::Recipient, answers: Answers::new(told), chain: Chain::new() };
+        let mut judge = Judge {
+            client: self,
+            phase: Phase::Recipient,
+            answers: Answers::new(told),
+            chain: Chain::with_capacity(8),
+        };
         match judge.recipient(sender, path) {
             Ok(place) => {
                 let verdict = Ok(Welcome { admitted: Admitted(()), place });
@@ -94,24 +99,19 @@ impl Judge<'_, '_> {
                 },
             }
         }
-        Err(Stop::No(No { why: Why::Route, text: None }))
+        Err(no(Why::Route, None))
     }
 
     /// Follows `%` and `!` as long as they stand before a domain that is ours, or that we take mail for.
-    fn followed(&mut self, mut target: Target, local: &mut &str) -> Result<Target, Stop> {
+    fn followed<'t>(&mut self, mut target: Target<'t>, local: &mut &'t str) -> Result<Target<'t>, Stop> {
         for _ in 0..=POLICY_ROUTE_ROUNDS_MAX {
-            let entry = match &target {
-                Target::Domain(name) => self.client.rules().find_domain(name),
-                Target::Own(address) | Target::Literal(address) => self.client.rules().find_address(*address),
+            self.found(target.entry);
+            let ours = match (target.whose, target.entry) {
+                (_, None) => false,
+                (Whose::Own, Some(_)) => true,
+                (Whose::Domain(_), Some(entry)) => self.is_target(entry) || self.is_local(entry),
+                (Whose::Literal(_), Some(entry)) => self.is_target(entry),
             };
-            self.found(entry);
-            let ours = entry.is_some_and(|entry| {
-                let says =
-                    |attribute| self.take(entry, attribute).is_some_and(|taken| taken.value == Value::Yes);
-                matches!(target, Target::Own(_))
-                    || says(Attribute::LocalDomain)
-                    || says(Attribute::RelayTarget)
-            });
             if !ours {
                 return Ok(target);
             }
@@ -120,14 +120,14 @@ impl Judge<'_, '_> {
                 None => return Ok(target),
             }
         }
-        Err(Stop::No(No { why: Why::Route, text: None }))
+        Err(no(Why::Route, None))
     }
 
     /// Where the local part leads.
-    fn onward(&mut self, local: &mut &str) -> Result<Option<Target>, Stop> {
+    fn onward<'t>(&mut self, local: &mut &'t str) -> Result<Option<Target<'t>>, Stop> {
         let Some((domain, rest)) = route::onward(local) else { return Ok(None) };
         if rest.is_empty() || !route::is_domain(domain) {
-            return Err(Stop::No(No { why: Why::Route, text: None }));
+            return Err(no(Why::Route, None));
         }
         *local = rest;
         self.chain.push(Link::Route(domain.into()));
@@ -135,18 +135,18 @@ impl Judge<'_, '_> {
     }
 
     /// What the key of a domain says, once nothing leads on from it.
-    fn domain_ruled(&mut self, sender: &Sender, target: &Target) -> Result<Ruled, Stop> {
-        let entry = match target {
-            Target::Domain(name) => self.client.rules().find_domain(name),
-            Target::Own(address) | Target::Literal(address) => self.client.rules().find_address(*address),
-        };
+    fn domain_ruled(&mut self, sender: &Sender, target: &Target<'_>) -> Result<Ruled, Stop> {
+        let entry = target.entry;
         if let Some(entry) = entry {
-            if let Target::Literal(address) = target {
-                early_lists(self.client.rules(), &mut self.chain, entry, *address, &mut self.answers)?;
-            }
-            if matches!(target, Target::Own(_)) {
-                self.chain.push(Link::Own("the address is ours"));
-                return Ok(Ruled::Place(Place::Router));
+            match target.whose {
+                Whose::Domain(_) => {}
+                Whose::Own => {
+                    self.chain.push(Link::Own("the address is ours"));
+                    return Ok(Ruled::Place(Place::Router));
+                }
+                Whose::Literal(address) => {
+                    early_lists(self.client.rules(), &mut self.chain, entry, address, &mut self.answers)?;
+                }
             }
             if let Some(place) = self.refused_or_frozen(entry)? {
                 return Ok(Ruled::Place(place));
@@ -165,7 +165,7 @@ impl Judge<'_, '_> {
         }
         if mx.is_some() || sender.recipients == Recipients::AsExchanger {
             self.chain.push(mx.map_or(Link::Earlier(Phase::Sender), Link::Attribute));
-            let Target::Domain(name) = target else { return Err(no(Why::NotExchanger, mx_text)) };
+            let Whose::Domain(name) = target.whose else { return Err(no(Why::NotExchanger, mx_text)) };
             return match self.domain(name)? {
                 DomainIs::Ours => Ok(Ruled::Exchanger),
                 DomainIs::Elsewhere => Err(no(Why::NotExchanger, mx_text)),
@@ -181,8 +181,8 @@ impl Judge<'_, '_> {
     }
 
     /// Admits a domain that exists. A literal is not asked for.
-    fn exists(&mut self, target: &Target, text: Option<String>) -> Result<Ruled, Stop> {
-        if let Target::Domain(name) = target
+    fn exists(&mut self, target: &Target<'_>, text: Option<String>) -> Result<Ruled, Stop> {
+        if let Whose::Domain(name) = target.whose
             && self.domain(name)? == DomainIs::Nowhere
         {
             return Err(no(Why::RecipientDomain, text));
@@ -214,31 +214,51 @@ impl Judge<'_, '_> {
             return false;
         }
         let rules = self.client.rules();
-        let says = |entry: Option<Entry>, attribute| {
-            let taken = entry.and_then(|entry| rules.take(entry, attribute));
-            taken.is_some_and(|taken| taken.value == Value::Yes)
+        let mailbox = rules.find_mailbox(address.local(), address.domain());
+        let domain = || match route::literal(address.domain()) {
+            Some(_) => None,
+            None => rules.find_domain(address.domain()),
         };
-        says(rules.find_mailbox(address.local(), address.domain()), Attribute::RelayTarget)
-            || (route::literal(address.domain()).is_none()
-                && says(rules.find_domain(address.domain()), Attribute::LocalDomain))
+        mailbox.is_some_and(|entry| self.is_target(entry))
+            || domain().is_some_and(|entry| self.is_local(entry))
+    }
+
+    /// Whether a key calls a domain ours. What is said of all the world does not count: nobody is all the world.
+    fn is_local(&self, entry: Entry) -> bool {
+        let taken = self.take(entry, Attribute::LocalDomain);
+        taken.is_some_and(|taken| taken.value == Value::Yes)
+            && Some(entry) != self.client.rules().find_default()
+    }
+
+    fn is_target(&self, entry: Entry) -> bool {
+        self.take(entry, Attribute::RelayTarget).is_some_and(|taken| taken.value == Value::Yes)
     }
 }
 
-/// What stands behind the at.
-enum Target {
-    Domain(String),
-    /// An address of ours.
-    Own(core::net::IpAddr),
-    /// Somebody else's address.
-    Literal(core::net::IpAddr),
+/// What stands behind the at, and its key.
+struct Target<'t> {
+    whose: Whose<'t>,
+    entry: Option<Entry>,
 }
 
-impl Target {
-    fn new(client: &Client, domain: &str) -> Target {
+#[derive(Clone, Copy)]
+enum Whose<'t> {
+    Domain(&'t str),
+    /// An address of ours.
+    Own,
+    /// Somebody else's address.
+    Literal(IpAddr),
+}
+
+impl<'t> Target<'t> {
+    fn new(client: &Client, domain: &'t str) -> Target<'t> {
+        let rules = client.rules();
         match route::literal(domain) {
-            Some(address) if client.is_own(address) => Target::Own(address),
-            Some(address) => Target::Literal(address),
-            None => Target::Domain(domain.into()),
+            Some(address) if client.is_own(address) => {
+                Target { whose: Whose::Own, entry: rules.find_address(address) }
+            }
+            Some(address) => Target { whose: Whose::Literal(address), entry: rules.find_address(address) },
+            None => Target { whose: Whose::Domain(domain), entry: rules.find_domain(domain) },
         }
     }
 }

@@ -206,6 +206,9 @@ fn keep(lines: &mut Vec<Line>, start: usize, line: Line, key: impl Fn() -> Strin
     if same.len() >= POLICY_KEY_LINES_MAX {
         return Err(Misfit::TooManyLines { key: key() });
     }
+    if let Some(last) = lines.get_mut(start..).and_then(|same| same.last_mut()) {
+        last.goes_on = true;
+    }
     lines.push(line);
     Ok(true)
 }

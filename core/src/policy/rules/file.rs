@@ -352,7 +352,12 @@ impl<'a> In<'a> {
     }
 
     fn line(&mut self) -> Result<Line, FileFault> {
-        Ok(Line { file: self.number16()?, number: self.number32()?, record: self.number32()? })
+        Ok(Line {
+            file: self.number16()?,
+            number: self.number32()?,
+            record: self.number32()?,
+            goes_on: false,
+        })
     }
 
     fn item(&mut self) -> Result<Item, FileFault> {

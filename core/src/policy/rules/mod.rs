@@ -14,7 +14,7 @@ pub use attribute::{ATTRIBUTES, Attribute, Form, Newlines, Value};
 pub use file::FileFault;
 pub use network::Network;
 pub use text::TextId;
-pub use walk::{Taken, Trail};
+pub use walk::Taken;
 
 pub(super) use assemble::Parts;
 pub(super) use text::{TextPool, TooMuch};
@@ -51,6 +51,8 @@ pub(super) struct Line {
     pub(super) number: u32,
     /// The number of what it says; many lines say the same.
     pub(super) record: u32,
+    /// Whether the next line has the same key; found out when the rules are assembled.
+    pub(super) goes_on: bool,
 }
 
 /// A key `_label` with its lines, for others to refer to.
@@ -191,19 +193,13 @@ impl Rules {
 
     /// All lines of a key, in the order of the sources.
     fn lines(&self, entry: Entry) -> &[Line] {
-        let (lines, from, count) = match entry {
-            Entry::Name(place) => {
-                let key = self.names.get(place);
-                let same = |other: &usize| self.names.get(*other) == key;
-                (&self.name_lines, place, (place..self.names.len()).take_while(same).count())
-            }
-            Entry::Network(place) => {
-                let rest = self.networks.get(place..).unwrap_or(&[]);
-                let same = rest.iter().take_while(|other| Some(*other) == rest.first());
-                (&self.network_lines, place, same.count())
-            }
+        let (lines, from) = match entry {
+            Entry::Name(place) => (&self.name_lines, place),
+            Entry::Network(place) => (&self.network_lines, place),
         };
-        lines.get(from..from + count).unwrap_or(&[])
+        let rest = lines.get(from..).unwrap_or(&[]);
+        let more = rest.iter().take_while(|line| line.goes_on).count();
+        rest.get(..=more).unwrap_or(&[])
     }
 
     fn file(&self, line: &Line) -> &str {

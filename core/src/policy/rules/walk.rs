@@ -1,68 +1,67 @@
 //! What a key says of an attribute: its lines from left to right, labels followed where they are referred to, and the
 //! first that speaks wins. No other key is asked: keys inherit by labels only.
 
-use super::{Attribute, Entry, Item, Line, Rules, TextId, Value};
+use super::{Attribute, Entry, Item, Line, Pair, Rules, TextId, Value};
 use crate::limits::POLICY_LABEL_DEPTH_MAX;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write;
 
-/// What a key says of an attribute, and how that was found.
+/// What a key says of an attribute. How the key comes to say so is found out again when somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
+    /// The key.
+    pub entry: Entry,
     /// The attribute.
     pub attribute: Attribute,
     /// Its value.
     pub value: Value,
     /// The text that stood before it.
     pub message: Option<TextId>,
-    /// From the key to the line on which it stands.
-    pub trail: Trail,
-}
-
-/// From a key through labels to an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trail {
-    entry: Entry,
-    /// The line of the key.
-    line: Line,
-    /// The labels followed from there, each with its line.
-    labels: [Option<(u32, Line)>; POLICY_LABEL_DEPTH_MAX],
 }
 
 impl Rules {
     /// What a key says of an attribute.
     pub fn take(&self, entry: Entry, attribute: Attribute) -> Option<Taken> {
-        self.lines(entry).iter().find_map(|line| {
-            let trail = Trail { entry, line: *line, labels: [None; POLICY_LABEL_DEPTH_MAX] };
-            self.walk(line, 0, attribute, trail)
-        })
+        let pair = self.lines(entry).iter().find_map(|line| self.walk(line, 0, attribute, &mut |_, _| {}))?;
+        Some(Taken { entry, attribute, value: pair.value, message: pair.message })
     }
 
-    /// `depth` labels have been followed. It ends: labels are followed to a depth, and how many there are below a
-    /// label was bounded when the rules were assembled.
-    fn walk(&self, line: &Line, depth: usize, attribute: Attribute, trail: Trail) -> Option<Taken> {
+    /// `depth` labels have been followed; `via` is told of those that lead to the attribute, the last one first. It
+    /// ends: labels are followed to a depth, and what is below each was bounded when the rules were assembled.
+    fn walk(
+        &self,
+        line: &Line,
+        depth: usize,
+        attribute: Attribute,
+        via: &mut dyn FnMut(u32, &Line),
+    ) -> Option<Pair> {
         self.records.get(line.record).iter().find_map(|item| match item {
-            Item::Pair(pair) if pair.attribute == attribute => {
-                Some(Taken { attribute, value: pair.value, message: pair.message, trail })
-            }
-            Item::Pair(_) => None,
+            Item::Pair(pair) => (pair.attribute == attribute).then_some(*pair),
             Item::Alias(label) if depth < POLICY_LABEL_DEPTH_MAX => {
                 self.label_lines(*label).iter().find_map(|line| {
-                    let mut further = trail;
-                    further.labels[depth] = Some((*label, *line));
-                    self.walk(line, depth + 1, attribute, further)
+                    let pair = self.walk(line, depth + 1, attribute, via)?;
+                    via(*label, line);
+                    Some(pair)
                 })
             }
             Item::Alias(_) => None,
         })
     }
 
-    /// The way to an attribute for a person: `home.example (smtp-policy.src:17) = _mine (smtp-policy.src:8) relaytarget +`.
+    /// The way to an attribute for a person: `home.example (policy.src:17) = _mine (policy.src:8) relaytarget +`.
     pub fn describe(&self, taken: &Taken) -> String {
-        let Trail { entry, line, labels } = &taken.trail;
-        let mut out = format!("{} ({}:{})", self.key(*entry), self.file(line), line.number);
-        for (label, line) in labels.iter().flatten() {
+        let mut labels = Vec::new();
+        let mut out = self.key(taken.entry);
+        for line in self.lines(taken.entry) {
+            let mut via = |label, line: &Line| labels.push((label, *line));
+            if self.walk(line, 0, taken.attribute, &mut via).is_some() {
+                let _ = write!(out, " ({}:{})", self.file(line), line.number);
+                break;
+            }
+        }
+        for (label, line) in labels.iter().rev() {
             let _ = write!(out, " = {} ({}:{})", self.label_name(*label), self.file(line), line.number);
         }
         let _ = write!(out, " {} {}", taken.attribute.name(), self.value(taken.value));

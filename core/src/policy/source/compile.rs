@@ -157,7 +157,7 @@ impl Compiler {
                 record
             }
         };
-        let line = Line { file: spot.file, number: spot.line, record };
+        let line = Line { file: spot.file, number: spot.line, record, goes_on: false };
         match key {
             // A key that says nothing is as if it were not there: a wider one speaks for it.
             Key::Network(_) | Key::Name(_) if said.is_empty() => {}

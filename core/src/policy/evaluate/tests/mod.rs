@@ -4,6 +4,7 @@ mod naive;
 mod random;
 mod rules;
 mod sample;
+mod size;
 
 use super::*;
 use crate::policy::rules::Rules;

@@ -86,6 +86,11 @@ impl<'a> Naive<'a> {
         key.as_ref().and_then(|key| self.get(key, wanted)).is_some_and(|found| found == value)
     }
 
+    /// The default key says nothing of this kind.
+    fn local(&self, key: &Option<String>) -> bool {
+        key.as_deref() != Some(".") && self.is(key, "localdomain", "+")
+    }
+
     fn there(&self, key: &Option<String>, wanted: &str) -> bool {
         key.as_ref().and_then(|key| self.get(key, wanted)).is_some()
     }
@@ -290,7 +295,7 @@ impl<'a> Naive<'a> {
     pub(super) fn rcpt(&self, local: &str, domain: &str) -> Outcome {
         let postmaster = local == "postmaster"
             && (self.is(&self.mailbox(local, domain), "relaytarget", "+")
-                || (address(domain).is_none() && self.is(&self.domain(domain), "localdomain", "+")));
+                || (address(domain).is_none() && self.local(&self.domain(domain))));
         match self.judged(local, domain) {
             Err("Trouble") => Err("Trouble"),
             Err(_) if postmaster => Ok(false),
@@ -330,7 +335,7 @@ impl<'a> Naive<'a> {
                 None => self.domain(&domain),
             };
             let ours = (own && key.is_some())
-                || self.is(&key, "localdomain", "+")
+                || (literal.is_none() && self.local(&key))
                 || self.is(&key, "relaytarget", "+");
             if ours && (local.contains('!') || local.contains('%')) {
                 (local, domain) = onward(&local).ok_or("Route")?;
