@@ -9,6 +9,8 @@ mod dotted;
 mod line;
 mod params;
 mod path;
+mod policy_file;
+mod policy_source;
 mod replay_log;
 mod session;
 mod xtext;
@@ -19,6 +21,8 @@ pub use dotted::dotted;
 pub use line::line;
 pub use params::params;
 pub use path::path;
+pub use policy_file::policy_file;
+pub use policy_source::policy_source;
 pub use replay_log::replay_log;
 pub use session::session;
 pub use xtext::xtext;
@@ -30,13 +34,15 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("chunk", chunk),
     ("command", command),
     ("dotted", dotted),
     ("line", line),
     ("params", params),
     ("path", path),
+    ("policy_file", policy_file),
+    ("policy_source", policy_source),
     ("replay_log", replay_log),
     ("session", session),
     ("xtext", xtext),

@@ -63,11 +63,11 @@ _bulk_mail rejectsource + relaytarget -
         file(Role::Spam, "spam", spam.as_bytes()),
     ]);
     let rules = compiled.expect("compiles").rules;
-    let built = (run_time() - start);
+    let built = run_time() - start;
     let file = rules.encode();
     let start = run_time();
     let rules = Arc::new(Rules::decode(&file).expect("reads"));
-    let read = (run_time() - start);
+    let read = run_time() - start;
     let octets = u64::try_from(rules.octets() / rules.entries()).expect("fits");
     println!("entries {}: built in {built:?}, read in {read:?}, {octets} octets each", rules.entries());
 
