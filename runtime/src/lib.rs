@@ -16,6 +16,8 @@ pub mod listen;
 pub mod mailbox;
 mod pid_file;
 mod pipe;
+mod policy_build;
+pub mod policy_db;
 mod port_holder;
 pub mod recorder;
 mod replay;
@@ -27,13 +29,16 @@ pub mod spool;
 pub mod spool_fs;
 mod spool_read;
 
-use args::{Args, Command, SpoolCommand};
+use args::{Args, Command, PolicyCommand, SpoolCommand};
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
     match args.command {
         None => serve::daemon(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
+            policy_build::run(&folder, &base, output)
+        }
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),

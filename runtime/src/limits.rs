@@ -75,3 +75,8 @@ pub(crate) const PID_FILE_OPENS_MAX: u32 = 10;
 pub(crate) const ENVELOPE_LINE_MAX: u64 = 65_536;
 /// Octets of an envelope that are read back. The largest that can be configured sensibly has some megabytes.
 pub(crate) const ENVELOPE_OCTETS_MAX: u64 = 64 << 20;
+
+// Policies.
+
+/// Octets of a policy's source or of a compiled policy: sixty of them for each of sixteen million entries.
+pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;

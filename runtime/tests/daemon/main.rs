@@ -14,6 +14,7 @@ mod faults;
 mod hostile;
 mod kill9;
 mod limits;
+mod policy;
 mod record;
 mod server;
 mod spool;

@@ -4,7 +4,7 @@
 use super::chain::{Chain, Link, Phase};
 use super::wish::{Answers, Listing, Step, Stop, Told, Wish};
 use super::{No, Place, Ruling, Why};
-use crate::policy::rules::{Attribute, Entry, Rules, Taken, Value};
+use crate::policy::rules::{Attribute, Entry, Rules, Said, Taken, Value};
 use crate::server::rate_window::RateLimit;
 use crate::wire::text::BareNewline;
 use alloc::string::String;
@@ -149,12 +149,13 @@ impl Client {
             return self;
         }
         let Some(entry) = self.found(Phase::ReverseName, self.rules.find_domain(name)) else { return self };
-        self.judge_name(Phase::ReverseName, entry);
-        if let Some(taken) = self.rules.take(entry, Attribute::MaxInSize) {
+        let said = self.rules.said(entry);
+        self.judge_name(Phase::ReverseName, &said);
+        if let Some(taken) = said.take(Attribute::MaxInSize) {
             self.terms.message_octets_max = taken.value.number();
         }
         if self.trust == Trust::Nobody && self.listed.is_none() {
-            self.remember_text(entry);
+            self.remember_text(&said);
         }
         self
     }
@@ -169,7 +170,8 @@ impl Client {
             && self.is_open()
             && let Some(entry) = self.found(Phase::Hello, self.rules.find_domain(name))
         {
-            self.judge_name(Phase::Hello, entry);
+            let said = self.rules.said(entry);
+            self.judge_name(Phase::Hello, &said);
         }
         self
     }
@@ -183,38 +185,41 @@ impl Client {
 
     fn judge_address(&mut self, address: IpAddr, answers: &mut Answers<'_>) -> Result<(), Stop> {
         let Some(entry) = self.found(Phase::Connect, self.rules.find_address(address)) else { return Ok(()) };
-        self.terms = self.terms_of(entry);
-        let rates = self.rules.take(entry, Attribute::RateLimitMsgs);
+        let said = self.rules.said(entry);
+        self.terms = terms(&said);
+        let rates = said.take(Attribute::RateLimitMsgs);
         self.rates_text = rates.and_then(|taken| self.message(&taken));
-        if let Some(taken) = self.yes(entry, Attribute::RejectNet) {
+        if let Some(taken) = self.yes(&said, Attribute::RejectNet) {
             return Err(self.no(Why::Client, &taken));
         }
         if self.terms.same_source_max == Some(0)
-            && let Some(taken) = self.rules.take(entry, Attribute::MaxSameIpSource)
+            && let Some(taken) = said.take(Attribute::MaxSameIpSource)
         {
             self.chain.push(Link::Attribute(taken));
             return Err(self.no(Why::NoConnections, &taken));
         }
-        if self.yes(entry, Attribute::FreezeNet).is_some() {
+        if self.yes(&said, Attribute::FreezeNet).is_some() {
             self.standing = Standing::Welcome(Place::Freezer);
         }
-        if self.yes(entry, Attribute::FullTrustNet).is_some() {
+        if self.yes(&said, Attribute::FullTrustNet).is_some() {
             self.trust = Trust::Full;
-        } else if self.yes(entry, Attribute::TrustRecipients).is_some() {
+        } else if self.yes(&said, Attribute::TrustRecipients).is_some() {
             self.trust = Trust::Recipients;
-        } else if self.yes(entry, Attribute::RelayCustNet).is_some() {
+        } else if self.yes(&said, Attribute::RelayCustNet).is_some() {
             self.trust = Trust::Relay;
         }
         // Whom the operator trusts is looked up nowhere, and neither are we, nor is a client whose mail nobody gets.
         if self.trust != Trust::Nobody || self.is_frozen() || self.is_own(address) {
             return Ok(());
         }
-        if self.yes(entry, Attribute::Spf).is_some() {
+        if self.yes(&said, Attribute::Spf).is_some() {
             self.senders = Senders::BySpf;
         }
-        early_lists(&self.rules, &mut self.chain, entry, address, answers)?;
-        self.remember_text(entry);
-        if let Some(taken) = self.rules.take(entry, Attribute::RcptDnsRbl)
+        if let Some(taken) = said.take(Attribute::TestDnsRbl) {
+            early_lists(&self.rules, &mut self.chain, &taken, address, answers)?;
+        }
+        self.remember_text(&said);
+        if let Some(taken) = said.take(Attribute::RcptDnsRbl)
             && let Some(listing) = ask_lists(&self.rules, &mut self.chain, &taken, address, answers)?
         {
             let text = listing.text.or_else(|| self.message(&taken));
@@ -224,8 +229,8 @@ impl Client {
     }
 
     /// `rcpt-dns-rbl _text`: as if a list named the client, with this text.
-    fn remember_text(&mut self, entry: Entry) {
-        if let Some(taken) = self.rules.take(entry, Attribute::RcptDnsRbl)
+    fn remember_text(&mut self, said: &Said) {
+        if let Some(taken) = said.take(Attribute::RcptDnsRbl)
             && let Value::Text(text) = taken.value
         {
             self.listed = Some(self.rules.text(text).into());
@@ -234,25 +239,12 @@ impl Client {
     }
 
     /// `rejectnet` and `freezenet` of a name.
-    fn judge_name(&mut self, phase: Phase, entry: Entry) {
-        if let Some(taken) = self.yes(entry, Attribute::RejectNet) {
+    fn judge_name(&mut self, phase: Phase, said: &Said) {
+        if let Some(taken) = self.yes(said, Attribute::RejectNet) {
             let text = self.message(&taken);
             self.standing = Standing::Refused(phase, No { why: Why::Client, text });
-        } else if self.yes(entry, Attribute::FreezeNet).is_some() {
+        } else if self.yes(said, Attribute::FreezeNet).is_some() {
             self.standing = Standing::Welcome(Place::Freezer);
-        }
-    }
-
-    fn terms_of(&self, entry: Entry) -> Terms {
-        let value = |attribute| self.rules.take(entry, attribute).map(|taken| taken.value);
-        let number = |attribute| value(attribute).and_then(Value::number);
-        Terms {
-            message_octets_max: number(Attribute::MaxInSize),
-            same_source_max: number(Attribute::MaxSameIpSource)
-                .map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
-            rates: value(Attribute::RateLimitMsgs).and_then(Value::rates),
-            filtering: value(Attribute::Filtering).map(|value| value == Value::Yes),
-            bare_newline: value(Attribute::BareNewline).and_then(Value::newlines),
         }
     }
 
@@ -298,10 +290,23 @@ impl Client {
     }
 
     /// The attribute, when the key says `+`; then it counts.
-    fn yes(&mut self, entry: Entry, attribute: Attribute) -> Option<Taken> {
-        let taken = self.rules.take(entry, attribute).filter(|taken| taken.value == Value::Yes)?;
+    fn yes(&mut self, said: &Said, attribute: Attribute) -> Option<Taken> {
+        let taken = said.take(attribute).filter(|taken| taken.value == Value::Yes)?;
         self.chain.push(Link::Attribute(taken));
         Some(taken)
+    }
+}
+
+fn terms(said: &Said) -> Terms {
+    let value = |attribute| said.take(attribute).map(|taken| taken.value);
+    let number = |attribute| value(attribute).and_then(Value::number);
+    Terms {
+        message_octets_max: number(Attribute::MaxInSize),
+        same_source_max: number(Attribute::MaxSameIpSource)
+            .map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+        rates: value(Attribute::RateLimitMsgs).and_then(Value::rates),
+        filtering: value(Attribute::Filtering).map(|value| value == Value::Yes),
+        bare_newline: value(Attribute::BareNewline).and_then(Value::newlines),
     }
 }
 
@@ -309,12 +314,11 @@ impl Client {
 pub(super) fn early_lists(
     rules: &Rules,
     chain: &mut Chain,
-    entry: Entry,
+    taken: &Taken,
     address: IpAddr,
     answers: &mut Answers<'_>,
 ) -> Result<(), Stop> {
-    let Some(taken) = rules.take(entry, Attribute::TestDnsRbl) else { return Ok(()) };
-    match ask_lists(rules, chain, &taken, address, answers)? {
+    match ask_lists(rules, chain, taken, address, answers)? {
         Some(listing) => {
             let own = || taken.message.map(|id| rules.text(id).into());
             Err(Stop::No(No { why: Why::Listed, text: listing.text.or_else(own) }))

@@ -1,7 +1,7 @@
 //! RCPT: whether mail is taken for a recipient. What no rule admits is refused; nothing that is frozen opens a door.
 
 use super::chain::{Chain, Link, Phase};
-use super::client::{Client, Trust, early_lists};
+use super::client::{Client, Trust};
 use super::sender::{Judge, Recipients, Sender};
 use super::wish::{Answers, DomainIs, Step, Stop, Told, Wish};
 use super::{No, Place, Ruling, Why, route};
@@ -145,7 +145,7 @@ impl Judge<'_, '_> {
                     return Ok(Ruled::Place(Place::Router));
                 }
                 Whose::Literal(address) => {
-                    early_lists(self.client.rules(), &mut self.chain, entry, address, &mut self.answers)?;
+                    self.literal_lists(entry, address)?;
                 }
             }
             if let Some(place) = self.refused_or_frozen(entry)? {

@@ -7,6 +7,7 @@ use super::{No, Place, Ruling, Why, route};
 use crate::policy::rules::{Attribute, Entry, Taken, Value};
 use crate::server::rate_window::{RateLimit, RateVerdict};
 use crate::wire::path::{Address, ReversePath};
+use core::net::IpAddr;
 
 /// A sender of whom messages are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl<'b> Judge<'_, 'b> {
         if let Some(literal) = route::literal(address.domain()) {
             let entry = self.found(rules.find_address(literal));
             if let Some(entry) = entry.filter(|_| !self.client.is_own(literal)) {
-                early_lists(rules, &mut self.chain, entry, literal, &mut self.answers)?;
+                self.literal_lists(entry, literal)?;
             }
             return self.sender_domain(entry, None, masked);
         }
@@ -171,6 +172,16 @@ impl<'b> Judge<'_, 'b> {
         match told {
             Told::Domain(domain) => Ok(*domain),
             Told::Listing(_) | Told::Spf(_) | Told::Rate(_) | Told::Trouble => Err(trouble()),
+        }
+    }
+
+    /// `test-dns-rbl` for an address literal.
+    pub(super) fn literal_lists(&mut self, entry: Entry, address: IpAddr) -> Result<(), Stop> {
+        match self.take(entry, Attribute::TestDnsRbl) {
+            Some(taken) => {
+                early_lists(self.client.rules(), &mut self.chain, &taken, address, &mut self.answers)
+            }
+            None => Ok(()),
         }
     }
 

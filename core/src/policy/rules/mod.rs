@@ -14,7 +14,7 @@ pub use attribute::{ATTRIBUTES, Attribute, Form, Newlines, Value};
 pub use file::FileFault;
 pub use network::Network;
 pub use text::TextId;
-pub use walk::Taken;
+pub use walk::{Said, Taken};
 
 pub(super) use assemble::Parts;
 pub(super) use text::{TextPool, TooMuch};

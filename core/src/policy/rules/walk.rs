@@ -21,7 +21,48 @@ pub struct Taken {
     pub message: Option<TextId>,
 }
 
+/// All that a key says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    entry: Entry,
+    pairs: Vec<Pair>,
+}
+
+impl Said {
+    /// What it says of an attribute.
+    pub fn take(&self, attribute: Attribute) -> Option<Taken> {
+        let pair = self.pairs.iter().find(|pair| pair.attribute == attribute)?;
+        Some(Taken { entry: self.entry, attribute, value: pair.value, message: pair.message })
+    }
+}
+
 impl Rules {
+    /// All that a key says, for whoever asks for many attributes: the same as [`Rules::take`] for each of them.
+    pub fn said(&self, entry: Entry) -> Said {
+        let mut pairs = Vec::with_capacity(8);
+        for line in self.lines(entry) {
+            self.gather(line, 0, &mut pairs);
+        }
+        Said { entry, pairs }
+    }
+
+    /// As [`Rules::walk`], for all attributes at once: of each the first.
+    fn gather(&self, line: &Line, depth: usize, pairs: &mut Vec<Pair>) {
+        for item in self.records.get(line.record) {
+            match item {
+                Item::Pair(pair) if pairs.iter().all(|other| other.attribute != pair.attribute) => {
+                    pairs.push(*pair);
+                }
+                Item::Alias(label) if depth < POLICY_LABEL_DEPTH_MAX => {
+                    for line in self.label_lines(*label) {
+                        self.gather(line, depth + 1, pairs);
+                    }
+                }
+                Item::Pair(_) | Item::Alias(_) => {}
+            }
+        }
+    }
+
     /// What a key says of an attribute.
     pub fn take(&self, entry: Entry, attribute: Attribute) -> Option<Taken> {
         let pair = self.lines(entry).iter().find_map(|line| self.walk(line, 0, attribute, &mut |_, _| {}))?;
