@@ -8,16 +8,16 @@ fn root() -> PathBuf {
 }
 
 fn write(folder: &Path, name: &str, text: &str) {
-    std::fs::write(folder.join(name), text).unwrap();
+    std::fs::write(folder.join(name), text).expect("a place to write");
 }
 
 fn build(folder: &Path) -> Output {
     let program = env!("CARGO_BIN_EXE_smtpserver");
-    Command::new(program).args(["policy", "build", "-d"]).arg(folder).output().unwrap()
+    Command::new(program).args(["policy", "build", "-d"]).arg(folder).output().expect("the program starts")
 }
 
 fn error(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8(output.stderr.clone()).expect("text")
 }
 
 const SOURCE: &str =

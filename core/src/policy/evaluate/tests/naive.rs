@@ -215,18 +215,15 @@ impl<'a> Naive<'a> {
         }
         let limit = crate::server::rate_window::RateLimit { messages: n, recipients: m };
         let wish = if recipient { Wish::Recipient(limit) } else { Wish::Message(limit) };
-        match (self.world)(&wish) {
-            Told::Rate(RateVerdict::Within) => Ok(()),
-            _ if recipient => Err("Recipients"),
-            _ => Err("Messages"),
+        if (self.world)(&wish) == Told::Rate(RateVerdict::Within) {
+            return Ok(());
         }
+        Err(if recipient { "Recipients" } else { "Messages" })
     }
 
     fn dns(&self, domain: &str) -> Result<DomainIs, &'static str> {
-        match (self.world)(&Wish::Domain(domain.into())) {
-            Told::Domain(found) => Ok(found),
-            _ => Err("Trouble"),
-        }
+        let Told::Domain(found) = (self.world)(&Wish::Domain(domain.into())) else { return Err("Trouble") };
+        Ok(found)
     }
 
     /// `None` is the null sender.
