@@ -19,6 +19,7 @@ pub mod event;
 mod input;
 pub mod limits;
 pub mod mail;
+mod near;
 pub mod now;
 mod output;
 pub mod peer;

@@ -90,6 +90,24 @@ pub const SPF_RECORD_MAX: usize = 8_192;
 pub const SPF_EXPLANATION_MAX: usize = 300;
 /// Octets of a term that are repeated in a log or header.
 pub const SPF_TERM_MAX: usize = 100;
+/// Lines of a policy with a key that is no label: what one process can hold, and what its numbers can count.
+pub const POLICY_ENTRIES_MAX: usize = 16_000_000;
+/// Files of a policy.
+pub const POLICY_FILES_MAX: usize = 64;
+/// Lines with the same key that say different things.
+pub const POLICY_KEY_LINES_MAX: usize = 32;
+/// Attributes and labels on one line of a policy.
+pub const POLICY_LINE_PAIRS_MAX: usize = 64;
+/// Labels followed from a key, one through the other (as in the manual's sample of a policy).
+pub const POLICY_LABEL_DEPTH_MAX: usize = 5;
+/// Attributes that one label leads to, through others, so that a look-up stays short.
+pub const POLICY_ITEMS_MAX: usize = 1_000;
+/// Octets of one value in a policy: a message, or names of zones.
+pub const POLICY_TEXT_OCTETS_MAX: usize = 400;
+/// Faults of a policy that are told; more tell nobody more.
+pub const POLICY_FAULTS_MAX: usize = 100;
+/// Rounds in which `%` and `!` of a recipient at one of our domains lead to another domain.
+pub const POLICY_ROUTE_ROUNDS_MAX: usize = 19;
 
 /// What an operator may bound. Defaults are the manual's.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,8 @@ mod oracle;
 mod params;
 mod path;
 mod plan;
+mod policy_file;
+mod policy_source;
 mod proxy;
 mod replay_log;
 mod session;
@@ -29,6 +31,8 @@ pub use oracle::oracle;
 pub use params::params;
 pub use path::path;
 pub use plan::plan;
+pub use policy_file::policy_file;
+pub use policy_source::policy_source;
 pub use proxy::proxy;
 pub use replay_log::replay_log;
 pub use session::session;
@@ -42,7 +46,7 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 17] = [
     ("chunk", chunk),
     ("command", command),
     ("conf", conf),
@@ -53,6 +57,8 @@ pub const TARGETS: [Target; 15] = [
     ("params", params),
     ("path", path),
     ("plan", plan),
+    ("policy_file", policy_file),
+    ("policy_source", policy_source),
     ("proxy", proxy),
     ("replay_log", replay_log),
     ("session", session),

@@ -156,6 +156,9 @@ pub enum Command {
     CheckConfig(DaemonArgs),
     /// Make the running server read its configuration again; takes the server's options
     Reload(DaemonArgs),
+    /// Make a policy
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Run recorded sessions again and say whether they come out the same
     Replay {
         /// Recordings
@@ -179,6 +182,23 @@ pub struct DemoArgs {
     /// What to record.
     #[command(flatten)]
     pub record: RecordArgs,
+}
+
+/// What to do with a policy.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Compile NAME.src, localnames, NAME.relay, NAME.mx, NAME.spam and their .manual files into one file
+    Build {
+        /// Directory of the sources
+        #[arg(short = 'd', value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+        /// Base name of the sources
+        #[arg(short = 'f', value_name = "NAME", default_value = "smtp-policy")]
+        base: String,
+        /// The compiled file [default: NAME.compiled beside the sources]
+        #[arg(short = 'o', value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// What to look at.

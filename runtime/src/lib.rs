@@ -23,6 +23,8 @@ pub mod metrics;
 mod pid_file;
 mod pipe;
 mod places;
+mod policy_build;
+pub mod policy_db;
 mod port_holder;
 pub mod recorder;
 mod reload;
@@ -37,7 +39,7 @@ pub mod spool;
 pub mod spool_fs;
 mod spool_read;
 
-use args::{Args, Command, SpoolCommand};
+use args::{Args, Command, PolicyCommand, SpoolCommand};
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
@@ -46,6 +48,9 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Demo(demo)) => demo::run(demo),
         Some(Command::CheckConfig(args)) => check_config::run(args),
         Some(Command::Reload(args)) => reload::run(args),
+        Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
+            policy_build::run(&folder, &base, output)
+        }
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),

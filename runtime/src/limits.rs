@@ -108,3 +108,8 @@ pub(crate) const ENVELOPE_LINE_MAX: u64 = 65_536;
 pub(crate) const ENVELOPE_OCTETS_MAX: u64 = 64 << 20;
 /// Octets of a configuration file, and of a ZENV file: 100,000 domains and much else fit.
 pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;
+
+// Policies.
+
+/// Octets of a policy's source or of a compiled policy: sixty of them for each of sixteen million entries.
+pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;
