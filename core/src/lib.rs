@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod auth;
 pub mod config;
 pub mod event;
 mod input;
