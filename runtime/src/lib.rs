@@ -5,6 +5,7 @@
 //! [`spool_fs`] keeps messages. `serve` puts them together for the daemon and the demonstration.
 
 pub mod args;
+pub mod auth;
 pub mod clock;
 mod demo;
 pub mod desk;
@@ -14,6 +15,7 @@ mod limits;
 pub mod lines;
 pub mod listen;
 pub mod mailbox;
+pub mod passwd;
 mod pid_file;
 mod pipe;
 mod port_holder;
@@ -34,6 +36,8 @@ pub fn run(args: Args) -> Result<(), Stop> {
     match args.command {
         None => serve::daemon(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Passwd(passwd)) => passwd::run(&passwd),
+        Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),
