@@ -3,6 +3,7 @@
 //! Each has a corpus in `corpus/NAME`, replayed by `cargo test`, and a program in `src/bin/NAME.rs`, which
 //! `cargo xtask fuzz NAME` builds with coverage. Nothing here knows how octets are invented.
 
+mod auth_exchange;
 mod chunk;
 mod command;
 mod dotted;
@@ -10,9 +11,11 @@ mod line;
 mod params;
 mod path;
 mod replay_log;
+mod scram;
 mod session;
 mod xtext;
 
+pub use auth_exchange::auth_exchange;
 pub use chunk::chunk;
 pub use command::command;
 pub use dotted::dotted;
@@ -20,6 +23,7 @@ pub use line::line;
 pub use params::params;
 pub use path::path;
 pub use replay_log::replay_log;
+pub use scram::scram;
 pub use session::session;
 pub use xtext::xtext;
 
@@ -30,7 +34,8 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
+    ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
     ("dotted", dotted),
@@ -38,6 +43,7 @@ pub const TARGETS: [Target; 9] = [
     ("params", params),
     ("path", path),
     ("replay_log", replay_log),
+    ("scram", scram),
     ("session", session),
     ("xtext", xtext),
 ];

@@ -2,7 +2,7 @@
 //! of these never work at the same time, and no password is on a command line.
 
 use crate::Stop;
-use crate::auth::{Passwords, Scheme, fresh_octets};
+use crate::auth::{Passwords, SECRET_OCTETS, SECRET_WORD, Scheme, fresh_octets};
 use crate::limits::PASSWORD_FILE_OCTETS_MAX;
 use base64ct::{Base64, Encoding};
 use rustix::fs::{Gid, OFlags, Uid};
@@ -15,8 +15,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// What stands before the file's secret.
-const SECRET_WORD: &str = "%secret ";
 /// How often the file is opened again because another one has replaced it while we waited for it.
 const OPENS_MAX: u32 = 100;
 
@@ -50,7 +48,7 @@ pub(crate) fn run(args: &PasswdArgs) -> Result<(), Stop> {
     let password = ask()?;
     let salt = fresh_octets().map_err(|error| Stop::failed(format!("no randomness: {error}")))?;
     let secret = Zeroizing::new(
-        fresh_octets::<32>().map_err(|error| Stop::failed(format!("no randomness: {error}")))?,
+        fresh_octets::<SECRET_OCTETS>().map_err(|error| Stop::failed(format!("no randomness: {error}")))?,
     );
     let kept = args.scheme.keep(&password, salt).map_err(Stop::failed)?;
     replace(&args.file, true, |text| Some(with(text, &user, &kept, secret.as_ref())))?;

@@ -25,6 +25,7 @@ pub use dovecot::Dovecot;
 pub use fresh::nonce;
 pub(crate) use fresh::octets as fresh_octets;
 pub use passwords::{Passwords, Scheme};
+pub(crate) use passwords::{SECRET_OCTETS, SECRET_WORD};
 pub use remote::{Remote, Started, WorkerCommand};
 
 /// An answer that is being found.

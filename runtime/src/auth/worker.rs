@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
 /// What the helper process is to know. Exactly one source.
@@ -84,6 +85,10 @@ pub(crate) fn run(args: WorkerArgs) -> Result<(), Stop> {
         .build()
         .map_err(fault)?;
     runtime.block_on(async {
+        // A stop or a hang-up that is meant for the server, and comes to all of its processes: logins go on until it closes
+        // the line.
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let _unheeded = kinds.map(signal);
         let (reader, writer) = tokio::io::split(UnixStream::from_std(stream).map_err(fault)?);
         let (says, said) = mpsc::channel(CHECKS_AT_ONCE);
         let writer = tokio::spawn(write(writer, said));

@@ -1,11 +1,13 @@
 //! Logins behind the real helper process, and the password tool that feeds it. The network process's side is the
 //! library's, as there is no session in these tests.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use smtpserver::auth::worker::WorkerArgs;
 use smtpserver::auth::{BackEnd, Remote, WorkerCommand};
 use smtpserver_core::auth::{Check, Finding, Secret, UserName};
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -112,6 +114,54 @@ fn the_password_tool_refuses_in_one_line_and_changes_nothing() {
     }
 }
 
+/// Types into the tool's terminal what it asks for; returns what the terminal showed, what was said, and the exit code.
+fn type_in(file: &Path, answers: [&str; 2]) -> (String, String, Option<i32>) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).expect("ours");
+    unlockpt(&terminal).expect("ours");
+    let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("text");
+    let keyboard = fs::OpenOptions::new().read(true).write(true).open(name).expect("its other end");
+    let mut child = Command::new(PROGRAM)
+        .arg("passwd")
+        .arg(file)
+        .args(["ann", "--scheme", "scram"])
+        .stdin(keyboard)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut errors = child.stderr.take().expect("piped");
+    let mut terminal = fs::File::from(terminal);
+    let mut said = String::new();
+    for answer in answers {
+        let mut octet = [0];
+        while !said.ends_with(": ") && errors.read(&mut octet).expect("readable") == 1 {
+            said.push(char::from(octet[0]));
+        }
+        said.push('|');
+        terminal.write_all(format!("{answer}\n").as_bytes()).expect("typed");
+    }
+    errors.read_to_string(&mut said).expect("readable");
+    let code = child.wait().expect("ends").code();
+    let mut shown = Vec::new();
+    // The last end is closed by now: the error is the end of file of a terminal.
+    let _ = terminal.read_to_end(&mut shown);
+    (String::from_utf8_lossy(&shown).into_owned(), said, code)
+}
+
+#[test]
+fn a_terminal_does_not_show_the_password() {
+    let folder = tempfile::tempdir().expect("directory");
+    let file = folder.path().join("passwords");
+    let (shown, said, code) = type_in(&file, ["pencil", "crayon"]);
+    assert!(said.contains("not the same") && !file.exists() && code == Some(1), "{said}");
+    assert!(!shown.contains("pencil") && !shown.contains("crayon"), "{shown}");
+    let (shown, said, code) = type_in(&file, ["pencil", "pencil"]);
+    assert_eq!((said.as_str(), code), ("New password: |Once more: |", Some(0)));
+    assert!(!shown.contains("pencil"), "{shown}");
+    assert!(fs::read_to_string(&file).expect("made").contains("\nann:SCRAM-SHA-256$"));
+}
+
 #[test]
 fn many_tools_at_a_time_lose_no_user() {
     let folder = tempfile::tempdir().expect("directory");
@@ -169,7 +219,10 @@ async fn the_helper_process_checks_passwords_sees_changes_and_is_started_again()
 
     fs::remove_file(&file).expect("removed");
     assert!(passwd(&["eve"], &file, "brush\n").status.success());
-    kill_helpers(&file);
+    signal_helper(&file, Signal::SIGTERM);
+    signal_helper(&file, Signal::SIGHUP);
+    assert_eq!(remote.check(password("eve", "brush")).await, Finding::Right, "only the server stops it");
+    signal_helper(&file, Signal::SIGKILL);
     assert_eq!(eventually(&remote, password("eve", "brush")).await, Finding::Right);
 }
 
@@ -185,20 +238,19 @@ async fn eventually(remote: &Remote, check: Check) -> Finding {
     Finding::Trouble
 }
 
-/// Kills the helper processes that were started for this file, and no others.
-fn kill_helpers(file: &Path) {
-    let mut killed = 0;
+/// Sends a signal to the helper process that was started for this file, and to no other.
+fn signal_helper(file: &Path, signal: Signal) {
+    let mut found = 0;
     for entry in fs::read_dir("/proc").expect("proc").flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
         let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let words: Vec<&[u8]> = words.split(|octet| *octet == 0).collect();
         if words.contains(&&b"auth-worker"[..]) && words.contains(&file.as_os_str().as_encoded_bytes()) {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
-                .expect("ours");
-            killed += 1;
+            kill(Pid::from_raw(pid), signal).expect("ours");
+            found += 1;
         }
     }
-    assert_eq!(killed, 1);
+    assert_eq!(found, 1);
 }
 
 #[tokio::test]
@@ -226,10 +278,21 @@ fn a_helper_that_cannot_work_says_why() {
     fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).expect("set");
     let error = with_file(&file).start().expect_err("a bad line");
     assert!(error.contains("line 1") && !error.contains("pencil"), "{error}");
-    let args =
-        WorkerArgs { passwords: Some(file), user: Some("no-such-user".into()), ..WorkerArgs::default() };
+    let args = WorkerArgs {
+        passwords: Some(file.clone()),
+        user: Some("no-such-user".into()),
+        ..WorkerArgs::default()
+    };
     let error = command(args).start().expect_err("no user");
     assert!(error.contains("no-such-user"), "{error}");
+    if nix::unistd::geteuid().is_root() {
+        // The folder is root's own, so whoever is not root any more finds nothing in it.
+        let args = WorkerArgs { passwords: Some(file), user: Some("nobody".into()), ..WorkerArgs::default() };
+        let error = command(args).start().expect_err("no right");
+        assert!(error.contains("Permission denied"), "{error}");
+    } else {
+        crate::skipped("only root can start a helper process as somebody else");
+    }
     let mut missing = with_file(folder.path());
     missing.program = folder.path().join("missing");
     assert!(missing.start().expect_err("no program").contains("cannot start"));

@@ -86,9 +86,10 @@ fn an_unknown_user_looks_like_one_with_keys() {
     let file = SECRET.to_owned() + &format!("{}:{}\n", HASHES[7].0, HASHES[7].1);
     let users = Passwords::parse(&file).expect("fit");
     assert!(users.means().proofs && !users.lacks_secret());
-    let salt = |user: &str| match users.check(&Check::Salt { user: name(user) }) {
-        Finding::Salt { salt, iterations } => (salt, iterations),
-        other => panic!("{other:?}"),
+    let salt = |user: &str| {
+        let finding = users.check(&Check::Salt { user: name(user) });
+        let Finding::Salt { salt, iterations } = finding else { panic!("{finding:?}") };
+        (salt, iterations)
     };
     assert_eq!(salt("scram").0, Base64::decode_vec("W22ZaJ0SNY7soEsUEjb6gQ==").expect("base64"));
     assert_eq!((salt("ann").0.len(), salt("ann").1), (16, 4096));
