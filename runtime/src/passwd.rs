@@ -9,9 +9,9 @@ use rustix::fs::{Gid, OFlags, Uid};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use smtpserver_core::auth::{Secret, UserName};
 use smtpserver_core::limits::PASSWORD_OCTETS_MAX;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{IsTerminal, Read, Write, stderr, stdin};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -118,7 +118,9 @@ fn replace(
     let folder = real.parent().unwrap_or(Path::new("/"));
     let name = real.file_name().unwrap_or_default().to_string_lossy();
     let beside = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = write(&beside, new.as_bytes(), (stat.uid(), stat.gid()))
+    // What a process of our number has left there, long ago: the lock is ours.
+    let _ = std::fs::remove_file(&beside);
+    let written = write(&beside, new.as_bytes(), &stat)
         .and_then(|()| std::fs::rename(&beside, &real))
         .and_then(|()| File::open(folder)?.sync_all());
     if written.is_err() {
@@ -150,10 +152,13 @@ fn lock(path: &Path, make: bool) -> std::io::Result<(File, PathBuf)> {
     Err(std::io::Error::other("others replace it all the time"))
 }
 
-fn write(path: &Path, octets: &[u8], (uid, gid): (u32, u32)) -> std::io::Result<()> {
+fn write(path: &Path, octets: &[u8], old: &Metadata) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    // Whoever may read it must be able to, further on; who is not root owns it already.
-    let _ = rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    // Whoever could read it must be able to, further on: its owner, and its group when that was wanted.
+    let owners = (Some(Uid::from_raw(old.uid())), Some(Gid::from_raw(old.gid())));
+    if rustix::fs::fchown(&file, owners.0, owners.1).is_ok() {
+        file.set_permissions(Permissions::from_mode(0o600 | old.mode() & 0o040))?;
+    }
     file.write_all(octets)?;
     file.sync_all()
 }

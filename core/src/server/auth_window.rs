@@ -86,6 +86,11 @@ impl AuthWindows {
         self.failed(Key::Source(source), now);
     }
 
+    /// Logins of this key that failed within the window, for reports.
+    pub fn failures(&mut self, key: Key, now: Instant) -> u64 {
+        self.table.look(&key, now, |window, span| window.failures.sum(span)).unwrap_or(0)
+    }
+
     /// Keys in memory, among them some whose window has passed.
     pub fn keys(&self) -> usize {
         self.table.len()
@@ -144,6 +149,11 @@ mod tests {
             assert!(windows.may_try(here, "ann", at(0), 20));
             windows.was_wrong(here, "Ann", at(0));
         }
+        assert_eq!(
+            (windows.failures(Key::Source(here), at(0)), windows.failures(Key::user("ann"), at(0))),
+            (21, 21)
+        );
+        assert_eq!(windows.failures(Key::Source(there), at(0)), 0);
         assert!(!windows.may_try(here, "bob", at(0), 20), "the source has guessed too often");
         assert!(!windows.may_try(there, "ANN", at(0), 20), "the account was guessed too often");
         assert!(windows.may_try(there, "bob", at(0), 20));
@@ -151,6 +161,7 @@ mod tests {
         windows.was_not_tried(here, at(3_000));
         windows.was_not_tried(there, at(3_000));
         assert!(windows.may_try(there, "ann", at(9 * 450), 20));
+        assert_eq!(windows.failures(Key::user("ann"), at(9 * 450)), 0);
         for _ in 0..4 {
             windows.was_not_tried(there, at(9 * 450));
         }

@@ -63,6 +63,7 @@ fn the_password_tool_sets_changes_and_deletes() {
     assert_eq!(file.metadata().expect("there").mode() & 0o7777, 0o600);
 
     fs::write(&file, text.clone() + "# remark\nbob:!\n").expect("written");
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o646)).expect("set");
     assert!(passwd(&["bob", "--scheme", "scram"], &file, "crayon").status.success());
     assert!(passwd(&["ann", "--scheme", "sha512"], &file, "brush\r\n").status.success());
     let changed = fs::read_to_string(&file).expect("there");
@@ -72,6 +73,8 @@ fn the_password_tool_sets_changes_and_deletes() {
     assert_eq!(lines[2], "# remark");
     assert!(lines[3].starts_with("bob:SCRAM-SHA-256$16384:"), "{changed}");
     assert_eq!(lines.len(), 4);
+
+    assert_eq!(file.metadata().expect("there").mode() & 0o7777, 0o640, "its group still may read it");
 
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(&file, &link).expect("a link");
