@@ -13,6 +13,7 @@
 extern crate alloc;
 
 mod arrival;
+pub mod auth;
 pub mod config;
 pub mod dns;
 pub mod event;

@@ -108,6 +108,20 @@ pub const POLICY_TEXT_OCTETS_MAX: usize = 400;
 pub const POLICY_FAULTS_MAX: usize = 100;
 /// Rounds in which `%` and `!` of a recipient at one of our domains lead to another domain.
 pub const POLICY_ROUTE_ROUNDS_MAX: usize = 19;
+/// Octets of a line in an exchange of AUTH, without CRLF (RFC 4954 §4 holds 12288 to be enough for every mechanism).
+pub const AUTH_LINE_MAX: usize = 12_288;
+/// Octets of a user's name (RFC 4616 §2 wants 255 to be taken).
+pub const USER_NAME_MAX: usize = 255;
+/// Octets of a password: no hash takes noticeably longer for so few.
+pub const PASSWORD_OCTETS_MAX: usize = 1_024;
+/// Octets of a client's part of SCRAM's nonce; clients use two dozen.
+pub const SCRAM_NONCE_MAX: usize = 256;
+/// Octets of the salt of SCRAM's keys; ours have sixteen.
+pub const SCRAM_SALT_MAX: usize = 64;
+/// The fewest iterations that SCRAM's keys may be made with (RFC 7677 §4).
+pub const SCRAM_ITERATIONS_MIN: u32 = 4_096;
+/// The most: a second or more of a client's time, and of ours when it logs in with the password itself.
+pub const SCRAM_ITERATIONS_MAX: u32 = 5_000_000;
 
 /// What an operator may bound. Defaults are the manual's.
 #[derive(Clone, Debug, PartialEq, Eq)]

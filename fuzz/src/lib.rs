@@ -3,6 +3,7 @@
 //! Each has a corpus in `corpus/NAME`, replayed by `cargo test`, and a program in `src/bin/NAME.rs`, which
 //! `cargo xtask fuzz NAME` builds with coverage. Nothing here knows how octets are invented.
 
+mod auth_exchange;
 mod chunk;
 mod command;
 mod conf;
@@ -17,10 +18,12 @@ mod policy_file;
 mod policy_source;
 mod proxy;
 mod replay_log;
+mod scram;
 mod session;
 mod spf_record;
 mod xtext;
 
+pub use auth_exchange::auth_exchange;
 pub use chunk::chunk;
 pub use command::command;
 pub use conf::conf;
@@ -35,6 +38,7 @@ pub use policy_file::policy_file;
 pub use policy_source::policy_source;
 pub use proxy::proxy;
 pub use replay_log::replay_log;
+pub use scram::scram;
 pub use session::session;
 pub use spf_record::spf_record;
 pub use xtext::xtext;
@@ -46,7 +50,8 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
+    ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
     ("conf", conf),
@@ -61,6 +66,7 @@ pub const TARGETS: [Target; 17] = [
     ("policy_source", policy_source),
     ("proxy", proxy),
     ("replay_log", replay_log),
+    ("scram", scram),
     ("session", session),
     ("spf_record", spf_record),
     ("xtext", xtext),

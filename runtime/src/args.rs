@@ -149,6 +149,11 @@ pub struct RecordArgs {
 pub enum Command {
     /// Receive mail for anybody on this machine, show what comes, deliver nothing
     Demo(DemoArgs),
+    /// Set a password in a password file; it is asked for, or read from standard input
+    Passwd(crate::passwd::PasswdArgs),
+    /// Check passwords for the server, which starts this itself
+    #[command(hide = true)]
+    AuthWorker(crate::auth::worker::WorkerArgs),
     /// Look at stored messages
     #[command(subcommand)]
     Spool(SpoolCommand),

@@ -5,6 +5,7 @@
 //! [`spool_fs`] keeps messages. `serve` puts them together for the daemon and the demonstration.
 
 pub mod args;
+pub mod auth;
 mod check_config;
 pub mod clock;
 mod config_file;
@@ -20,6 +21,7 @@ mod load;
 pub mod log;
 pub mod mailbox;
 pub mod metrics;
+pub mod passwd;
 mod pid_file;
 mod pipe;
 mod places;
@@ -51,6 +53,8 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
             policy_build::run(&folder, &base, output)
         }
+        Some(Command::Passwd(passwd)) => passwd::run(&passwd),
+        Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),

@@ -15,6 +15,7 @@ mod faults;
 mod hostile;
 mod kill9;
 mod limits;
+mod logins;
 mod logs;
 mod metrics;
 mod policy;
