@@ -26,7 +26,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     })?;
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
     let recorder = serve::start_recorder(args.record.wish()?.as_ref())?;
-    let sockets = listen::open(&[place], DemoArgs::PORT).map_err(Stop::unfit)?;
+    let sockets = listen::open(&[place], DemoArgs::PORT, &mut Vec::new()).map_err(Stop::unfit)?;
     let address = sockets[0].local_addr().map_err(Stop::failed)?;
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host);
-    let ended = serve::serve(settings, spool, sockets, page.clone(), recorder);
+    let ended = serve::serve(settings, spool, sockets, page.clone(), recorder, None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }

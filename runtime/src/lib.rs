@@ -17,6 +17,7 @@ pub mod mailbox;
 mod pid_file;
 mod pipe;
 mod port_holder;
+mod process;
 pub mod recorder;
 mod replay;
 pub mod seat;
@@ -43,7 +44,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
 /// Why the program ends without having done what it was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// One line for a person.
+    /// One line for a person; empty when it was said already.
     pub line: String,
     /// The exit code: 2 when it cannot work like this, 1 when it did not find or do something.
     pub code: u8,

@@ -74,10 +74,15 @@ impl fmt::Display for CannotListen {
     }
 }
 
-/// Opens the sockets. With no places, the loopback addresses that this machine has.
-pub fn open(places: &[Place], port: u16) -> Result<Vec<TcpListener>, CannotListen> {
+/// Opens the sockets, or finds them among `given`: those that somebody has opened already, and that listen. What is
+/// left of these afterwards nobody wanted. With no places, the loopback addresses that this machine has.
+pub fn open(
+    places: &[Place],
+    port: u16,
+    given: &mut Vec<TcpListener>,
+) -> Result<Vec<TcpListener>, CannotListen> {
     if places.is_empty() {
-        return open_loopback(port);
+        return open_loopback(port, given);
     }
     let addresses: Vec<_> =
         places.iter().map(|place| SocketAddr::new(place.ip, place.port.unwrap_or(port))).collect();
@@ -91,7 +96,7 @@ pub fn open(places: &[Place], port: u16) -> Result<Vec<TcpListener>, CannotListe
             return Err(CannotListen { address, error: io::Error::new(ErrorKind::InvalidInput, reason) });
         }
     }
-    addresses.into_iter().map(bind).collect()
+    addresses.into_iter().map(|address| open_one(address, given)).collect()
 }
 
 /// Whether the system would refuse to listen on both, so that the second one is our own fault. Port 0 never clashes.
@@ -101,16 +106,24 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.port() != 0 && same_ip
 }
 
-fn open_loopback(port: u16) -> Result<Vec<TcpListener>, CannotListen> {
-    let four = bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))?;
+fn open_loopback(port: u16, given: &mut Vec<TcpListener>) -> Result<Vec<TcpListener>, CannotListen> {
+    let four = open_one(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), given)?;
     // With port 0 the system has chosen one, and IPv6 follows it if it can.
     let chosen = four.local_addr().map_or(port, |address| address.port());
-    let six = bind(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), chosen));
+    let six = open_one(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), chosen), given);
     match six {
         Ok(six) => Ok(vec![four, six]),
         Err(refused) if port != 0 && refused.error.kind() == ErrorKind::AddrInUse => Err(refused),
         // This machine has no IPv6: which addresses we listen on is said anyway.
         Err(_) => Ok(vec![four]),
+    }
+}
+
+/// The socket among those given that has this address, or else a new one.
+fn open_one(address: SocketAddr, given: &mut Vec<TcpListener>) -> Result<TcpListener, CannotListen> {
+    match given.iter().position(|socket| socket.local_addr().is_ok_and(|own| own == address)) {
+        Some(index) => Ok(given.swap_remove(index)),
+        None => bind(address),
     }
 }
 
@@ -135,14 +148,20 @@ pub async fn accept<S: Spool>(listener: tokio::net::TcpListener, desk: Arc<Desk<
     loop {
         match listener.accept().await {
             Ok((stream, client)) => {
-                pause = PAUSE_MIN;
+                if pause > PAUSE_MIN {
+                    tracing::info!("connections are accepted again");
+                    pause = PAUSE_MIN;
+                }
                 welcome(stream, client, &desk);
             }
             // The client left before we came to it.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // Out of descriptors or memory: try again when some may have come back, and never spin.
-                tracing::warn!("cannot accept connections: {error}; trying again in {pause:?}");
+                // Out of descriptors or memory: try again when some may have come back, and never spin. Whoever
+                // connects meanwhile waits in the queue of the socket.
+                if pause == PAUSE_MIN {
+                    tracing::warn!("cannot accept connections for now: {error}");
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -198,20 +217,32 @@ mod tests {
         // Nothing is bound: this is seen before.
         let place = Place { ip: Ipv4Addr::LOCALHOST.into(), port: None };
         let same = Place { port: Some(2526), ..place };
-        let refused = open(&[place, same], 2526).expect_err("twice").to_string();
+        let refused = open(&[place, same], 2526, &mut Vec::new()).expect_err("twice").to_string();
         assert_eq!(refused, "cannot listen on 127.0.0.1:2526: --listen names it twice");
         let any = Place { ip: Ipv4Addr::UNSPECIFIED.into(), ..same };
-        let refused = open(&[place, any], 2526).expect_err("covered").to_string();
+        let refused = open(&[place, any], 2526, &mut Vec::new()).expect_err("covered").to_string();
         assert!(refused.contains("--listen names 127.0.0.1:2526 as well"), "{refused}");
         // Each gets a port of its own.
-        assert_eq!(open(&[place, place], 0).expect("free ports").len(), 2);
+        assert_eq!(open(&[place, place], 0, &mut Vec::new()).expect("free ports").len(), 2);
+    }
+
+    #[test]
+    fn what_is_open_already_is_not_opened_again() {
+        let mut given = open(&[], 0, &mut Vec::new()).expect("a free port");
+        let address = given[0].local_addr().expect("address");
+        given.push(bind(SocketAddr::new(address.ip(), 0)).expect("a free port"));
+        let place = Place { ip: address.ip(), port: Some(address.port()) };
+        let taken = open(&[place], 25, &mut given).expect("it is among them");
+        assert_eq!(taken[0].local_addr().expect("address"), address);
+        assert!(given.iter().all(|socket| socket.local_addr().expect("address") != address));
+        assert!(!given.is_empty());
     }
 
     #[test]
     fn a_port_in_use_is_named_with_its_holder() {
-        let first = open(&[], 0).expect("a free port");
+        let first = open(&[], 0, &mut Vec::new()).expect("a free port");
         let taken = first[0].local_addr().expect("address").port();
-        let refused = open(&[], taken).expect_err("taken");
+        let refused = open(&[], taken, &mut Vec::new()).expect_err("taken");
         let line = refused.to_string();
         assert!(line.contains(&format!("127.0.0.1:{taken}")), "{line}");
         assert!(line.contains(&format!("pid {}", std::process::id())), "{line}");

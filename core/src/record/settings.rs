@@ -14,8 +14,18 @@ use alloc::vec::Vec;
 
 /// The settings without what no session looks at.
 fn seen_by_a_session(settings: &Settings) -> Settings {
-    let Settings { host, limits, timeouts, tarpit, extensions, policy: _, bare_newline, help, transcript } =
-        settings;
+    let Settings {
+        host,
+        limits,
+        timeouts,
+        tarpit,
+        extensions,
+        policy: _,
+        bare_newline,
+        help,
+        run_as: _,
+        transcript,
+    } = settings;
     let Limits {
         message_octets_max,
         free_kib_min: _,
@@ -41,6 +51,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         policy: Policy::default(),
         bare_newline: *bare_newline,
         help: help.clone(),
+        run_as: None,
         transcript: *transcript,
     }
 }

@@ -1,0 +1,179 @@
+//! The duty: the right to serve a POSTOFFICE, of which there is one. Whoever holds the lock of the pid file has it; a
+//! successor gets it together with the sockets, without a moment in which nobody listens.
+
+use super::detach::Caller;
+use super::takeover::{self, HandOver, Offer, Predecessor};
+use super::{holder, systemd};
+use crate::limits::{LAST_WRITES_MAX, LOCK_WAIT_MAX};
+use crate::lines::Lines;
+use crate::pid_file::{Claim, Held, PidFile};
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
+
+/// The duty, claimed and not begun: another may still have it.
+pub(crate) struct Duty {
+    claim: Claim,
+    predecessor: Option<Predecessor>,
+    listener: Option<UnixListener>,
+    /// Where successors ask.
+    path: PathBuf,
+    /// Why there is no such place, if there is none.
+    unreachable: Option<String>,
+    offer: Offer,
+    /// Who waits until we serve, and where our words to it are on their way.
+    caller: Option<(Caller, Lines)>,
+}
+
+/// The duty while it is ours.
+#[derive(Debug)]
+pub(crate) struct OnDuty {
+    pid_file: Option<PidFile>,
+    offer: Offer,
+    path: Option<PathBuf>,
+}
+
+impl Duty {
+    /// Claims the duty that this pid file stands for. When another server has it, that is an error, unless we are to
+    /// `replace` it.
+    pub(crate) fn claim(pid_file: &Path, replace: bool) -> Result<Duty, String> {
+        let path = beside(pid_file)?;
+        let mut duty = Duty {
+            claim: PidFile::claim(pid_file)?,
+            predecessor: None,
+            listener: None,
+            path,
+            unreachable: None,
+            offer: Offer::default(),
+            caller: None,
+        };
+        if let Claim::Held(held) = &duty.claim {
+            if !replace {
+                return Err(held.refusal());
+            }
+            match Predecessor::ask(&duty.path) {
+                Ok(mut predecessor) => {
+                    duty.listener = predecessor.listener.take();
+                    duty.predecessor = Some(predecessor);
+                    return Ok(duty);
+                }
+                Err(error) => {
+                    let path = duty.path.display();
+                    eprintln!(
+                        "smtpserver: the server that runs as pid {} does not hand over ({path}: {error}); it is \
+                         told to stop, and nobody listens until it has",
+                        held.pid()
+                    );
+                    holder::stop(held.file(), held.pid())?;
+                }
+            }
+            duty.claim = Claim::Ours(PidFile::lock(pid_file)?);
+        }
+        if let Claim::Ours(pid_file) = &mut duty.claim {
+            // What forbids it is said while somebody reads that.
+            pid_file.write()?;
+        }
+        match takeover::listen(&duty.path) {
+            Ok(listener) => duty.listener = Some(listener),
+            Err(error) => {
+                duty.unreachable = Some(format!(
+                    "cannot be replaced without a gap: {} cannot be made: {error}",
+                    duty.path.display()
+                ));
+            }
+        }
+        Ok(duty)
+    }
+
+    /// The sockets of the server before us.
+    pub(crate) fn inherited(&mut self) -> Vec<TcpListener> {
+        self.predecessor
+            .as_mut()
+            .map(|predecessor| std::mem::take(&mut predecessor.sockets))
+            .unwrap_or_default()
+    }
+
+    /// Somebody waits until we serve, and reads what we say there until then.
+    pub(crate) fn told_to(&mut self, caller: Caller, stderr: Lines) {
+        self.caller = Some((caller, stderr));
+    }
+
+    /// Takes the duty: the server before us, if there is one, lets go. Everything that could keep us from serving
+    /// must have been tried. Successors are told to `orders` from now on; they get these copies of our sockets.
+    pub(crate) fn begin(
+        self,
+        sockets: Vec<TcpListener>,
+        orders: mpsc::Sender<HandOver>,
+    ) -> Result<OnDuty, String> {
+        if let Some(predecessor) = self.predecessor {
+            predecessor.relieve().map_err(|error| format!("the server before does not let go: {error}"))?;
+        }
+        let pid_file = match self.claim {
+            Claim::Ours(pid_file) => pid_file,
+            Claim::Held(held) => {
+                let mut pid_file = Held::wait(held, LOCK_WAIT_MAX)?;
+                pid_file.write()?;
+                pid_file
+            }
+        };
+        if let Some(why) = self.unreachable {
+            tracing::warn!("{why}");
+        }
+        let mut duty = OnDuty { pid_file: Some(pid_file), offer: self.offer, path: None };
+        if let Some(listener) = self.listener {
+            duty.offer(sockets);
+            let tell = move |hand_over| orders.blocking_send(hand_over).is_ok();
+            takeover::stand_by(listener, duty.offer.clone(), tell)
+                .map_err(|error| format!("cannot wait for a successor: {error}"))?;
+            duty.path = Some(self.path);
+        }
+        systemd::ready();
+        if let Some((caller, stderr)) = self.caller {
+            stderr.flush(LAST_WRITES_MAX);
+            caller.served().map_err(|error| format!("cannot detach: {error}"))?;
+        }
+        Ok(duty)
+    }
+}
+
+impl OnDuty {
+    /// Copies of the sockets that a successor gets from now on.
+    pub(crate) fn offer(&self, sockets: Vec<TcpListener>) {
+        self.offer.set(sockets);
+    }
+
+    /// We do not accept any more: nothing is offered, so that the sockets are really closed.
+    pub(crate) fn close(&self) {
+        self.offer.set(Vec::new());
+    }
+
+    /// Lets go of the duty: it is the successor's.
+    pub(crate) fn hand_over(&mut self, to: HandOver) {
+        self.close();
+        self.path = None;
+        systemd::succeeded_by(to.successor);
+        if let Some(pid_file) = self.pid_file.take() {
+            pid_file.release();
+        }
+        to.done();
+    }
+}
+
+impl Drop for OnDuty {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // Before the pid file goes, as that is the lock on this one.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Where successors ask: beside the pid file, of its name and this ending.
+fn beside(pid_file: &Path) -> Result<PathBuf, String> {
+    let absolute = std::path::absolute(pid_file)
+        .map_err(|error| format!("cannot use the pid file {}: {error}", pid_file.display()))?;
+    let mut name = absolute.into_os_string();
+    name.push(".takeover");
+    Ok(name.into())
+}

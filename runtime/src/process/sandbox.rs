@@ -1,0 +1,97 @@
+//! The fence: from here on this process, and all that it starts, can reach only the files that it was configured to
+//! use, whatever the permissions of others are. The kernel's Landlock does it; an older kernel does less, or nothing.
+
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus,
+    Scope, path_beneath_rules,
+};
+use std::path::{Path, PathBuf};
+
+/// What every server reads of its system: how many processors it may use, how busy the machine is, and where names of
+/// the net are looked up.
+const READ_BY_ALL: [&str; 5] =
+    ["/proc/self", "/proc/loadavg", "/sys/fs/cgroup", "/etc/resolv.conf", "/etc/hosts"];
+
+/// The newest rights that we know of; a kernel that knows fewer gets those that it knows.
+const NEWEST: ABI = ABI::V6;
+
+/// What lies within the fence.
+#[derive(Debug, Default)]
+pub(crate) struct Ground {
+    writes: Vec<PathBuf>,
+}
+
+impl Ground {
+    /// This folder, with all that is in it, may be read, written, made and removed. Links to elsewhere lead nowhere.
+    pub(crate) fn folder(&mut self, folder: &Path) {
+        self.writes.push(folder.to_path_buf());
+    }
+
+    /// This file may be written, and others of its folder as well: it is made anew there after it was renamed. A
+    /// device or a pipe is never made anew.
+    pub(crate) fn log(&mut self, file: &Path) {
+        let real = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        if real.metadata().is_ok_and(|stat| !stat.is_file()) {
+            self.writes.push(real);
+            return;
+        }
+        // Both, where it is a link to elsewhere.
+        for path in [file, &real] {
+            let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_path_buf));
+            self.writes.extend(folder);
+        }
+    }
+
+    /// Puts the fence up. There must be one thread only. Returns what the kernel made of it.
+    pub(crate) fn close(self) -> Result<Fence, String> {
+        self.restrict().map_err(|error| format!("cannot restrict ourselves to our own files: {error}"))
+    }
+
+    fn restrict(self) -> Result<Fence, RulesetError> {
+        let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
+        let never = AccessFs::Execute | AccessFs::IoctlDev | AccessFs::MakeChar | AccessFs::MakeBlock;
+        let write = AccessFs::from_all(NEWEST) & !never;
+        let status = Ruleset::default()
+            .handle_access(AccessFs::from_all(NEWEST))?
+            .scope(Scope::Signal)?
+            .create()?
+            .add_rules(path_beneath_rules(READ_BY_ALL, read))?
+            .add_rules(path_beneath_rules(&self.writes, write))?
+            .restrict_self()?;
+        Ok(match status.ruleset {
+            RulesetStatus::FullyEnforced => Fence::Whole,
+            RulesetStatus::PartiallyEnforced => Fence::Part,
+            RulesetStatus::NotEnforced => Fence::None,
+        })
+    }
+}
+
+/// How much of the fence there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// All of it.
+    Whole,
+    /// What this kernel knows.
+    Part,
+    /// None: this kernel has no Landlock, or it is switched off.
+    None,
+}
+
+impl Fence {
+    /// Says in the log what there is.
+    pub(crate) fn tell(self) {
+        match self {
+            Fence::Whole => {
+                tracing::debug!("only the spool and the configured files can be reached (Landlock)")
+            }
+            Fence::Part => {
+                tracing::info!(
+                    "this kernel knows a part of Landlock only: other files are less well protected"
+                );
+            }
+            Fence::None => {
+                tracing::warn!("this kernel has no Landlock: only permissions protect other files from us");
+            }
+        }
+    }
+}
