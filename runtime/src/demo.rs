@@ -27,6 +27,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
     let recorder = serve::start_recorder(args.record.wish()?.as_ref())?;
     let sockets = listen::open(&[place], DemoArgs::PORT, &mut Vec::new()).map_err(Stop::unfit)?;
+    listen::start(&sockets).map_err(Stop::unfit)?;
     let address = sockets[0].local_addr().map_err(Stop::failed)?;
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;

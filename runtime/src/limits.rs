@@ -51,6 +51,8 @@ pub(crate) const PREDECESSOR_END_MAX: Duration = Duration::from_secs(60);
 pub(crate) const HANDED_OVER_MAX: usize = 250;
 /// How long to wait after successors could not be listened to, for want of descriptors.
 pub(crate) const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+/// Successors that may wait for a word; one at a time is heard.
+pub(crate) const TAKEOVER_BACKLOG: i32 = 8;
 /// Octets of the stack of the thread that waits for successors; the descriptors of a message lie on it.
 pub(crate) const TAKEOVER_STACK_OCTETS: usize = 128 * 1024;
 

@@ -7,7 +7,7 @@ use crate::limits::{BACKLOG, PAUSE_MAX, PAUSE_MIN};
 use crate::port_holder;
 use crate::spool::Spool;
 use smtpserver_core::{Peer, Session};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -74,8 +74,9 @@ impl fmt::Display for CannotListen {
     }
 }
 
-/// Opens the sockets, or finds them among `given`: those that somebody has opened already, and that listen. What is
-/// left of these afterwards nobody wanted. With no places, the loopback addresses that this machine has.
+/// Opens the sockets, or finds them among `given`, which somebody has opened already. What is left of these afterwards
+/// nobody wanted. With no places, the loopback addresses that this machine has. To open a port may need rights; clients
+/// can connect only from [`start`] on.
 pub fn open(
     places: &[Place],
     port: u16,
@@ -136,10 +137,18 @@ fn bind(address: SocketAddr) -> Result<TcpListener, CannotListen> {
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
         Ok(TcpListener::from(socket))
     };
     open().map_err(|error| CannotListen { address, error })
+}
+
+/// Listens. A port that another has taken may show itself only here.
+pub fn start(sockets: &[TcpListener]) -> Result<(), CannotListen> {
+    for socket in sockets {
+        let address = socket.local_addr().unwrap_or_else(|_| (Ipv4Addr::UNSPECIFIED, 0).into());
+        SockRef::from(socket).listen(BACKLOG).map_err(|error| CannotListen { address, error })?;
+    }
+    Ok(())
 }
 
 /// Accepts connections and starts their sessions, until it is dropped.
@@ -241,6 +250,7 @@ mod tests {
     #[test]
     fn a_port_in_use_is_named_with_its_holder() {
         let first = open(&[], 0, &mut Vec::new()).expect("a free port");
+        start(&first).expect("nobody else has it");
         let taken = first[0].local_addr().expect("address").port();
         let refused = open(&[], taken, &mut Vec::new()).expect_err("taken");
         let line = refused.to_string();

@@ -58,6 +58,7 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     let prepared = spool_fs::prepare(&postoffice).map_err(Stop::unfit);
     let postoffice = prepared.map_err(whose)?;
     let log_file = args.session_log.as_deref().map(open_log).transpose().map_err(whose)?;
+    listen::start(&sockets).map_err(Stop::unfit)?;
     for line in listening_lines(&sockets) {
         eprintln!("{line}");
     }

@@ -74,7 +74,7 @@ impl Duty {
             // What forbids it is said while somebody reads that.
             pid_file.write()?;
         }
-        match takeover::listen(&duty.path) {
+        match takeover::make(&duty.path) {
             Ok(listener) => duty.listener = Some(listener),
             Err(error) => {
                 duty.unreachable = Some(format!(

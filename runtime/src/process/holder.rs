@@ -79,6 +79,8 @@ mod tests {
             .stdout(std::process::Stdio::piped())
             .spawn()
             .expect("flock is installed");
+        // Without it the child would end by itself.
+        let input = child.stdin.take();
         let mut held = [0; 5];
         std::io::Read::read_exact(&mut child.stdout.take().expect("a pipe"), &mut held).expect("it says so");
         let end = std::thread::spawn({
@@ -88,5 +90,6 @@ mod tests {
         });
         assert!(!child.wait().expect("ours").success());
         assert_eq!(end.join().expect("no panic"), Ok(()));
+        drop(input);
     }
 }

@@ -11,3 +11,6 @@ mod takeover;
 
 pub(crate) use duty::{Duty, OnDuty};
 pub(crate) use takeover::HandOver;
+
+#[cfg(test)]
+mod tests;

@@ -157,8 +157,11 @@ pub(crate) fn give_up() -> Result<(), String> {
         return Ok(());
     }
     let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    rustix::thread::set_capabilities(None, sets).map_err(fault)
+    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    if rustix::thread::capabilities(None).map_err(fault)? == none {
+        return Ok(());
+    }
+    rustix::thread::set_capabilities(None, none).map_err(fault)
 }
 
 #[cfg(test)]

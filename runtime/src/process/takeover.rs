@@ -13,12 +13,13 @@
 //! ```
 
 use crate::limits::{
-    ACCEPT_RETRY, HANDED_OVER_MAX, RELIEF_MAX, SUCCESSOR_READY_MAX, TAKEOVER_ANSWER_MAX,
+    ACCEPT_RETRY, HANDED_OVER_MAX, RELIEF_MAX, SUCCESSOR_READY_MAX, TAKEOVER_ANSWER_MAX, TAKEOVER_BACKLOG,
     TAKEOVER_STACK_OCTETS,
 };
 use rustix::cmsg_space;
 use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer};
 use rustix::net::{SendAncillaryMessage, SendFlags, SocketType, sockopt};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
@@ -130,16 +131,18 @@ impl HandOver {
     }
 }
 
-/// Opens the place where successors ask. To be called by whoever holds the pid file: what was there is of the dead.
-pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
+/// Makes the place where successors ask; nobody listens there yet. To be called by whoever holds the pid file: what was
+/// there is of the dead.
+pub(super) fn make(path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let listener = UnixListener::bind(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
     // Who may connect is decided by who it is; this only keeps others from trying.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    Ok(UnixListener::from(OwnedFd::from(socket)))
 }
 
 /// Waits for successors, in a thread of its own. `tell` brings the word of one that is ready to the server; it says
@@ -149,6 +152,7 @@ pub(super) fn stand_by(
     offer: Offer,
     tell: impl Fn(HandOver) -> bool + Send + 'static,
 ) -> io::Result<()> {
+    net::listen(&listener, TAKEOVER_BACKLOG)?;
     let wait = move || {
         loop {
             let Ok((stream, _)) = listener.accept() else {
@@ -237,7 +241,7 @@ mod tests {
         let offer = Offer::default();
         offer.set(vec![socket.try_clone().expect("a copy")]);
         let (tell, told) = channel();
-        let listener = listen(path).expect("a place");
+        let listener = make(path).expect("a place");
         stand_by(listener, offer.clone(), move |hand_over| tell.send(hand_over).is_ok()).expect("a thread");
         (offer, told, socket)
     }

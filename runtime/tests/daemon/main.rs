@@ -14,6 +14,7 @@ mod faults;
 mod hostile;
 mod kill9;
 mod limits;
+mod process;
 mod record;
 mod server;
 mod spool;
