@@ -10,8 +10,8 @@ use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THR
 use crate::lines::Lines;
 use crate::listen;
 use crate::process::detach::{self, Caller};
+use crate::process::fence::{Fence, Ground};
 use crate::process::privileges::{Account, Kind};
-use crate::process::sandbox::{Fence, Ground};
 use crate::process::systemd::{Passed, Service};
 use crate::process::{Duty, HandOver, OnDuty, privileges, systemd};
 use crate::recorder::{Recorder, Wish};

@@ -3,9 +3,9 @@
 
 pub(crate) mod detach;
 mod duty;
+pub(crate) mod fence;
 mod holder;
 pub(crate) mod privileges;
-pub(crate) mod sandbox;
 pub(crate) mod systemd;
 mod takeover;
 

@@ -1,8 +1,8 @@
 //! What a process that has given up its rights can still reach. The change cannot be taken back, so it is made in a
 //! process of its own: this very program of tests, which is told to run one of them.
 
+use super::fence::{Fence, Ground};
 use super::privileges::{self, Account};
-use super::sandbox::{Fence, Ground};
 use smtpserver_core::config::RunAs;
 use std::fs::{OpenOptions, Permissions, read, write};
 use std::os::unix::fs::{PermissionsExt, chown};
