@@ -41,6 +41,7 @@ pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
     settings.transcript = args.session_log.is_some() || args.verbose > 1;
     let caller = args.detached.then(Caller::leave).transpose()?;
     ready_process(&settings.limits)?;
+    privileges::keep_others_out();
 
     // What needs the rights with which we were started: the pid file, the ports.
     let postoffice = spool_fs::find(&args.postoffice).map_err(Stop::unfit)?;
@@ -202,7 +203,7 @@ pub(crate) fn serve(
         }
         match word {
             Word::Stop => {
-                systemd::stopping(desk.sessions());
+                systemd::stopping(&sessions(desk.sessions()));
                 if let Some(duty) = &*lock(&duty) {
                     duty.close();
                 }

@@ -19,8 +19,6 @@ pub(crate) struct Duty {
     listener: Option<UnixListener>,
     /// Where successors ask.
     path: PathBuf,
-    /// Why there is no such place, if there is none.
-    unreachable: Option<String>,
     offer: Offer,
     /// Who waits until we serve, and where our words to it are on their way.
     caller: Option<(Caller, Lines)>,
@@ -44,7 +42,6 @@ impl Duty {
             predecessor: None,
             listener: None,
             path,
-            unreachable: None,
             offer: Offer::default(),
             caller: None,
         };
@@ -74,15 +71,8 @@ impl Duty {
             // What forbids it is said while somebody reads that.
             pid_file.write()?;
         }
-        match takeover::make(&duty.path) {
-            Ok(listener) => duty.listener = Some(listener),
-            Err(error) => {
-                duty.unreachable = Some(format!(
-                    "cannot be replaced without a gap: {} cannot be made: {error}",
-                    duty.path.display()
-                ));
-            }
-        }
+        // Where that fails it is tried once more, and then said.
+        duty.listener = takeover::make(&duty.path).ok();
         Ok(duty)
     }
 
@@ -117,16 +107,19 @@ impl Duty {
                 pid_file
             }
         };
-        if let Some(why) = self.unreachable {
-            tracing::warn!("{why}");
-        }
         let mut duty = OnDuty { pid_file: Some(pid_file), offer: self.offer, path: None };
-        if let Some(listener) = self.listener {
-            duty.offer(sockets);
-            let tell = move |hand_over| orders.blocking_send(hand_over).is_ok();
-            takeover::stand_by(listener, duty.offer.clone(), tell)
-                .map_err(|error| format!("cannot wait for a successor: {error}"))?;
-            duty.path = Some(self.path);
+        match self.listener.map_or_else(|| takeover::make(&self.path), Ok) {
+            Ok(listener) => {
+                duty.offer(sockets);
+                let tell = move |hand_over| orders.blocking_send(hand_over).is_ok();
+                takeover::stand_by(listener, duty.offer.clone(), tell)
+                    .map_err(|error| format!("cannot wait for a successor: {error}"))?;
+                duty.path = Some(self.path);
+            }
+            Err(error) => {
+                let path = self.path.display();
+                tracing::warn!("no server can take over from this one without a gap: {path}: {error}");
+            }
         }
         systemd::ready();
         if let Some((caller, stderr)) = self.caller {

@@ -2,8 +2,8 @@
 //! use, whatever the permissions of others are. The kernel's Landlock does it; an older kernel does less, or nothing.
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus,
-    Scope, path_beneath_rules,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,11 @@ impl Ground {
         let never = AccessFs::Execute | AccessFs::IoctlDev | AccessFs::MakeChar | AccessFs::MakeBlock;
         let write = AccessFs::from_all(NEWEST) & !never;
         let status = Ruleset::default()
+            // Messages are renamed from one directory to another. A kernel whose Landlock would forbid that cannot
+            // fence us in at all.
+            .set_compatibility(CompatLevel::SoftRequirement)
+            .handle_access(AccessFs::Refer)?
+            .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(NEWEST))?
             .scope(Scope::Signal)?
             .create()?
@@ -73,7 +78,7 @@ pub(crate) enum Fence {
     Whole,
     /// What this kernel knows.
     Part,
-    /// None: this kernel has no Landlock, or it is switched off.
+    /// None: this kernel has no Landlock that serves, or it is switched off.
     None,
 }
 
@@ -90,7 +95,9 @@ impl Fence {
                 );
             }
             Fence::None => {
-                tracing::warn!("this kernel has no Landlock: only permissions protect other files from us");
+                tracing::warn!(
+                    "this kernel has no Landlock that serves: only permissions protect other files from us"
+                );
             }
         }
     }

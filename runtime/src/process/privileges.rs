@@ -147,12 +147,16 @@ pub(crate) fn become_account(account: &Account) -> Result<(), String> {
     }
 }
 
-/// Gives up what an ordinary process does not need. Programs that we start cannot get more rights than we have, files
-/// that we make can be written by us alone, and whoever is not root has no capabilities.
+/// From here on what we make can be written by us alone. To be called before anything is made.
+pub(crate) fn keep_others_out() {
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+}
+
+/// Gives up what an ordinary process does not need: programs that we start cannot get more rights than we have, and
+/// whoever is not root has no capabilities.
 pub(crate) fn give_up() -> Result<(), String> {
     let fault = |error: rustix::io::Errno| format!("cannot give up rights: {error}");
     rustix::thread::set_no_new_privs(true).map_err(fault)?;
-    rustix::process::umask(Mode::from_raw_mode(0o022));
     if Uid::effective().is_root() {
         return Ok(());
     }

@@ -88,9 +88,9 @@ pub(crate) fn ready() {
     ]);
 }
 
-/// We stop; sessions may still end.
-pub(crate) fn stopping(sessions: usize) {
-    let status = format!("stops, {sessions} sessions may end");
+/// We stop; so many sessions, in words, may still end.
+pub(crate) fn stopping(sessions: &str) {
+    let status = format!("stops, {sessions} may end");
     say(&[NotifyState::Stopping, NotifyState::Status(&status)]);
 }
 

@@ -24,7 +24,6 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -140,8 +139,8 @@ pub(super) fn make(path: &Path) -> io::Result<UnixListener> {
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    // Who may connect is decided by who it is; this only keeps others from trying.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    // Nobody else may write to it, and so connect, by our umask; who does is looked at all the same. Its mode is not
+    // changed by name: where the directory is another's, that name may be something else by now.
     Ok(UnixListener::from(OwnedFd::from(socket)))
 }
 
