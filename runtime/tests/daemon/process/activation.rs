@@ -159,3 +159,22 @@ fn a_server_that_does_not_run_says_nothing() {
     socket.set_nonblocking(false).expect("an option");
     assert!(word(&socket).contains_key("WATCHDOG"));
 }
+
+#[test]
+fn the_unit_starts_what_can_be_started() {
+    let unit = include_str!("../../../../dist/smtpserver.service");
+    let line =
+        unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/sbin/smtpserver ")).expect("a line");
+    let postoffice = postoffice();
+    let words = line.replace("/var/spool/postoffice", &postoffice.path().to_string_lossy());
+    assert_ne!(words, line);
+    let mut command = Command::new("sh");
+    let mut server = Server::run(command.args(["-c", &format!(r#"exec "$0" {words} -p 0"#), PROGRAM]));
+    assert_eq!(Client::connect(server.address).reply().code, 220);
+    server.signal("TERM");
+    assert_eq!(server.end().code(), Some(0));
+    // What systemd passes has a name that we know, and as many ports as there are families.
+    let socket = include_str!("../../../../dist/smtpserver.socket");
+    let with = |name: &str| socket.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!((with("FileDescriptorName=smtp"), with("ListenStream=")), (1, 2));
+}
