@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 
 /// The duty, claimed and not begun: another may still have it.
 pub(crate) struct Duty {
+    // Before the claim: it is removed while we still have the lock.
+    place: Option<Place>,
     claim: Claim,
     predecessor: Option<Predecessor>,
     listener: Option<UnixListener>,
@@ -27,9 +29,18 @@ pub(crate) struct Duty {
 /// The duty while it is ours.
 #[derive(Debug)]
 pub(crate) struct OnDuty {
+    // In this order, as above.
+    place: Option<Place>,
     pid_file: Option<PidFile>,
     offer: Offer,
-    path: Option<PathBuf>,
+}
+
+/// The name at which successors ask, while it is ours; removed when it is dropped.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    /// It is a successor's by now.
+    given: bool,
 }
 
 impl Duty {
@@ -38,6 +49,7 @@ impl Duty {
     pub(crate) fn claim(pid_file: &Path, replace: bool) -> Result<Duty, String> {
         let path = beside(pid_file)?;
         let mut duty = Duty {
+            place: None,
             claim: PidFile::claim(pid_file)?,
             predecessor: None,
             listener: None,
@@ -73,6 +85,7 @@ impl Duty {
         }
         // Where that fails it is tried once more, and then said.
         duty.listener = takeover::make(&duty.path).ok();
+        duty.place = duty.listener.is_some().then(|| Place { path: duty.path.clone(), given: false });
         Ok(duty)
     }
 
@@ -107,14 +120,15 @@ impl Duty {
                 pid_file
             }
         };
-        let mut duty = OnDuty { pid_file: Some(pid_file), offer: self.offer, path: None };
+        let mut duty = OnDuty { place: self.place, pid_file: Some(pid_file), offer: self.offer };
         match self.listener.map_or_else(|| takeover::make(&self.path), Ok) {
             Ok(listener) => {
+                // Made here, or the predecessor's until now.
+                duty.place.get_or_insert_with(|| Place { path: self.path, given: false });
                 duty.offer(sockets);
                 let tell = move |hand_over| orders.blocking_send(hand_over).is_ok();
                 takeover::stand_by(listener, duty.offer.clone(), tell)
                     .map_err(|error| format!("cannot wait for a successor: {error}"))?;
-                duty.path = Some(self.path);
             }
             Err(error) => {
                 let path = self.path.display();
@@ -144,7 +158,9 @@ impl OnDuty {
     /// Lets go of the duty: it is the successor's.
     pub(crate) fn hand_over(&mut self, to: HandOver) {
         self.close();
-        self.path = None;
+        if let Some(mut place) = self.place.take() {
+            place.given = true;
+        }
         systemd::succeeded_by(to.successor);
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.release();
@@ -153,11 +169,10 @@ impl OnDuty {
     }
 }
 
-impl Drop for OnDuty {
+impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // Before the pid file goes, as that is the lock on this one.
-            let _ = std::fs::remove_file(path);
+        if !self.given {
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }

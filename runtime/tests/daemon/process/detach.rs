@@ -57,5 +57,6 @@ fn an_error_at_the_start_is_shown_and_ends_with_its_code() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(wanted) && said.lines().count() == 1, "{wanted}: {said}");
         assert!(!pid_file(postoffice.path()).exists());
+        assert!(!postoffice.path().join(".pid.smtpserver.takeover").exists());
     }
 }
