@@ -11,6 +11,7 @@ use smtpserver_core::{Peer, Session, Settings};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -45,9 +46,9 @@ pub(crate) struct Changes {
 
 impl<S: Spool> Doors<S> {
     /// Lets clients in.
-    pub(crate) fn start(desk: &Arc<Desk<S>>, doors: Vec<listen::Door>) -> io::Result<Doors<S>> {
-        let open = doors.into_iter().map(|door| start(desk, door)).collect::<io::Result<_>>()?;
-        Ok(Doors { desk: desk.clone(), open })
+    pub(crate) fn start(desk: &Arc<Desk<S>>, doors: Vec<Ready>) -> Doors<S> {
+        let open = doors.into_iter().map(|door| door.start(desk)).collect();
+        Doors { desk: desk.clone(), open }
     }
 
     /// Opens what is wanted and not there, closes what is there and not wanted, and gives the others their new settings.
@@ -74,19 +75,10 @@ impl<S: Spool> Doors<S> {
                 return Err(CannotListen::ours(wish.address, reason));
             }
         }
-        let opened = listen::open(missing)?;
+        let opened = listen::open(missing, &mut Vec::new()).map_err(CannotListen::in_a_running_server)?;
+        listen::start(&opened)?;
+        let opened = ready(opened)?;
         let mut changes = Changes { opened: opened.len(), ..Changes::default() };
-        let mut started = Vec::new();
-        for door in opened {
-            let address = door.wanted.address;
-            match start(&self.desk, door) {
-                Ok(door) => started.push(door),
-                Err(error) => {
-                    started.iter().for_each(|door: &Door| door.task.abort());
-                    return Err(CannotListen::ours(address, error.to_string()));
-                }
-            }
-        }
         for (mut door, wish) in std::mem::take(&mut self.open).into_iter().zip(wishes) {
             match wish {
                 Some(wish) => {
@@ -100,13 +92,18 @@ impl<S: Spool> Doors<S> {
                 }
             }
         }
-        self.open.extend(started);
+        self.open.extend(opened.into_iter().map(|door| door.start(&self.desk)));
         Ok(changes)
     }
 
     /// Where we listen.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.open.iter().flat_map(|door| door.listener.local_addr()).collect()
+    }
+
+    /// Copies of the sockets.
+    pub(crate) fn copies(&self) -> io::Result<Vec<OwnedFd>> {
+        self.open.iter().map(|door| door.listener.as_fd().try_clone_to_owned()).collect()
     }
 
     /// Closes all doors: from here on connections are refused.
@@ -147,12 +144,29 @@ impl Door {
     }
 }
 
-fn start<S: Spool>(desk: &Arc<Desk<S>>, door: listen::Door) -> io::Result<Door> {
-    let listen::Door { wanted, socket } = door;
-    let listener = Arc::new(TcpListener::from_std(socket)?);
-    let sign: Sign = Arc::new(Mutex::new(wanted.settings.clone()));
-    let task = tokio::spawn(accept(listener.clone(), desk.clone(), sign.clone()));
-    Ok(Door { wanted, listener, sign, task })
+/// A door that can be opened, whatever happens from here on.
+pub(crate) struct Ready {
+    wanted: Wanted,
+    listener: TcpListener,
+}
+
+/// Makes doors ready: all, or none. Nobody is let in yet.
+pub(crate) fn ready(doors: Vec<listen::Door>) -> Result<Vec<Ready>, CannotListen> {
+    let ready = |listen::Door { wanted, socket }| match TcpListener::from_std(socket) {
+        Ok(listener) => Ok(Ready { wanted, listener }),
+        Err(error) => Err(CannotListen::ours(wanted.address, error.to_string())),
+    };
+    doors.into_iter().map(ready).collect()
+}
+
+impl Ready {
+    fn start<S: Spool>(self, desk: &Arc<Desk<S>>) -> Door {
+        let Ready { wanted, listener } = self;
+        let listener = Arc::new(listener);
+        let sign: Sign = Arc::new(Mutex::new(wanted.settings.clone()));
+        let task = tokio::spawn(accept(listener.clone(), desk.clone(), sign.clone()));
+        Door { wanted, listener, sign, task }
+    }
 }
 
 /// Accepts connections and starts their sessions, until it is dropped.
@@ -161,14 +175,20 @@ async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: 
     loop {
         match listener.accept().await {
             Ok((stream, client)) => {
-                pause = PAUSE_MIN;
+                if pause > PAUSE_MIN {
+                    tracing::info!("connections are accepted again");
+                    pause = PAUSE_MIN;
+                }
                 welcome(stream, client, &desk, &sign);
             }
             // The client left before we came to it.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // Out of descriptors or memory: try again when some may have come back, and never spin.
-                tracing::warn!("cannot accept connections: {error}; trying again in {pause:?}");
+                // Out of descriptors or memory: try again when some may have come back, and never spin. Whoever
+                // connects meanwhile waits in the queue of the socket.
+                if pause == PAUSE_MIN {
+                    tracing::warn!("cannot accept connections for now: {error}");
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

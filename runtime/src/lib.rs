@@ -2,12 +2,13 @@
 //! which makes every decision.
 //!
 //! [`drive`] is the loop between a session and its client; [`desk`] is where all sessions meet the one server;
-//! [`spool_fs`] keeps messages. `serve` puts them together for the daemon and the demonstration.
+//! [`spool_fs`] keeps messages. `serve` puts them together, for `daemon` and for `demo`.
 
 pub mod args;
 mod check_config;
 pub mod clock;
 mod config_file;
+mod daemon;
 mod demo;
 pub mod desk;
 mod doors;
@@ -23,6 +24,7 @@ mod pid_file;
 mod pipe;
 mod places;
 mod port_holder;
+mod process;
 pub mod recorder;
 mod reload;
 mod replay;
@@ -40,7 +42,7 @@ use args::{Args, Command, SpoolCommand};
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
     match args.command {
-        None => serve::daemon(args.daemon),
+        None => daemon::run(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),
         Some(Command::CheckConfig(args)) => check_config::run(args),
         Some(Command::Reload(args)) => reload::run(args),
@@ -53,7 +55,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
 /// Why the program ends without having done what it was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// One line for a person.
+    /// One line for a person; empty when it was said already.
     pub line: String,
     /// The exit code: 2 when it cannot work like this, 1 when it did not find or do something.
     pub code: u8,

@@ -23,6 +23,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         policy: _,
         bare_newline,
         help,
+        run_as: _,
         transcript,
         logs: _,
         service: _,
@@ -69,6 +70,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         policy: Policy::default(),
         bare_newline: *bare_newline,
         help: help.clone(),
+        run_as: None,
         transcript: *transcript,
         ..Settings::new("")
     }

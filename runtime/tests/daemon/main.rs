@@ -17,6 +17,7 @@ mod kill9;
 mod limits;
 mod logs;
 mod metrics;
+mod process;
 mod record;
 mod server;
 mod spool;
