@@ -55,23 +55,19 @@ impl<S: Spool> Doors<S> {
     /// When something cannot be opened, nothing is changed.
     pub(crate) async fn swap(&mut self, wanted: Vec<Wanted>) -> Result<Changes, CannotListen> {
         let mut there: Vec<Option<Wanted>> = wanted.into_iter().map(Some).collect();
-        // Each door takes the first wish for its address that no other has taken.
-        let wishes: Vec<Option<Wanted>> = self
-            .open
-            .iter()
-            .map(|door| {
-                let same = |wish: &Option<Wanted>| {
-                    wish.as_ref().is_some_and(|wish| wish.address == door.wanted.address)
-                };
-                there.iter_mut().find(|wish| same(wish)).and_then(Option::take)
-            })
-            .collect();
+        // Each door takes the first wish for its address that no other has taken: for the address that it has, or else
+        // for that by which it was asked for, which differs where any free port would do.
+        let mut take = |address: SocketAddr| {
+            let same = |wish: &&mut Option<Wanted>| wish.as_ref().is_some_and(|wish| wish.address == address);
+            there.iter_mut().find(same).and_then(Option::take)
+        };
+        let wishes: Vec<Option<Wanted>> =
+            self.open.iter().map(|door| take(door.address()).or_else(|| take(door.wanted.address))).collect();
         let missing: Vec<Wanted> = there.into_iter().flatten().collect();
         for wish in &missing {
-            let in_the_way = |door: &&Door| listen::overlap(door.wanted.address, wish.address);
+            let in_the_way = |door: &&Door| listen::overlap(door.address(), wish.address);
             if let Some(door) = self.open.iter().find(in_the_way) {
-                let reason =
-                    format!("we listen on {} already; this change needs a restart", door.wanted.address);
+                let reason = format!("we listen on {} already; this change needs a restart", door.address());
                 return Err(CannotListen::ours(wish.address, reason));
             }
         }
@@ -98,7 +94,7 @@ impl<S: Spool> Doors<S> {
 
     /// Where we listen.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.open.iter().flat_map(|door| door.listener.local_addr()).collect()
+        self.open.iter().map(Door::address).collect()
     }
 
     /// Copies of the sockets.
@@ -117,6 +113,11 @@ impl<S: Spool> Doors<S> {
 }
 
 impl Door {
+    /// Where it is.
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap_or(self.wanted.address)
+    }
+
     fn adopt(&mut self, wish: Wanted) {
         let options = wish.settings.sockets;
         if options != self.wanted.settings.sockets

@@ -5,7 +5,7 @@
 use super::http::{self, Caller};
 use crate::Stop;
 use crate::clock::SystemClock;
-use crate::limits::{PAUSE_MAX, SCRAPE_STACK_OCTETS, SCRAPE_THREADS};
+use crate::limits::{LAST_WRITES_MAX, PAUSE_MAX, SCRAPE_STACK_OCTETS, SCRAPE_THREADS};
 use crate::process::Inherited;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
@@ -18,6 +18,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Makes the page that is shown.
@@ -32,6 +33,7 @@ pub(crate) enum Door {
 }
 
 /// A socket file; removed when this is dropped, if it is ours by then.
+#[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
     ours: bool,
@@ -46,30 +48,35 @@ impl Drop for SocketFile {
 }
 
 /// A door at which we answer, until this is dropped.
+#[derive(Debug)]
 pub(crate) struct Answering {
-    socket: OwnedFd,
+    /// The socket, and what keeps the threads awake: they end when nobody can write to that any more.
+    open: Option<(OwnedFd, PipeWriter)>,
     file: Option<SocketFile>,
-    /// The threads end when nobody can write to it any more.
-    _awake: PipeWriter,
+    /// Says nothing; closed when all threads have ended.
+    ended: Receiver<()>,
 }
 
 impl Answering {
     /// A copy of the socket, for a successor.
-    pub(crate) fn copy(&self) -> io::Result<OwnedFd> {
-        self.socket.try_clone()
+    pub(crate) fn copy(&self) -> Option<io::Result<OwnedFd>> {
+        self.open.as_ref().map(|(socket, _)| socket.try_clone())
     }
 
-    /// Answers no more. The door is another's, who has a copy of the socket.
-    pub(crate) fn give_away(mut self) {
+    /// Answers nobody else. The door is another's, who has a copy of the socket.
+    pub(crate) fn give_away(&mut self) {
         if let Some(file) = &mut self.file {
             file.ours = false;
         }
+        self.open = None;
     }
 }
 
-impl std::fmt::Debug for Answering {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Answering").field(&self.socket).finish()
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.open = None;
+        // Who has begun to read gets the rest.
+        let _ = self.ended.recv_timeout(LAST_WRITES_MAX);
     }
 }
 
@@ -113,24 +120,26 @@ impl Door {
     /// Answers at the door from now on, as long as what comes back is kept.
     pub(crate) fn answer(self, page: Page) -> io::Result<Answering> {
         let (end, awake) = io::pipe()?;
-        let end = Arc::new(end);
-        match self {
+        let (lives, ended) = sync_channel(0);
+        let life = Life { end: Arc::new(end), _lives: lives };
+        let (socket, file) = match self {
             Door::Tcp(listener) => {
                 for _ in 0..SCRAPE_THREADS {
                     let accept = |listener: &TcpListener| listener.accept().map(|(caller, _)| caller);
-                    start(listener.try_clone()?, accept, page.clone(), end.clone())?;
+                    start(listener.try_clone()?, accept, page.clone(), life.clone())?;
                 }
-                Ok(Answering { socket: listener.into(), file: None, _awake: awake })
+                (listener.into(), None)
             }
             Door::Unix(listener, mut file) => {
                 for _ in 0..SCRAPE_THREADS {
                     let accept = |listener: &UnixListener| listener.accept().map(|(caller, _)| caller);
-                    start(listener.try_clone()?, accept, page.clone(), end.clone())?;
+                    start(listener.try_clone()?, accept, page.clone(), life.clone())?;
                 }
                 file.ours = true;
-                Ok(Answering { socket: listener.into(), file: Some(file), _awake: awake })
+                (listener.into(), Some(file))
             }
-        }
+        };
+        Ok(Answering { open: Some((socket, awake)), file, ended })
     }
 }
 
@@ -187,17 +196,25 @@ fn open_to_group(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::chmod(held, Mode::from_raw_mode(0o660))?)
 }
 
-/// Starts a thread that answers callers until the other end of `end` is closed.
+/// How long a thread lives, and what says that it does.
+#[derive(Clone)]
+struct Life {
+    /// It ends when the other end of this is closed.
+    end: Arc<PipeReader>,
+    _lives: SyncSender<()>,
+}
+
+/// Starts a thread that answers callers.
 fn start<L: AsFd + Send + 'static, C: Caller>(
     listener: L,
     accept: impl Fn(&L) -> io::Result<C> + Send + 'static,
     page: Page,
-    end: Arc<PipeReader>,
+    life: Life,
 ) -> io::Result<()> {
     let clock = SystemClock::default();
     let work = move || {
         loop {
-            let mut ends = [PollFd::new(&listener, PollFlags::IN), PollFd::new(&*end, PollFlags::IN)];
+            let mut ends = [PollFd::new(&listener, PollFlags::IN), PollFd::new(&*life.end, PollFlags::IN)];
             let waited = poll(&mut ends, None);
             if !ends[1].revents().is_empty() {
                 return;
@@ -262,13 +279,17 @@ mod tests {
         let path = folder.path().join("metrics");
         let place = MetricsPlace::Unix(path.to_string_lossy().into_owned());
         let of = |name: &'static str| -> Page { Arc::new(move || name.into()) };
-        let first = open(&place).expect("free").answer(of("first\n")).expect("threads");
-        let copy = || Inherited { unix: vec![first.copy().expect("a copy").into()], ..Inherited::default() };
+        let mut first = open(&place).expect("free").answer(of("first\n")).expect("threads");
+        let copy = |first: &Answering| Inherited {
+            unix: vec![first.copy().expect("open").expect("a copy").into()],
+            ..Inherited::default()
+        };
         // One that does not come to answer leaves everything as it is.
-        drop(Door::open(&place, &mut copy()).expect("handed over"));
+        drop(Door::open(&place, &mut copy(&first)).expect("handed over"));
         assert!(ask(UnixStream::connect(&path).expect("open")).ends_with("first\n"));
-        let second = Door::open(&place, &mut copy()).expect("handed over");
+        let second = Door::open(&place, &mut copy(&first)).expect("handed over");
         first.give_away();
+        drop(first);
         let second = second.answer(of("second\n")).expect("threads");
         for _ in 0..10 {
             assert!(ask(UnixStream::connect(&path).expect("open")).ends_with("second\n"));

@@ -163,8 +163,7 @@ impl Duty {
 impl OnDuty {
     /// Copies of the sockets that a successor gets from now on; that of the counters comes with them.
     pub(crate) fn offer(&self, mut sockets: Vec<OwnedFd>) {
-        let copy = |counters: &Answering| counters.copy();
-        match self.counters.as_ref().map(copy).transpose() {
+        match self.counters.as_ref().and_then(Answering::copy).transpose() {
             // First, as there may be more sockets than can be handed over.
             Ok(copy) => sockets.splice(0..0, copy).for_each(drop),
             Err(error) => tracing::warn!("no server can take over the counters: {error}"),
@@ -180,7 +179,7 @@ impl OnDuty {
     /// Lets go of the duty: it is the successor's.
     pub(crate) fn hand_over(&mut self, to: HandOver) {
         self.offer.set(Vec::new());
-        if let Some(counters) = self.counters.take() {
+        if let Some(counters) = &mut self.counters {
             counters.give_away();
         }
         if let Some(mut place) = self.place.take() {

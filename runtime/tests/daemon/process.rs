@@ -2,6 +2,7 @@
 //! and tells how it is, and gives up the rights of root.
 
 mod activation;
+mod configured;
 mod detach;
 mod privileges;
 mod replace;

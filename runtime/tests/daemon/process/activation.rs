@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The program with two sockets and their names, as systemd would start it; its standard output is lost.
-fn activated(postoffice: &Path, sockets: [TcpListener; 2], names: &str, more: &[&str]) -> Child {
+pub(super) fn activated(postoffice: &Path, sockets: [TcpListener; 2], names: &str, more: &[&str]) -> Child {
     let [first, second] = sockets.map(OwnedFd::from).map(Stdio::from);
     Command::new("sh")
         .args(["-c", r#"exec 3<&0 4<&1 0</dev/null 1>/dev/null; LISTEN_PID=$$ exec "$0" "$@""#, PROGRAM])
@@ -28,7 +28,7 @@ fn activated(postoffice: &Path, sockets: [TcpListener; 2], names: &str, more: &[
         .expect("a shell")
 }
 
-fn sockets() -> ([TcpListener; 2], [SocketAddr; 2]) {
+pub(super) fn sockets() -> ([TcpListener; 2], [SocketAddr; 2]) {
     let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
     let addresses = [0, 1].map(|index: usize| sockets[index].local_addr().expect("an address"));
     (sockets, addresses)
@@ -87,7 +87,7 @@ fn sockets_that_were_meant_for_another_are_left_alone() {
 }
 
 /// The fields of the next datagram.
-fn word(socket: &UnixDatagram) -> BTreeMap<String, String> {
+pub(super) fn word(socket: &UnixDatagram) -> BTreeMap<String, String> {
     let mut octets = [0; 4096];
     let length = socket.recv(&mut octets).expect("a word");
     let text = std::str::from_utf8(&octets[..length]).expect("text");

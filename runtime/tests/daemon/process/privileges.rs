@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const USER: &str = "nobody";
 
 /// The number of that user, and whether we may become it; otherwise says loudly that nothing was tested.
-fn user() -> Option<u32> {
+pub(super) fn user() -> Option<u32> {
     let own = Command::new("id").arg("-u").output().expect("id is installed");
     if own.stdout != b"0\n" {
         crate::skipped("the tests of privileges need root");
@@ -24,7 +24,7 @@ fn user() -> Option<u32> {
 }
 
 /// A spool that is the user's.
-fn postoffice_of(uid: u32) -> TempDir {
+pub(super) fn postoffice_of(uid: u32) -> TempDir {
     let postoffice = postoffice();
     chown(postoffice.path(), Some(uid), None).expect("root may");
     postoffice
@@ -32,7 +32,7 @@ fn postoffice_of(uid: u32) -> TempDir {
 
 const AS_USER: [&str; 2] = ["--param", "user nobody"];
 
-fn assert_powerless(pid: u32, uid: u32) {
+pub(super) fn assert_powerless(pid: u32, uid: u32) {
     let uid = uid.to_string();
     assert_eq!(status(pid, "Uid"), vec![uid.clone(); 4]);
     assert!(status(pid, "Gid").iter().all(|gid| gid != "0"));

@@ -15,7 +15,7 @@ const REPLACEMENTS: usize = 5;
 
 /// Sends one message over a connection of its own. A server that stops may say so between two commands (421), and then
 /// the client comes again; anything else but success is a loss.
-fn send(address: SocketAddr, accepted: &AtomicU64, stopped: &AtomicU64) {
+pub(super) fn send(address: SocketAddr, accepted: &AtomicU64, stopped: &AtomicU64) {
     let mut client = Client::connect(address);
     for (command, wanted) in [
         ("", 220),
