@@ -122,6 +122,12 @@ pub struct DaemonArgs {
     /// Stay in the foreground
     #[arg(long)]
     pub foreground: bool,
+    /// Take over from the server that runs with the same pid file, as a server that detaches always does
+    #[arg(long)]
+    pub replace: bool,
+    /// Be the process that stays: the program gives itself this option when it detaches
+    #[arg(long, hide = true, conflicts_with = "foreground")]
+    pub detached: bool,
     /// Log more on stderr; twice for everything
     #[arg(short = 'v', action = ArgAction::Count)]
     pub verbose: u8,

@@ -5,7 +5,7 @@ use crate::Stop;
 use crate::args::{self, DaemonArgs};
 use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::Wanted;
-use crate::places;
+use crate::places::{self, Passed};
 use smtpserver_core::Settings;
 use smtpserver_core::config::file::remark::Remark;
 use smtpserver_core::config::file::{self, Configuration, Group};
@@ -35,6 +35,25 @@ pub(crate) struct Loaded {
     pub(crate) postoffice: PathBuf,
     /// Remarks about options.
     pub(crate) notes: Vec<String>,
+    /// The files that were read, or looked for.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Where the configuration of a daemon comes from, now and at each reload.
+pub(crate) struct Source {
+    /// The command line, with files named from the root.
+    pub(crate) args: DaemonArgs,
+    /// The sockets that were opened for us.
+    pub(crate) passed: Vec<Passed>,
+}
+
+impl Source {
+    /// Reads it.
+    pub(crate) fn load(&self) -> Result<Loaded, LoadFault> {
+        let loaded = load(&self.args)?;
+        let wanted = places::with_passed(loaded.wanted, &loaded.configuration, &self.args, &self.passed);
+        Ok(Loaded { wanted: wanted.map_err(LoadFault::Other)?, ..loaded })
+    }
 }
 
 impl Loaded {
@@ -45,6 +64,21 @@ impl Loaded {
         }
         for note in &self.notes {
             eprintln!("smtpserver: {note}");
+        }
+    }
+
+    /// Tells on stderr which files cannot be read by whom we have become: a reload will need them.
+    pub(crate) fn tell_what_is_out_of_reach(&self) {
+        for path in &self.files {
+            match File::open(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    let path = path.display();
+                    eprintln!(
+                        "smtpserver: {path} cannot be read by the running server ({error}): no reload will do"
+                    );
+                }
+                Ok(_) | Err(_) => {}
+            }
         }
     }
 
@@ -109,10 +143,18 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
     };
     let mut notes: Vec<String> = remarks.iter().map(Remark::short).collect();
     let share = Path::new(zenv.get("MAILSHARE").unwrap_or_default());
-    let file = match &args.config {
-        Some(path) => Some((path.clone(), slurp(path).map_err(|error| cannot_read(path, &error))?)),
-        None => optional(&share.join(CONFIG_NAME))?,
+    let (config_path, file) = match &args.config {
+        Some(path) => {
+            let octets = slurp(path).map_err(|error| cannot_read(path, &error))?;
+            (path.clone(), Some((path.clone(), octets)))
+        }
+        None => {
+            let path = share.join(CONFIG_NAME);
+            let file = optional(&path)?;
+            (path, file)
+        }
     };
+    let files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
     let postoffice =
         args.postoffice.clone().unwrap_or_else(|| PathBuf::from(zenv.get("POSTOFFICE").unwrap_or_default()));
 
@@ -161,7 +203,7 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
             place.asked_by
         )));
     }
-    Ok(Loaded { configuration, file, zenv: zenv_path, wanted, postoffice, notes })
+    Ok(Loaded { configuration, file, zenv: zenv_path, wanted, postoffice, notes, files })
 }
 
 /// The ZENV file: the option's, the environment's, or the usual one if it is there.

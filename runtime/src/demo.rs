@@ -8,7 +8,7 @@ use crate::lines::{Lines, printable};
 use crate::listen::Wanted;
 use crate::log::{Log, Place};
 use crate::spool_fs::{self, FileSpool, ROUTER};
-use crate::{Stop, listen, serve};
+use crate::{Stop, listen, serve, signals};
 use smtpserver_core::event::{Outcome, TransactionRecord};
 use smtpserver_core::spool::id::SpoolId;
 use smtpserver_core::{Event, Now, Peer, SessionId};
@@ -22,7 +22,8 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let place = args.place()?;
     let mut settings = args::settings(&args.params)?;
     settings.policy.open_to_loopback = true;
-    serve::ready_process(&settings.limits)?;
+    signals::keep_away()?;
+    serve::raise_limits(&settings.limits);
 
     spool_fs::make(&args.postoffice).map_err(|error| {
         Stop::unfit(format!("the spool directory {} cannot be made: {error}", args.postoffice.display()))
@@ -36,7 +37,8 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         asked_by: "--listen".into(),
         optional: false,
     };
-    let doors = listen::open(vec![wanted]).map_err(Stop::unfit)?;
+    let doors = listen::open(vec![wanted], &mut Vec::new()).map_err(Stop::unfit)?;
+    listen::start(&doors).map_err(Stop::unfit)?;
     let address = doors[0].socket.local_addr().map_err(Stop::failed)?;
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;

@@ -11,6 +11,7 @@ use smtpserver_core::{Arrival, Arrived, Peer, Session, Settings};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
@@ -46,48 +47,35 @@ pub(crate) struct Changes {
 
 impl<S: Spool> Doors<S> {
     /// Lets clients in.
-    pub(crate) fn start(desk: &Arc<Desk<S>>, doors: Vec<listen::Door>) -> io::Result<Doors<S>> {
-        let open = doors.into_iter().map(|door| start(desk, door)).collect::<io::Result<_>>()?;
-        Ok(Doors { desk: desk.clone(), open })
+    pub(crate) fn start(desk: &Arc<Desk<S>>, doors: Vec<Ready>) -> Doors<S> {
+        let open = doors.into_iter().map(|door| door.start(desk)).collect();
+        Doors { desk: desk.clone(), open }
     }
 
     /// Opens what is wanted and not there, closes what is there and not wanted, and gives the others their new settings.
     /// When something cannot be opened, nothing is changed.
     pub(crate) async fn swap(&mut self, wanted: Vec<Wanted>) -> Result<Changes, CannotListen> {
         let mut there: Vec<Option<Wanted>> = wanted.into_iter().map(Some).collect();
-        // Each door takes the first wish for its address that no other has taken.
-        let wishes: Vec<Option<Wanted>> = self
-            .open
-            .iter()
-            .map(|door| {
-                let same = |wish: &Option<Wanted>| {
-                    wish.as_ref().is_some_and(|wish| wish.address == door.wanted.address)
-                };
-                there.iter_mut().find(|wish| same(wish)).and_then(Option::take)
-            })
-            .collect();
+        // Each door takes the first wish for its address that no other has taken: for the address that it has, or else
+        // for that by which it was asked for, which differs where any free port would do.
+        let mut take = |address: SocketAddr| {
+            let same = |wish: &&mut Option<Wanted>| wish.as_ref().is_some_and(|wish| wish.address == address);
+            there.iter_mut().find(same).and_then(Option::take)
+        };
+        let wishes: Vec<Option<Wanted>> =
+            self.open.iter().map(|door| take(door.address()).or_else(|| take(door.wanted.address))).collect();
         let missing: Vec<Wanted> = there.into_iter().flatten().collect();
         for wish in &missing {
-            let in_the_way = |door: &&Door| listen::overlap(door.wanted.address, wish.address);
+            let in_the_way = |door: &&Door| listen::overlap(door.address(), wish.address);
             if let Some(door) = self.open.iter().find(in_the_way) {
-                let reason =
-                    format!("we listen on {} already; this change needs a restart", door.wanted.address);
+                let reason = format!("we listen on {} already; this change needs a restart", door.address());
                 return Err(CannotListen::ours(wish.address, reason));
             }
         }
-        let opened = listen::open(missing)?;
+        let opened = listen::open(missing, &mut Vec::new()).map_err(CannotListen::in_a_running_server)?;
+        listen::start(&opened)?;
+        let opened = ready(opened)?;
         let mut changes = Changes { opened: opened.len(), ..Changes::default() };
-        let mut started = Vec::new();
-        for door in opened {
-            let address = door.wanted.address;
-            match start(&self.desk, door) {
-                Ok(door) => started.push(door),
-                Err(error) => {
-                    started.iter().for_each(|door: &Door| door.task.abort());
-                    return Err(CannotListen::ours(address, error.to_string()));
-                }
-            }
-        }
         for (mut door, wish) in std::mem::take(&mut self.open).into_iter().zip(wishes) {
             match wish {
                 Some(wish) => {
@@ -101,13 +89,18 @@ impl<S: Spool> Doors<S> {
                 }
             }
         }
-        self.open.extend(started);
+        self.open.extend(opened.into_iter().map(|door| door.start(&self.desk)));
         Ok(changes)
     }
 
     /// Where we listen.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.open.iter().flat_map(|door| door.listener.local_addr()).collect()
+        self.open.iter().map(Door::address).collect()
+    }
+
+    /// Copies of the sockets.
+    pub(crate) fn copies(&self) -> io::Result<Vec<OwnedFd>> {
+        self.open.iter().map(|door| door.listener.as_fd().try_clone_to_owned()).collect()
     }
 
     /// Closes all doors: from here on connections are refused.
@@ -121,6 +114,11 @@ impl<S: Spool> Doors<S> {
 }
 
 impl Door {
+    /// Where it is.
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap_or(self.wanted.address)
+    }
+
     fn adopt(&mut self, wish: Wanted) {
         let options = wish.settings.sockets;
         if options != self.wanted.settings.sockets
@@ -148,12 +146,29 @@ impl Door {
     }
 }
 
-fn start<S: Spool>(desk: &Arc<Desk<S>>, door: listen::Door) -> io::Result<Door> {
-    let listen::Door { wanted, socket } = door;
-    let listener = Arc::new(TcpListener::from_std(socket)?);
-    let sign: Sign = Arc::new(Mutex::new(wanted.settings.clone()));
-    let task = tokio::spawn(accept(listener.clone(), desk.clone(), sign.clone()));
-    Ok(Door { wanted, listener, sign, task })
+/// A door that can be opened, whatever happens from here on.
+pub(crate) struct Ready {
+    wanted: Wanted,
+    listener: TcpListener,
+}
+
+/// Makes doors ready: all, or none. Nobody is let in yet.
+pub(crate) fn ready(doors: Vec<listen::Door>) -> Result<Vec<Ready>, CannotListen> {
+    let ready = |listen::Door { wanted, socket }| match TcpListener::from_std(socket) {
+        Ok(listener) => Ok(Ready { wanted, listener }),
+        Err(error) => Err(CannotListen::ours(wanted.address, error.to_string())),
+    };
+    doors.into_iter().map(ready).collect()
+}
+
+impl Ready {
+    fn start<S: Spool>(self, desk: &Arc<Desk<S>>) -> Door {
+        let Ready { wanted, listener } = self;
+        let listener = Arc::new(listener);
+        let sign: Sign = Arc::new(Mutex::new(wanted.settings.clone()));
+        let task = tokio::spawn(accept(listener.clone(), desk.clone(), sign.clone()));
+        Door { wanted, listener, sign, task }
+    }
 }
 
 /// The settings of the sessions that begin now.
@@ -167,14 +182,20 @@ async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: 
     loop {
         match listener.accept().await {
             Ok((stream, client)) => {
-                pause = PAUSE_MIN;
+                if pause > PAUSE_MIN {
+                    tracing::info!("connections are accepted again");
+                    pause = PAUSE_MIN;
+                }
                 drop(welcome(stream, client, &desk, read(&sign)));
             }
             // The client left before we came to it.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // Out of descriptors or memory: try again when some may have come back, and never spin.
-                tracing::warn!("cannot accept connections: {error}; trying again in {pause:?}");
+                // Out of descriptors or memory: try again when some may have come back, and never spin. Whoever
+                // connects meanwhile waits in the queue of the socket.
+                if pause == PAUSE_MIN {
+                    tracing::warn!("cannot accept connections for now: {error}");
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

@@ -131,17 +131,6 @@ impl Journal for Logbook {
     }
 }
 
-/// Has the files of the logs looked for anew at every SIGHUP. Within a tokio runtime.
-pub(crate) fn reopen_on_hangup(journal: Arc<dyn Journal>) -> std::io::Result<()> {
-    let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            journal.reopen();
-        }
-    });
-    Ok(())
-}
-
 /// `[192.0.2.7]:4711`.
 fn ends(peer: &Peer) -> String {
     format!("{}:{}", peer.literal(), peer.client.port())

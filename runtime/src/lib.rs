@@ -2,13 +2,14 @@
 //! which makes every decision.
 //!
 //! [`drive`] is the loop between a session and its client; [`desk`] is where all sessions meet the one server;
-//! [`spool_fs`] keeps messages. `serve` puts them together for the daemon and the demonstration.
+//! [`spool_fs`] keeps messages. `serve` puts them together, for `daemon` and for `demo`.
 
 pub mod args;
 pub mod auth;
 mod check_config;
 pub mod clock;
 mod config_file;
+mod daemon;
 mod demo;
 pub mod desk;
 mod doors;
@@ -28,6 +29,7 @@ mod places;
 mod policy_build;
 pub mod policy_db;
 mod port_holder;
+mod process;
 pub mod recorder;
 mod reload;
 mod replay;
@@ -46,7 +48,7 @@ use args::{Args, Command, PolicyCommand, SpoolCommand};
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
     match args.command {
-        None => serve::daemon(args.daemon),
+        None => daemon::run(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),
         Some(Command::CheckConfig(args)) => check_config::run(args),
         Some(Command::Reload(args)) => reload::run(args),
@@ -64,7 +66,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
 /// Why the program ends without having done what it was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// One line for a person.
+    /// One line for a person; empty when it was said already.
     pub line: String,
     /// The exit code: 2 when it cannot work like this, 1 when it did not find or do something.
     pub code: u8,

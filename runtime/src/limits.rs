@@ -34,6 +34,29 @@ pub(crate) const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How long the last writes to disk and log may take when the server ends.
 pub(crate) const LAST_WRITES_MAX: Duration = Duration::from_secs(2);
 
+// The change of guard: one server takes over from another.
+
+/// How long a server may take to answer one that wants to take over: it has nothing to do for that but a few calls.
+pub(crate) const TAKEOVER_ANSWER_MAX: Duration = Duration::from_secs(20);
+/// How long a successor may take to make itself ready: it tries its spool and reads its configuration meanwhile.
+pub(crate) const SUCCESSOR_READY_MAX: Duration = Duration::from_secs(60);
+/// How long our own tasks may take to stop accepting. Shorter than [`TAKEOVER_ANSWER_MAX`], for which somebody waits.
+pub(crate) const RELIEF_MAX: Duration = Duration::from_secs(10);
+/// How long a successor waits for the lock of the pid file once it was told that it is free.
+pub(crate) const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long between two tries.
+pub(crate) const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
+/// How long a server that cannot hand over may take to end after it was told to: its sessions may go on for a while.
+pub(crate) const PREDECESSOR_END_MAX: Duration = Duration::from_secs(60);
+/// Sockets that are handed over at most; the kernel's own bound is 253.
+pub(crate) const HANDED_OVER_MAX: usize = 250;
+/// How long to wait after successors could not be listened to, for want of descriptors.
+pub(crate) const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+/// Successors that may wait for a word; one at a time is heard.
+pub(crate) const TAKEOVER_BACKLOG: i32 = 8;
+/// Octets of the stack of the thread that waits for successors; the descriptors of a message lie on it.
+pub(crate) const TAKEOVER_STACK_OCTETS: usize = 128 * 1024;
+
 // The spool.
 
 /// Threads for the disk. Measured with 100 sessions on two cores and a journaled ext4 (medians of three noisy runs):

@@ -77,6 +77,16 @@ pub struct CannotListen {
 }
 
 impl CannotListen {
+    /// It was asked for by a server that runs already, and that may have given up rights since it was started.
+    pub(crate) fn in_a_running_server(self) -> CannotListen {
+        if self.error.kind() == ErrorKind::PermissionDenied && self.address.port() < 1024 {
+            let reason =
+                "ports below 1024 are opened when the server is started, and not later: start it again";
+            return CannotListen::ours(self.address, reason.into());
+        }
+        self
+    }
+
     /// The address is taken by ourselves, and this is how.
     pub(crate) fn ours(address: SocketAddr, reason: String) -> CannotListen {
         CannotListen { address, error: io::Error::new(ErrorKind::InvalidInput, reason) }
@@ -100,8 +110,10 @@ impl fmt::Display for CannotListen {
     }
 }
 
-/// Opens the sockets: all that are not optional, or none.
-pub fn open(wanted: Vec<Wanted>) -> Result<Vec<Door>, CannotListen> {
+/// Opens the sockets, or finds them among `given`, which somebody has opened already: all that are not optional, or none.
+/// What is left of `given` afterwards nobody wanted. To open a port may need rights; clients can connect only from
+/// [`start`] on.
+pub fn open(wanted: Vec<Wanted>, given: &mut Vec<TcpListener>) -> Result<Vec<Door>, CannotListen> {
     for (index, one) in wanted.iter().enumerate() {
         if let Some(other) = wanted[..index].iter().find(|other| overlap(other.address, one.address)) {
             return Err(CannotListen::ours(one.address, clash(other, one)));
@@ -116,7 +128,7 @@ pub fn open(wanted: Vec<Wanted>) -> Result<Vec<Door>, CannotListen> {
         {
             address.set_port(before.socket.local_addr().map_or(0, |before| before.port()));
         }
-        match bind(address, one.settings.sockets) {
+        match open_one(address, one.settings.sockets, given) {
             Ok(socket) => doors.push(Door { wanted: one, socket }),
             // This machine has no IPv6: which addresses we listen on is said anyway.
             Err(refused)
@@ -143,6 +155,18 @@ pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.port() != 0 && same_ip
 }
 
+/// The first socket among those given that has this address, or else a new one.
+fn open_one(
+    address: SocketAddr,
+    options: Sockets,
+    given: &mut Vec<TcpListener>,
+) -> Result<TcpListener, CannotListen> {
+    match given.iter().position(|socket| socket.local_addr().is_ok_and(|own| own == address)) {
+        Some(index) => Ok(given.remove(index)),
+        None => bind(address, options),
+    }
+}
+
 fn bind(address: SocketAddr, options: Sockets) -> Result<TcpListener, CannotListen> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -153,13 +177,22 @@ fn bind(address: SocketAddr, options: Sockets) -> Result<TcpListener, CannotList
         socket.set_nonblocking(true)?;
         set_buffers(&SockRef::from(&socket), options)?;
         socket.bind(&address.into())?;
-        socket.listen(i32::from(options.queue))?;
         Ok(TcpListener::from(socket))
     };
     open().map_err(|error| CannotListen { address, error })
 }
 
-/// Gives a socket that listens already the options of new settings.
+/// Listens, with the options of the settings. A port that another has taken may show itself only here.
+pub fn start(doors: &[Door]) -> Result<(), CannotListen> {
+    for Door { wanted, socket } in doors {
+        let address = socket.local_addr().unwrap_or(wanted.address);
+        adjust(&SockRef::from(socket), wanted.settings.sockets)
+            .map_err(|error| CannotListen { address, error })?;
+    }
+    Ok(())
+}
+
+/// Gives a socket, which may listen already, the options of settings.
 pub(crate) fn adjust(socket: &SockRef<'_>, options: Sockets) -> io::Result<()> {
     set_buffers(socket, options)?;
     // To listen again only changes the length of the queue.
@@ -213,7 +246,8 @@ mod tests {
         // Nothing is bound: this is seen before.
         let one: SocketAddr = "127.0.0.1:2526".parse().expect("an address");
         let any: SocketAddr = "0.0.0.0:2526".parse().expect("an address");
-        let refused = |doors: [Wanted; 2]| open(doors.to_vec()).expect_err("a clash").to_string();
+        let refused =
+            |doors: [Wanted; 2]| open(doors.to_vec(), &mut Vec::new()).expect_err("a clash").to_string();
         assert_eq!(
             refused([wanted(one, "--listen"), wanted(one, "--listen")]),
             "cannot listen on 127.0.0.1:2526: --listen names it twice"
@@ -226,15 +260,32 @@ mod tests {
         assert!(covered.contains("--listen names 127.0.0.1:2526 as well"), "{covered}");
         // Each gets a port of its own.
         let free = SocketAddr::new(one.ip(), 0);
-        assert_eq!(open(vec![wanted(free, "a"), wanted(free, "b")]).expect("free ports").len(), 2);
+        assert_eq!(
+            open(vec![wanted(free, "a"), wanted(free, "b")], &mut Vec::new()).expect("free ports").len(),
+            2
+        );
+    }
+
+    #[test]
+    fn what_is_open_already_is_not_opened_again() {
+        let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let doors = open(vec![wanted(free, "a"), wanted(free, "b")], &mut Vec::new()).expect("free ports");
+        start(&doors).expect("nobody else has them");
+        let mut given: Vec<_> = doors.into_iter().map(|door| door.socket).collect();
+        let address = given[1].local_addr().expect("address");
+        let taken = open(vec![wanted(address, "c")], &mut given).expect("it is among them");
+        assert_eq!(taken[0].socket.local_addr().expect("address"), address);
+        assert_eq!(given.len(), 1);
+        assert_ne!(given[0].local_addr().expect("address"), address);
     }
 
     #[test]
     fn a_port_in_use_is_named_with_its_holder() {
         let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let first = open(vec![wanted(free, "a")]).expect("a free port");
+        let first = open(vec![wanted(free, "a")], &mut Vec::new()).expect("a free port");
+        start(&first).expect("nobody else has it");
         let taken = first[0].socket.local_addr().expect("address");
-        let line = open(vec![wanted(taken, "b")]).expect_err("taken").to_string();
+        let line = open(vec![wanted(taken, "b")], &mut Vec::new()).expect_err("taken").to_string();
         assert!(line.contains(&taken.to_string()), "{line}");
         assert!(line.contains(&format!("pid {}", std::process::id())), "{line}");
     }
@@ -247,7 +298,8 @@ mod tests {
         let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let six: SocketAddr = "[::1]:0".parse().expect("an address");
         let four = Wanted { settings: settings.clone(), ..wanted(free, "a") };
-        let doors = open(vec![four, Wanted { settings, optional: true, ..wanted(six, "a") }]).expect("free");
+        let six = Wanted { settings, optional: true, ..wanted(six, "a") };
+        let doors = open(vec![four, six], &mut Vec::new()).expect("free");
         let ports: Vec<u16> =
             doors.iter().map(|door| door.socket.local_addr().expect("address").port()).collect();
         assert!(ports.iter().all(|port| *port == ports[0]), "{ports:?}");

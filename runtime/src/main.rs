@@ -15,7 +15,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => {
-            eprintln!("smtpserver: {}", stop.line);
+            if !stop.line.is_empty() {
+                eprintln!("smtpserver: {}", stop.line);
+            }
             ExitCode::from(stop.code)
         }
     }

@@ -1,23 +1,43 @@
 //! The pid file: says which process serves a POSTOFFICE, and by its lock that this process lives. It never sends a
 //! signal to anybody, and never touches a file that is not a pid file: a mistyped name must destroy nothing.
 
-use crate::limits::{PID_FILE_OCTETS_MAX, PID_FILE_OPENS_MAX};
+use crate::limits::{LOCK_WAIT_STEP, PID_FILE_OCTETS_MAX, PID_FILE_OPENS_MAX};
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A locked pid file; removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct PidFile {
     path: PathBuf,
     file: File,
+    /// Another has the lock by now, or is about to.
+    released: bool,
+}
+
+/// What came of it to ask for the lock.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// It is ours.
+    Ours(PidFile),
+    /// Another process has it.
+    Held(Held),
+}
+
+/// A pid file whose lock another process has.
+#[derive(Debug)]
+pub(crate) struct Held {
+    path: PathBuf,
+    file: File,
+    pid: String,
 }
 
 impl PidFile {
-    /// Locks the file, which is made if it is missing. The lock passes on to the process that we become by detaching.
-    pub(crate) fn lock(path: &Path) -> Result<PidFile, String> {
+    /// Asks for the lock of the file, which is made if it is missing.
+    pub(crate) fn claim(path: &Path) -> Result<Claim, String> {
         let fault =
             |error: &dyn std::fmt::Display| format!("cannot use the pid file {}: {error}", path.display());
         let path_buf = std::path::absolute(path).map_err(|error| fault(&error))?;
@@ -28,20 +48,24 @@ impl PidFile {
             match lock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    let pid = if old.is_empty() { "unknown" } else { &old };
-                    return Err(format!(
-                        "already running as pid {pid}, says the pid file {}",
-                        path.display()
-                    ));
+                    return Ok(Claim::Held(Held { path: path_buf, file, pid: old }));
                 }
                 Err(TryLockError::Error(error)) => return Err(fault(&error)),
             }
             // Whoever held the lock before us may have removed the file meanwhile.
             if is_at(&file, &path_buf) {
-                return Ok(PidFile { path: path_buf, file });
+                return Ok(Claim::Ours(PidFile { path: path_buf, file, released: false }));
             }
         }
         Err(fault(&"others make and remove it all the time"))
+    }
+
+    /// Locks the file; that another process has the lock is an error.
+    pub(crate) fn lock(path: &Path) -> Result<PidFile, String> {
+        match PidFile::claim(path)? {
+            Claim::Ours(file) => Ok(file),
+            Claim::Held(held) => Err(held.refusal()),
+        }
     }
 
     /// Writes this process's pid.
@@ -53,13 +77,57 @@ impl PidFile {
             .and_then(|()| self.file.write_all(format!("{pid}\n").as_bytes()))
             .map_err(|error| format!("cannot write the pid file {}: {error}", self.path.display()))
     }
+
+    /// Gives the lock to whoever asks next, and leaves the file to it.
+    pub(crate) fn release(mut self) {
+        self.released = true;
+    }
+}
+
+impl Held {
+    /// That another server runs, in a line for a person.
+    pub(crate) fn refusal(&self) -> String {
+        format!("already running as pid {}, says the pid file {}", self.pid(), self.path.display())
+    }
+
+    /// What stands in the file.
+    pub(crate) fn pid(&self) -> &str {
+        if self.pid.is_empty() { "unknown" } else { &self.pid }
+    }
+
+    /// The file, opened.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Waits for the lock that the other process is giving up.
+    pub(crate) fn wait(self, most: Duration) -> Result<PidFile, String> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.file.try_lock() {
+                Ok(()) if is_at(&self.file, &self.path) => {
+                    return Ok(PidFile { path: self.path, file: self.file, released: false });
+                }
+                // Removed after all.
+                Ok(()) => return PidFile::lock(&self.path),
+                Err(TryLockError::WouldBlock) if waited < most => {
+                    std::thread::sleep(LOCK_WAIT_STEP);
+                    waited += LOCK_WAIT_STEP;
+                }
+                Err(TryLockError::WouldBlock) => return Err(self.refusal()),
+                Err(TryLockError::Error(error)) => {
+                    return Err(format!("cannot lock the pid file {}: {error}", self.path.display()));
+                }
+            }
+        }
+    }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // The process that we were before detaching never comes here: it ends without a word.
-        if is_at(&self.file, &self.path) {
-            let _ = std::fs::remove_file(&self.path);
+        // Where we may not remove it any more, as we are somebody else by now, it at least says nothing wrong.
+        if !self.released && is_at(&self.file, &self.path) && std::fs::remove_file(&self.path).is_err() {
+            let _ = self.file.set_len(0);
         }
     }
 }
@@ -133,6 +201,20 @@ mod tests {
         drop(first);
         assert!(!path.exists());
         assert!(PidFile::lock(&path).is_ok());
+    }
+
+    #[test]
+    fn a_released_file_is_the_next_ones_and_stays() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("pid");
+        let first = PidFile::lock(&path).expect("free");
+        let Claim::Held(held) = PidFile::claim(&path).expect("a pid file") else { panic!("locked twice") };
+        let waiter = std::thread::spawn(move || held.wait(Duration::from_secs(10)));
+        first.release();
+        let second = waiter.join().expect("no panic").expect("given up");
+        assert!(path.exists());
+        drop(second);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) fn wanted(
         let mut by_service: Vec<(Service, Arc<Settings>)> = Vec::new();
         for bind in &group.binds {
             let asked_by = if bind.line > 0 { format!("{file}:{}", bind.line) } else { file.to_string() };
-            if let Some(reason) = not_yet(bind, group) {
+            if let Some(reason) = not_yet(bind.service, group) {
                 faults.push(format!("{asked_by}: {reason}"));
                 continue;
             }
@@ -72,9 +72,51 @@ fn serving(group: &Group, service: Service) -> Arc<Settings> {
     Arc::new(Settings { service, ..group.settings.clone() })
 }
 
-/// Why a bind cannot be served by this version.
-fn not_yet(bind: &Bind, group: &Group) -> Option<&'static str> {
-    match bind.service {
+/// A socket that somebody opened for us before we began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What it is for.
+    pub(crate) service: Service,
+}
+
+/// Adds the sockets that were opened for us and that nobody has named: clients can connect there already, so the default
+/// group serves them. They stand in for places that nobody has named either.
+pub(crate) fn with_passed(
+    mut places: Vec<Wanted>,
+    configuration: &Configuration,
+    args: &DaemonArgs,
+    passed: &[Passed],
+) -> Result<Vec<Wanted>, Vec<String>> {
+    let mut binds = configuration.groups.iter().flat_map(|group| &group.binds);
+    if !passed.is_empty() && args.listen.is_empty() && binds.all(|bind| bind.line == 0) {
+        places.clear();
+    }
+    let group = &configuration.groups[0];
+    let mut faults = Vec::new();
+    for Passed { address, service } in passed.iter().copied() {
+        if places.iter().any(|place| place.address == address) {
+            continue;
+        }
+        match not_yet(service, group) {
+            None => places.push(Wanted {
+                address,
+                settings: serving(group, service),
+                asked_by: "a socket that was passed".into(),
+                optional: false,
+            }),
+            Some(_) => faults.push(format!(
+                "the socket {address} was passed for {service}, which needs TLS and cannot be served yet"
+            )),
+        }
+    }
+    if faults.is_empty() { Ok(places) } else { Err(faults) }
+}
+
+/// Why a service of a group cannot be served by this version.
+fn not_yet(service: Service, group: &Group) -> Option<&'static str> {
+    match service {
         Service::SmtpS => Some("BindSmtpS needs TLS, which this version does not have yet"),
         Service::Submit if group.settings.tls.offered => Some(
             "BindSubmit with use-tls needs TLS, which this version does not have yet; no-use-tls in its group does without",

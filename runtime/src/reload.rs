@@ -3,7 +3,7 @@
 
 use crate::Stop;
 use crate::args::DaemonArgs;
-use crate::config_file::{self, Loaded};
+use crate::config_file::{self, Loaded, Source};
 use crate::desk::Desk;
 use crate::doors::{Changes, Doors};
 use crate::limits::PID_FILE_OCTETS_MAX;
@@ -12,40 +12,49 @@ use nix::sys::signal::{Signal as Number, kill};
 use nix::unistd::Pid;
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
 
 /// Gives a running server new settings.
 pub(crate) struct Reloader<S: Spool> {
     /// Where the settings come from, if they can be read again.
-    args: Option<Arc<DaemonArgs>>,
+    source: Option<Arc<Source>>,
     /// `None` once the server stops: then nothing is opened any more.
     doors: Mutex<Option<Doors<S>>>,
     desk: Arc<Desk<S>>,
+    offer: Offer,
 }
 
+/// Who is told of the sockets whenever there are others; gets copies.
+pub(crate) type Offer = Box<dyn Fn(Vec<OwnedFd>) + Send + Sync>;
+
 impl<S: Spool> Reloader<S> {
-    pub(crate) fn new(args: Option<DaemonArgs>, doors: Doors<S>, desk: &Arc<Desk<S>>) -> Reloader<S> {
-        Reloader { args: args.map(Arc::new), doors: Mutex::new(Some(doors)), desk: desk.clone() }
+    /// One for these doors.
+    pub(crate) fn new(
+        source: Option<Source>,
+        doors: Doors<S>,
+        desk: &Arc<Desk<S>>,
+        offer: Offer,
+    ) -> Reloader<S> {
+        let doors = Mutex::new(Some(doors));
+        Reloader { source: source.map(Arc::new), doors, desk: desk.clone(), offer }
     }
 
-    /// Reloads whenever it is told to.
-    pub(crate) async fn obey(self: Arc<Self>, mut hangups: Signal) {
-        while hangups.recv().await.is_some() {
-            self.reload().await;
-        }
+    /// Whether clients are let in still.
+    pub(crate) async fn is_open(&self) -> bool {
+        self.doors.lock().await.is_some()
     }
 
     /// Reads the configuration and lets it hold from now on. Sessions under way keep what they began with. What is not
     /// fit changes nothing; all of it is said in the log.
     pub(crate) async fn reload(&self) {
-        let Some(args) = self.args.clone() else {
+        let Some(source) = self.source.clone() else {
             return tracing::info!("there is no configuration to read again");
         };
         // The files are read, and the interfaces listed, where that holds up no session.
-        let loaded = tokio::task::spawn_blocking(move || config_file::load(&args)).await;
+        let loaded = tokio::task::spawn_blocking(move || source.load()).await;
         let loaded = match loaded {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(fault)) => return refuse(&fault.lines()),
@@ -59,7 +68,16 @@ impl<S: Spool> Reloader<S> {
         let Some(doors) = doors.as_mut() else { return };
         match doors.swap(wanted).await {
             Ok(Changes { opened, closed, kept }) => {
-                self.desk.reconfigure(Arc::new(configuration.global().clone()));
+                // Before the lock is given back: whoever closes the doors offers nothing after that.
+                match doors.copies() {
+                    Ok(copies) => (self.offer)(copies),
+                    Err(error) => tracing::warn!("a server that takes over gets the old sockets: {error}"),
+                }
+                let (old, new) = (self.desk.settings(), configuration.global());
+                if (&old.run_as, &old.logs) != (&new.run_as, &new.logs) {
+                    tracing::warn!("user, metrics and syslog parameters are as they were until a new start");
+                }
+                self.desk.reconfigure(Arc::new(new.clone()));
                 let addresses: Vec<String> = doors.addresses().iter().map(ToString::to_string).collect();
                 tracing::info!(
                     "the new configuration holds: {opened} opened, {closed} closed, {kept} kept; listening on {}",

@@ -1,91 +1,46 @@
-//! Puts the parts together, in an order that keeps promises: everything that can be refused is refused before the
-//! first connection, sockets are open before the program detaches, and at the end every session has had its say.
+//! Serves: puts desk, doors, signals and the duty together, from the first connection to the last word of the last session.
 
-use crate::args::DaemonArgs;
-use crate::clock::{Clock, SystemClock};
-use crate::config_file;
+use crate::Stop;
+use crate::clock::SystemClock;
+use crate::config_file::Source;
 use crate::desk::Desk;
-use crate::doors::Doors;
-use crate::journal::{self, Journal, Logbook};
+use crate::doors::{self, Doors};
+use crate::journal::Journal;
 use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
-use crate::listen::{self, Door};
-use crate::metrics::Metrics;
-use crate::metrics::door::Door as MetricsDoor;
-use crate::pid_file::PidFile;
+use crate::listen::Door;
+use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::recorder::{Recorder, Wish};
 use crate::reload::Reloader;
-use crate::signals::{self, Signals};
-use crate::spool_fs::{self, FileSpool};
-use crate::{Stop, log, single};
+use crate::signals::{Signals, Word};
+use crate::spool::Spool;
+use crate::spool_fs::FileSpool;
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
-use std::sync::Arc;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
 
-/// The daemon, from its options to its end.
-pub(crate) fn daemon(args: DaemonArgs) -> Result<(), Stop> {
-    args.refuse_what_is_missing()?;
-    let args = args.anchored().map_err(|error| Stop::failed(format!("where are we? {error}")))?;
-    let loaded = config_file::load(&args).map_err(config_file::LoadFault::tell)?;
-    loaded.tell();
-    let settings = Arc::new(loaded.configuration.global().clone());
-    if args.inetd {
-        return single::inetd(&args, &loaded);
-    }
-    if args.interactive {
-        return single::batch(&args, &loaded);
-    }
-    ready_process(&settings.limits)?;
-
-    let postoffice = spool_fs::prepare(&loaded.postoffice).map_err(Stop::unfit)?;
-    let mut pid_file = PidFile::lock(&postoffice.join(&args.pid_file)).map_err(Stop::unfit)?;
-    // Written twice: what forbids it is said while somebody reads that, and the pid changes when we detach.
-    pid_file.write().map_err(Stop::unfit)?;
-    let logs = log::open::open(&args.log, &settings)?;
-    let door = settings.logs.metrics.as_ref().map(MetricsDoor::open).transpose()?;
-    let wish = args.record.wish()?;
-    let doors = listen::open(loaded.wanted).map_err(Stop::unfit)?;
-    for line in listening_lines(&doors) {
-        eprintln!("{line}");
-    }
-    if let Some(door) = &door {
-        eprintln!("metrics at {}", door.name());
-    }
-
-    if !args.foreground {
-        if !args.log.reaches_somebody() {
-            eprintln!(
-                "smtpserver: detached, it logs nothing: give -l FILE or -l SYSLOG, --log-file FILE, or --foreground"
-            );
-        }
-        // From here on nobody reads stderr. There is one thread so far: only that survives.
-        nix::unistd::daemon(false, false).map_err(|error| Stop::failed(format!("cannot detach: {error}")))?;
-    }
-    pid_file.write().map_err(Stop::unfit)?;
-    let log::open::Started { log, session_log, writers } =
-        logs.start(log::level(args.verbose)).map_err(Stop::failed)?;
-    log.trace();
-    let metrics = Arc::new(Metrics::new(SystemClock::default().now().wall));
-    let (counted, writing) = (metrics.clone(), writers.clone());
-    let door = door.map(|door| door.answer(move || counted.page(writing.lost()))).transpose();
-    // The socket file goes when the server does.
-    let _socket_file = door.map_err(Stop::failed)?;
-    let spool = FileSpool::open(&postoffice, &settings.host);
-    let recorder = start_recorder(wish.as_ref())?;
-    let logbook = Logbook::new(log, session_log, metrics, writers.clone());
-    let ended = serve(settings, spool, doors, Arc::new(logbook), recorder, Some(args));
-    writers.flush();
-    ended
+/// What a daemon has, and the demonstration has not.
+pub(crate) struct Office {
+    /// Where settings come from when they are read again.
+    pub(crate) source: Source,
+    /// The duty, which begins when everything is ready.
+    pub(crate) duty: Duty,
 }
 
-/// Serves until it is told to stop, and then until the sessions have ended or their time is over. `args` are where new
-/// settings come from, if they may be read again.
+/// The duty, as all who deal with it share it.
+type Shared = Arc<Mutex<Option<OnDuty>>>;
+
+/// Serves until it is told to stop, and then until the sessions have ended or their time is over. With an office, it may
+/// be relieved of its duty by a successor.
 pub(crate) fn serve(
     settings: Arc<Settings>,
     spool: FileSpool,
     doors: Vec<Door>,
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
-    args: Option<DaemonArgs>,
+    office: Option<Office>,
 ) -> Result<(), Stop> {
     spool.tidy_up();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -96,32 +51,58 @@ pub(crate) fn serve(
     let desk = Desk::recording(settings, spool, clock, journal, recorder.clone());
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
+    let (source, duty) = office.map(|office| (office.source, office.duty)).unzip();
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
-        let mut signals = Signals::catch().map_err(fault)?;
-        journal::reopen_on_hangup(desk.journal().clone()).map_err(fault)?;
-        let hangups = Signals::hangup().map_err(fault)?;
-        let reloader = Arc::new(Reloader::new(args, Doors::start(&desk, doors).map_err(fault)?, &desk));
-        tokio::spawn(reloader.clone().obey(hangups));
-        signals.stop().await;
+        let (orders, successors) = mpsc::channel(1);
+        let mut signals = Signals::catch(successors).map_err(fault)?;
+        let mut hangups = Signals::hangup().map_err(fault)?;
+        let copies = copies(&doors).map_err(fault)?;
+        let ready = doors::ready(doors).map_err(Stop::failed)?;
+        let duty = duty.map(|duty| duty.begin(copies, orders)).transpose().map_err(Stop::failed)?;
+        let duty: Shared = Arc::new(Mutex::new(duty));
+        let offered = duty.clone();
+        let offer = move |copies| {
+            if let Some(duty) = &*lock(&offered) {
+                duty.offer(copies);
+            }
+        };
+        let doors = Doors::start(&desk, ready);
+        let reloader = Arc::new(Reloader::new(source, doors, &desk, Box::new(offer)));
+        let (journal, reloads) = (desk.journal().clone(), reloader.clone());
+        tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                on_hangup(&*journal, &reloads).await;
+            }
+        });
+        if let Some(wait) = systemd::heartbeat() {
+            tokio::spawn(beat(desk.clone(), wait));
+        }
+        let word = signals.next().await;
+        // From here on new connections are refused, or are the successor's.
+        reloader.close().await;
+        match word {
+            Word::Stop => {
+                systemd::stopping(&sessions(desk.sessions()));
+                if let Some(duty) = &*lock(&duty) {
+                    duty.close();
+                }
+            }
+            Word::HandOver(to) => hand_over(&duty, to),
+        }
         let drain = desk.settings().timeouts.drain;
         match desk.sessions() {
             0 => tracing::info!("stopping: no session is open"),
             n => tracing::info!("stopping: {} may end, within {drain:?}", sessions(n)),
         }
-        reloader.close().await;
         desk.stop();
-        tokio::spawn(async move {
-            signals.stop().await;
-            // Whoever says it twice does not want to wait.
-            std::process::exit(1);
-        });
+        tokio::spawn(last_words(signals, duty.clone()));
         // A session that ends at the last moment has its last words still before it.
         let limit = drain + LAST_WORDS_MAX + LINGER_MAX + STOP_GRACE;
         if tokio::time::timeout(limit, desk.emptied()).await.is_err() {
             tracing::warn!("cut off, as time is over: {}", sessions(desk.sessions()));
         }
-        Ok(())
+        Ok(duty)
     });
     // Sessions that are still there end here, and their drafts with them.
     runtime.shutdown_timeout(LAST_WRITES_MAX);
@@ -129,7 +110,53 @@ pub(crate) fn serve(
     if let Some(recorder) = recorder {
         recorder.flush(LAST_WRITES_MAX);
     }
-    ended
+    // The duty, and with it the pid file, goes last.
+    ended.map(drop)
+}
+
+fn copies(doors: &[Door]) -> std::io::Result<Vec<OwnedFd>> {
+    doors.iter().map(|door| door.socket.as_fd().try_clone_to_owned()).collect()
+}
+
+/// What SIGHUP asks for: logs are found anew, then the configuration is read again.
+async fn on_hangup<S: Spool>(journal: &dyn Journal, reloader: &Reloader<S>) {
+    journal.reopen();
+    // A server that only lets its last sessions end has nothing to say to the service manager any more.
+    if reloader.is_open().await {
+        systemd::reloading(reloader.reload()).await;
+    }
+}
+
+/// What is still heard while the last sessions end.
+async fn last_words(mut signals: Signals, duty: Shared) {
+    loop {
+        match signals.next().await {
+            // Whoever says it twice does not want to wait.
+            Word::Stop => std::process::exit(1),
+            // There are no sockets of mail left to hand over, but the pid file.
+            Word::HandOver(to) => hand_over(&duty, to),
+        }
+    }
+}
+
+fn hand_over(duty: &Mutex<Option<OnDuty>>, to: HandOver) {
+    if let Some(duty) = &mut *lock(duty) {
+        tracing::info!("pid {} goes on where we stop", to.successor);
+        duty.hand_over(to);
+    }
+}
+
+fn lock(duty: &Mutex<Option<OnDuty>>) -> MutexGuard<'_, Option<OnDuty>> {
+    duty.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says that we live, as long as tasks are run and the desk answers.
+async fn beat(desk: Arc<Desk<FileSpool>>, wait: Duration) {
+    loop {
+        desk.sessions();
+        systemd::alive();
+        tokio::time::sleep(wait).await;
+    }
 }
 
 /// Starts to record what was wished for.
@@ -148,11 +175,9 @@ pub(crate) fn listening_lines(doors: &[Door]) -> Vec<String> {
         .collect()
 }
 
-/// What every server wants of its process: signals that must not end it are kept away, and as many descriptors as it
-/// may have.
-pub(crate) fn ready_process(limits: &Limits) -> Result<(), Stop> {
+/// As many descriptors as this process may have; says so where they may not be enough.
+pub(crate) fn raise_limits(limits: &Limits) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    signals::keep_away().map_err(|error| Stop::failed(format!("cannot keep signals away: {error}")))?;
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
     match raised {
@@ -168,7 +193,6 @@ pub(crate) fn ready_process(limits: &Limits) -> Result<(), Stop> {
         }
         Err(error) => eprintln!("smtpserver: cannot raise the limit of open files: {error}"),
     }
-    Ok(())
 }
 
 /// Open files that the server needs when all connections are taken: those, those that are turned away, and what the

@@ -1,30 +1,46 @@
-//! What the operating system tells us to do: stop (SIGTERM, SIGINT), read the configuration again (SIGHUP), or nothing (all the others that would end us and
-//! that nobody means so). SIGPIPE is ignored by the language's start-up code already.
+//! What we are told to do from outside: by the operating system's signals, and by a successor that wants to take over.
+//! SIGTERM and SIGINT stop us, SIGHUP is a wish to read things anew; all others that would end us and that nobody means
+//! so are kept away. SIGPIPE is ignored by the language's start-up code already.
 
+use crate::Stop;
+use crate::process::HandOver;
 use nix::sys::signal::{SigSet, Signal as Number};
+use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// Keeps signals away from this thread and from all that it starts: a file that would become larger than the system
 /// lets us (SIGXFSZ) is a fault of one write, and SIGUSR1 and SIGUSR2 say nothing to us. SIGHUP waits until somebody
 /// listens to it: see [`Signals::hangup`].
-pub(crate) fn keep_away() -> std::io::Result<()> {
+pub(crate) fn keep_away() -> Result<(), Stop> {
     let unwanted: SigSet =
         [Number::SIGXFSZ, Number::SIGUSR1, Number::SIGUSR2, Number::SIGHUP].into_iter().collect();
-    Ok(unwanted.thread_block()?)
+    unwanted.thread_block().map_err(|error| Stop::failed(format!("cannot keep signals away: {error}")))
 }
 
-/// The signals that we listen to.
+/// What we are told.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// Stop.
+    Stop,
+    /// A successor is ready to go on where we are.
+    HandOver(HandOver),
+}
+
+/// The signals that we listen to, and the successors.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    successors: mpsc::Receiver<HandOver>,
 }
 
 impl Signals {
     /// From here on these signals do not end the process by themselves.
-    pub(crate) fn catch() -> std::io::Result<Signals> {
+    pub(crate) fn catch(successors: mpsc::Receiver<HandOver>) -> std::io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            successors,
         })
     }
 
@@ -36,16 +52,20 @@ impl Signals {
         Ok(hangups)
     }
 
-    /// Returns when we are told to stop.
-    pub(crate) async fn stop(&mut self) {
+    /// The next word.
+    pub(crate) async fn next(&mut self) -> Word {
         std::future::poll_fn(|context| {
             let terminate = self.terminate.poll_recv(context);
             let interrupt = self.interrupt.poll_recv(context);
             if terminate.is_ready() || interrupt.is_ready() {
-                return std::task::Poll::Ready(());
+                return Poll::Ready(Word::Stop);
             }
-            std::task::Poll::Pending
+            match self.successors.poll_recv(context) {
+                Poll::Ready(Some(hand_over)) => Poll::Ready(Word::HandOver(hand_over)),
+                // Nobody can take over.
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            }
         })
-        .await;
+        .await
     }
 }

@@ -4,12 +4,14 @@
 use crate::args::DaemonArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::config_file::Loaded;
+use crate::daemon::give_up_rights;
 use crate::desk::{Admission, Desk};
 use crate::doors::welcome;
 use crate::drive::drive_on;
 use crate::journal::{Journal, Logbook};
 use crate::limits::LAST_WRITES_MAX;
 use crate::metrics::Metrics;
+use crate::process::privileges;
 use crate::spool_fs::{self, FileSpool};
 use crate::{Stop, log};
 use smtpserver_core::config::manners::Batch;
@@ -45,6 +47,9 @@ pub(crate) fn inetd(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     stream.set_nonblocking(true).map_err(unfit)?;
     // Nothing is said on standard error: inetd made it the client's.
     let settings = Arc::new(loaded.configuration.global().clone());
+    // A stranger speaks: as for the daemon, with no more rights than are needed.
+    let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice).map_err(Stop::unfit)?;
+    give_up_rights(args, loaded, &loaded.postoffice, account.as_ref())?;
     let its = settings.clone();
     alone(args, &loaded.postoffice, settings, None, async move |desk| {
         let stream = tokio::net::TcpStream::from_std(stream)?;

@@ -61,6 +61,16 @@ impl Default for Extensions {
     }
 }
 
+/// Whom the daemon becomes when it was started as root (`PARAM user NAME[:GROUP]`). Names or numbers; whether they exist
+/// is for the hands to find out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunAs {
+    /// The user.
+    pub user: String,
+    /// The group; the user's own when it is not named.
+    pub group: Option<String>,
+}
+
 /// Everything that an operator chose, ready for use. Sessions keep the value they began with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -80,6 +90,8 @@ pub struct Settings {
     pub bare_newline: BareNewline,
     /// Lines added to the reply to HELP.
     pub help: Vec<String>,
+    /// Whom the daemon becomes once its ports and files are open.
+    pub run_as: Option<RunAs>,
     /// Whether sessions tell what they hear and say (`Event::Heard`, `Event::Said`).
     pub transcript: bool,
     /// Where the hands send logs and numbers.
@@ -139,6 +151,7 @@ impl Settings {
             policy,
             bare_newline: BareNewline::default(),
             help: Vec::new(),
+            run_as: None,
             transcript: false,
             logs: logs::Logs::default(),
             service: Service::default(),

@@ -1,7 +1,7 @@
 //! The options that say what is logged where.
 
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is logged where.
 #[derive(Debug, Default, Args)]
@@ -45,6 +45,12 @@ impl LogArgs {
     /// Whether anything is logged where standard error goes nowhere.
     pub(crate) fn reaches_somebody(&self) -> bool {
         self.keeps_dialogues() || self.log_file.as_ref().is_some_and(|path| path.as_os_str() != "-")
+    }
+
+    /// The files that are written.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let dialogues = self.session_logs.iter().filter(|path| path.as_os_str() != "SYSLOG");
+        dialogues.chain(self.log_file.iter().filter(|path| path.as_os_str() != "-")).map(PathBuf::as_path)
     }
 
     /// Understands the options, or says in words why they do not fit together.

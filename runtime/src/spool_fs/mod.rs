@@ -14,8 +14,8 @@ mod temp;
 
 pub use draft::FileDraft;
 pub(crate) use place::ROUTER;
-pub(crate) use prepare::make;
 pub use prepare::{Unusable, prepare};
+pub(crate) use prepare::{find, folders, make};
 
 use crate::desk::Desk;
 use crate::journal::Work;

@@ -37,11 +37,23 @@ pub(crate) fn make(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The absolute path of this directory, which must exist, as a daemon changes its own.
+pub(crate) fn find(postoffice: &Path) -> Result<PathBuf, Unusable> {
+    postoffice.canonicalize().map_err(|error| Unusable { path: postoffice.to_path_buf(), error })
+}
+
+/// The directories in which messages are kept; where they really are, when they are links to elsewhere.
+pub(crate) fn folders(postoffice: &Path) -> [PathBuf; 2] {
+    [PUBLIC, ROUTER].map(|name| {
+        let path = postoffice.join(name);
+        path.canonicalize().unwrap_or(path)
+    })
+}
+
 /// Finds out whether a spool can be kept in this directory, which must exist; makes `public` and `router` in it when
-/// they are missing. Returns its absolute path, as a daemon changes its own directory.
+/// they are missing. Returns its absolute path.
 pub fn prepare(postoffice: &Path) -> Result<PathBuf, Unusable> {
-    let absolute =
-        postoffice.canonicalize().map_err(|error| Unusable { path: postoffice.to_path_buf(), error })?;
+    let absolute = find(postoffice)?;
     for name in [PUBLIC, ROUTER] {
         let path = absolute.join(name);
         try_directory(&path).map_err(|error| Unusable { path, error })?;

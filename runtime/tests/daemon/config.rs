@@ -9,23 +9,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A folder with a spool and a configuration file.
-struct Site {
-    folder: tempfile::TempDir,
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Site {
-    fn new(text: &str) -> Site {
+    pub(crate) fn new(text: &str) -> Site {
         let site = Site { folder: postoffice() };
         site.write(text);
         site
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("t.conf")
     }
 
     /// Replaced at once, so that nobody reads half of it.
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         let new = self.folder.path().join("new.conf");
         std::fs::write(&new, text).expect("written");
         std::fs::rename(new, self.path()).expect("renamed");

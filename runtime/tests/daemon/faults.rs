@@ -149,7 +149,7 @@ fn a_second_server_for_the_same_spool_is_refused() {
     let server = Server::start(postoffice.path(), &[]);
     // Greeted: the pid file is written.
     drop(server.client());
-    let line = refusal(&["-p", "0", "-P", &postoffice.path().to_string_lossy()]);
+    let line = refusal(&["--foreground", "-p", "0", "-P", &postoffice.path().to_string_lossy()]);
     assert!(line.contains(&format!("already running as pid {}", server.child.id())), "{line}");
 }
 

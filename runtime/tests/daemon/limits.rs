@@ -61,3 +61,28 @@ fn entered(server: &Server) -> Option<Client> {
 fn comes_in(server: &Server) -> bool {
     entered(server).is_some()
 }
+
+#[test]
+fn without_descriptors_clients_wait_and_it_is_said_once() {
+    let postoffice = crate::server::postoffice();
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", r#"ulimit -n 40; exec "$0" "$@""#, crate::server::PROGRAM])
+        .args(["--foreground", "-p", "0", "-P"])
+        .arg(postoffice.path());
+    let mut server = Server::run(&mut command);
+    let mut clients: Vec<_> = (0..60).map(|_| Client::connect(server.address)).collect();
+    server.wait_for("cannot accept connections for now");
+    // It tries again at least twice.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert_eq!(clients[0].reply().code, 220);
+    // Whoever goes makes room for whoever waits; everybody is served in the end.
+    for mut client in clients.drain(1..) {
+        assert_eq!(client.reply().code, 220);
+        assert_eq!(client.ask("QUIT").code, 221);
+    }
+    server.wait_for("accepted again");
+    server.signal("TERM");
+    assert_eq!(server.end().code(), Some(0));
+    assert!(server.lines.iter().filter(|line| line.contains("cannot accept")).count() < 10);
+}

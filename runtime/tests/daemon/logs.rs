@@ -1,7 +1,7 @@
 //! Logs of the real program: files that are rotated under load, syslog, JSON, and places that take nothing.
 
 use crate::client::Client;
-use crate::server::{PATIENCE, Server, postoffice, refusal, spool};
+use crate::server::{PATIENCE, Server, as_myself, postoffice, refusal, spool};
 use serde_json::Value;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -147,7 +147,9 @@ fn syslog_and_a_file_have_the_same_dialogue_and_mail_goes_on_without_syslog() {
     let param = format!("syslog-socket {}", socket.display());
     let file_word = file.to_string_lossy().into_owned();
     let mut options = vec!["-l", "SYSLOG", "-l", &file_word, "--param", &param];
+    let user = as_myself();
     options.extend(["--param", "syslog-format rfc5424", "--param", "syslog-facility local3"]);
+    options.extend(["--param", &user]);
     let mut server = Server::start(postoffice.path(), &options);
     send(server.address, 1);
     let lines = datagrams(&syslog, " closed - ");
@@ -186,7 +188,7 @@ fn syslog_and_a_file_have_the_same_dialogue_and_mail_goes_on_without_syslog() {
 #[test]
 fn a_full_disk_under_the_logs_stops_no_mail_and_is_counted() {
     let postoffice = postoffice();
-    let options = ["--log-file", "/dev/full", "--param", "metrics 127.0.0.1:0"];
+    let options = ["--log-file", "/dev/full", "--param", "metrics 127.0.0.1:0", "--param", &as_myself()];
     let server = Server::start(postoffice.path(), &options);
     let metrics = crate::metrics::Page::of(&server);
     send(server.address, 3);

@@ -19,6 +19,7 @@ mod logins;
 mod logs;
 mod metrics;
 mod policy;
+mod process;
 mod proxy;
 mod record;
 mod server;

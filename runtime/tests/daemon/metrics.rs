@@ -13,11 +13,20 @@ use std::time::Duration;
 pub(crate) struct Page(SocketAddr);
 
 impl Page {
-    /// The page of a server that was started with `metrics 127.0.0.1:0`.
-    pub(crate) fn of(server: &Server) -> Page {
-        let line = server.wait_for("metrics at ");
+    /// The page that a server has said to be at.
+    pub(crate) fn said(line: &str) -> Page {
         let address = line.strip_prefix("metrics at http://").and_then(|rest| rest.strip_suffix("/metrics"));
         Page(address.expect("an address").parse().expect("an address"))
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0
+    }
+
+    /// The page of a server that was started with `metrics 127.0.0.1:0`.
+    pub(crate) fn of(server: &Server) -> Page {
+        Page::said(&server.wait_for("metrics at "))
     }
 
     fn connect(&self) -> TcpStream {

@@ -58,6 +58,8 @@ pub enum Unfit {
     Tarpit(TarpitFaultKind),
     /// It is not a domain name.
     NotADomain,
+    /// It is no name or number of a user or a group.
+    NotAnAccount,
     /// It is none of the words to choose from.
     NotAChoice,
     /// It is no address with a port, and no absolute path behind `unix:`.
@@ -92,6 +94,7 @@ impl fmt::Display for Unfit {
             Unfit::Decimal(fault) => return fault.fmt(f),
             Unfit::Tarpit(fault) => return fault.fmt(f),
             Unfit::NotADomain => "is no domain name",
+            Unfit::NotAnAccount => "is no user, or no user and group",
             Unfit::NotAChoice => "is none of the words to choose from",
             Unfit::NotAPlace => "is no address with a port and no socket",
             Unfit::NotLoopback => "is no loopback address",

@@ -1,8 +1,8 @@
 //! The rows. Each setter puts a checked value into its one place.
 
 use super::{Argument, Checked, Param, Scope, Unfit, whole};
-use crate::config::Settings;
 use crate::config::logs;
+use crate::config::{RunAs, Settings};
 use crate::limits::REPLY_TEXT_MAX;
 use crate::now::Duration;
 use crate::server::tarpit::TarpitRule;
@@ -108,6 +108,25 @@ fn localnames(settings: &mut Settings, value: &str) -> Checked {
     }
     domains.insert(domain);
     Ok(())
+}
+
+fn user(settings: &mut Settings, value: &str) -> Checked {
+    if value.is_empty() {
+        return Err((0, Unfit::Missing));
+    }
+    let (user, group) = value.split_once(':').map_or((value, None), |(user, group)| (user, Some(group)));
+    if !is_account(user) || !group.is_none_or(is_account) {
+        return Err((0, Unfit::NotAnAccount));
+    }
+    settings.run_as = Some(RunAs { user: user.into(), group: group.map(Into::into) });
+    Ok(())
+}
+
+/// Whether a word can be the name or the number of a user or a group, as systems write them.
+fn is_account(word: &str) -> bool {
+    (1..=256).contains(&word.len())
+        && !word.starts_with('-')
+        && word.bytes().all(|octet| octet.is_ascii_graphic() && !matches!(octet, b':' | b'/' | b','))
 }
 
 /// Whether a word is a domain name as RFC 2821 §4.1.2 writes it, within the lengths of RFC 1035 §2.3.4.
@@ -295,6 +314,18 @@ pub(super) const TABLE: &[Param] = &[
         },
         "Admit all recipients of this domain.",
     ),
+    row(
+        "user",
+        &[],
+        "",
+        Argument::Text {
+            form: "NAME[:GROUP]",
+            wanted: "the name or number of a user, and of a group if it is not the user's own, such as mail:mail",
+            set: user,
+        },
+        "Who the server becomes when it was started as root, once its ports and files are open.",
+    )
+    .global(),
     row(
         "timeout-command",
         &[],

@@ -116,6 +116,18 @@ fn texts_are_added() {
 }
 
 #[test]
+fn whom_to_become_is_a_user_and_perhaps_a_group() {
+    let run_as = |line: &str| set(line).run_as.map(|run_as| (run_as.user, run_as.group));
+    assert_eq!(run_as("user mail"), Some(("mail".into(), None)));
+    assert_eq!(run_as("USER 8:adm"), Some(("8".into(), Some("adm".into()))));
+    for line in ["user mail:", "user :adm", "user a:b:c", "user two words", "user -1", "user ../x"] {
+        let (column, text) = complaint(line);
+        assert_eq!(column, 6, "{line}");
+        assert!(text.contains("is no user") && text.contains("such as mail:mail"), "{text}");
+    }
+}
+
+#[test]
 fn help_has_an_end() {
     let mut settings = settings();
     for _ in 0..41 {

@@ -1,0 +1,165 @@
+//! The daemon from its options to its end. The order keeps promises: everything that can be refused is refused before the
+//! first connection, and before a server that runs already is relieved; ports are opened with the rights with which we
+//! were started, and everything else is opened by whom we become.
+
+use crate::args::DaemonArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::config_file::{self, Loaded, Source};
+use crate::journal::Logbook;
+use crate::listen;
+use crate::log;
+use crate::metrics::Metrics;
+use crate::metrics::door::Door as MetricsDoor;
+use crate::places::Passed;
+use crate::process::detach::{self, Caller};
+use crate::process::fence::{Fence, Ground};
+use crate::process::privileges::{self, Account, Kind};
+use crate::process::{Duty, systemd};
+use crate::recorder::Wish;
+use crate::serve::{self, Office};
+use crate::spool_fs::{self, FileSpool};
+use crate::{Stop, signals, single};
+use smtpserver_core::config::logs::MetricsPlace;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The daemon, from its options to its end.
+pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
+    args.refuse_what_is_missing()?;
+    if args.inetd || args.interactive {
+        return alone(args);
+    }
+    if !args.foreground && !args.detached {
+        return detach::away();
+    }
+    // A terminal that is closed meanwhile is no reason to end.
+    signals::keep_away()?;
+    // Before anything is opened, as these sockets are known by their numbers only.
+    let sockets = systemd::passed().map_err(Stop::unfit)?;
+    let caller = args.detached.then(Caller::leave).transpose()?;
+    let args = args.anchored().map_err(|error| Stop::failed(format!("where are we? {error}")))?;
+    let passed = sockets.iter().map(systemd::Passed::place).collect::<Result<Vec<Passed>, _>>();
+    let source = Source { args, passed: passed.map_err(Stop::unfit)? };
+    let args = &source.args;
+    let mut loaded = source.load().map_err(config_file::LoadFault::tell)?;
+    loaded.tell();
+    let settings = Arc::new(loaded.configuration.global().clone());
+    serve::raise_limits(&settings.limits);
+    privileges::keep_others_out();
+
+    // What needs the rights with which we were started: the pid file, the ports.
+    let postoffice = spool_fs::find(&loaded.postoffice).map_err(Stop::unfit)?;
+    let account = privileges::account(settings.run_as.as_ref(), &postoffice).map_err(Stop::unfit)?;
+    let replace = args.replace || args.detached;
+    let mut duty = Duty::claim(&postoffice.join(&args.pid_file), replace).map_err(Stop::unfit)?;
+    let mut given = duty.inherited();
+    given.tcp.splice(0..0, sockets.into_iter().map(|passed| passed.socket));
+    let wanted = std::mem::take(&mut loaded.wanted);
+    let doors = listen::open(wanted, &mut given.tcp).map_err(Stop::unfit)?;
+
+    // What must be possible without them.
+    let whose = |fault: Stop| match &account {
+        Some(account) => Stop::unfit(format!("{} (as {}, whom we become)", fault.line, account.name)),
+        None => fault,
+    };
+    let (fence, wish) = give_up_rights(args, &loaded, &postoffice, account.as_ref()).map_err(whose)?;
+    let prepared = spool_fs::prepare(&postoffice).map_err(Stop::unfit);
+    let postoffice = prepared.map_err(whose)?;
+    let logs = log::open::open(&args.log, &settings).map_err(whose)?;
+    let place = settings.logs.metrics.as_ref();
+    let door = place.map(|place| MetricsDoor::open(place, &mut given)).transpose().map_err(whose)?;
+    // What we have not taken of it is the other server's alone, and goes with that.
+    drop(given);
+    listen::start(&doors).map_err(Stop::unfit)?;
+    for line in serve::listening_lines(&doors) {
+        eprintln!("{line}");
+    }
+    if let Some(door) = &door {
+        eprintln!("metrics at {}", door.name());
+    }
+    loaded.tell_what_is_out_of_reach();
+    if args.detached && !args.log.reaches_somebody() {
+        eprintln!(
+            "smtpserver: detached, it logs nothing: give -l FILE or -l SYSLOG, --log-file FILE, or --foreground"
+        );
+    }
+
+    let log::open::Started { log, session_log, writers } =
+        logs.start(log::level(args.verbose)).map_err(Stop::failed)?;
+    log.trace();
+    fence.tell();
+    if nix::unistd::Uid::effective().is_root() && settings.run_as.is_none() {
+        tracing::warn!("stays root, as nobody says whom to become: set the parameter user");
+    }
+    let metrics = Arc::new(Metrics::new(SystemClock::default().now().wall));
+    if let Some(door) = door {
+        let (counted, writing) = (metrics.clone(), writers.clone());
+        duty.shown_at(door, Arc::new(move || counted.page(writing.lost())));
+    }
+    let spool = FileSpool::open(&postoffice, &settings.host);
+    let recorder = serve::start_recorder(wish.as_ref())?;
+    if let Some(caller) = caller {
+        duty.told_to(caller, writers.clone());
+    }
+    let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
+    let ended = serve::serve(settings, spool, doors, logbook, recorder, Some(Office { source, duty }));
+    writers.flush();
+    ended
+}
+
+/// One session, and no daemon.
+fn alone(args: DaemonArgs) -> Result<(), Stop> {
+    let args = args.anchored().map_err(|error| Stop::failed(format!("where are we? {error}")))?;
+    let source = Source { args, passed: Vec::new() };
+    let loaded = source.load().map_err(config_file::LoadFault::tell)?;
+    if source.args.inetd {
+        single::inetd(&source.args, &loaded)
+    } else {
+        single::batch(&source.args, &loaded)
+    }
+}
+
+/// Becomes whom we are to be, with the rights and the files that are needed, and no others.
+pub(crate) fn give_up_rights(
+    args: &DaemonArgs,
+    loaded: &Loaded,
+    postoffice: &Path,
+    account: Option<&Account>,
+) -> Result<(Fence, Option<Wish>), Stop> {
+    let folders = spool_fs::folders(postoffice);
+    if let Some(account) = account {
+        let provide = |path: &Path, kind| {
+            let fault = |error| Stop::unfit(format!("{} cannot be made: {error}", path.display()));
+            privileges::provide(path, kind, account).map_err(fault)
+        };
+        for folder in folders.iter().map(PathBuf::as_path).chain(args.record.folder.as_deref()) {
+            provide(folder, Kind::Folder)?;
+        }
+        for log in args.log.files() {
+            provide(log, Kind::File)?;
+        }
+        privileges::become_account(account).map_err(Stop::failed)?;
+    }
+    privileges::give_up().map_err(Stop::failed)?;
+    // It makes its folder, which must be there to be fenced in.
+    let wish = args.record.wish()?;
+    let mut ground = Ground::default();
+    ground.folder(postoffice);
+    for folder in &folders {
+        ground.folder(folder);
+    }
+    if let Some(wish) = &wish {
+        ground.folder(&wish.folder);
+    }
+    for log in args.log.files() {
+        ground.log(log);
+    }
+    for file in &loaded.files {
+        ground.source(file);
+    }
+    match &loaded.configuration.global().logs.metrics {
+        Some(MetricsPlace::Unix(path)) => ground.socket(Path::new(path)),
+        Some(MetricsPlace::Tcp(_)) | None => {}
+    }
+    Ok((ground.close().map_err(Stop::failed)?, wish))
+}

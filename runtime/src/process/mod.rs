@@ -1,0 +1,16 @@
+//! The daemon as a process among others: how it leaves the terminal, takes the duty over from the server before it and
+//! hands it to the next one, talks to systemd, and gives up the rights that it does not need. It knows nothing of mail.
+
+pub(crate) mod detach;
+mod duty;
+pub(crate) mod fence;
+mod holder;
+pub(crate) mod privileges;
+pub(crate) mod systemd;
+mod takeover;
+
+pub(crate) use duty::{Duty, OnDuty};
+pub(crate) use takeover::{HandOver, Inherited};
+
+#[cfg(test)]
+mod tests;
