@@ -9,7 +9,7 @@ use super::{Configuration, Group, pattern};
 use crate::config::Settings;
 use crate::config::bind::{Bind, BindAddress, Service};
 use crate::config::param::{self, Argument, Directive, NoteKind, Param, ParamFault, ParamFaultKind, Scope};
-use crate::config::patterns::PatternLine;
+use crate::config::patterns::{PatternLine, Patterns};
 use crate::config::zenv::Zenv;
 use crate::limits::{
     CONFIG_BINDS_MAX, CONFIG_GROUPS_MAX, CONFIG_LINE_MAX, CONFIG_PATTERNS_MAX, CONFIG_REMARKS_MAX,
@@ -240,7 +240,7 @@ impl<'a> Builder<'a> {
     /// The settings of all groups.
     fn settings(&mut self, plain: &Settings) -> Vec<Settings> {
         let mut base = plain.clone();
-        base.patterns = core::mem::take(&mut self.patterns).into_iter().collect();
+        let lines: Patterns = core::mem::take(&mut self.patterns).into_iter().collect();
         base.source_routes |= self.zenv.get("ALLOWSOURCEROUTE").is_some();
         let statements = core::mem::take(&mut self.statements);
         let is_global = |statement: &&Statement<'_>| statement.param.scope == Scope::Global;
@@ -257,6 +257,13 @@ impl<'a> Builder<'a> {
         }
         for statement in statements.iter().filter(|one| own(one) && one.group > 0) {
             self.set(&mut all[statement.group], statement);
+        }
+        // Behind helo-pattern: most files end in a line for `*`, behind which nothing would ever count.
+        for settings in &mut all {
+            let own = core::mem::replace(&mut settings.patterns, lines.clone());
+            if !own.lines().is_empty() {
+                settings.patterns = own.lines().iter().chain(lines.lines()).cloned().collect();
+            }
         }
         all
     }

@@ -148,6 +148,24 @@ spam.* !no $MAILVAR
 }
 
 #[test]
+fn pattern_lines_leave_something_to_helo_pattern() {
+    let configuration = fit("\
+PARAM BindSmtp any 25
+PARAM helo-pattern one.* !one
+spam.* !file
+* ve
+PARAM newgroup
+PARAM BindSmtp any 26
+PARAM helo-pattern spam.* !group
+");
+    let globs = |group: &Group| -> Vec<String> {
+        group.settings.patterns.lines().iter().map(|line| line.glob.clone()).collect()
+    };
+    assert_eq!(globs(&configuration.groups[0]), ["one.*", "spam.*", "*"]);
+    assert_eq!(globs(&configuration.groups[1]), ["one.*", "spam.*", "spam.*", "*"]);
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once_with_its_place() {
     let text = "\
 PARAM maxsiz 5
