@@ -12,12 +12,15 @@
 
 extern crate alloc;
 
+mod arrival;
+pub mod auth;
 pub mod config;
 pub mod dns;
 pub mod event;
 mod input;
 pub mod limits;
 pub mod mail;
+mod near;
 pub mod now;
 mod output;
 pub mod peer;
@@ -31,6 +34,7 @@ pub mod spf;
 pub mod spool;
 pub mod wire;
 
+pub use arrival::{Arrival, Arrived};
 pub use config::Settings;
 pub use event::Event;
 pub use input::Input;

@@ -51,6 +51,8 @@ pub const RECORDED_HEADER_MAX: usize = 65_536;
 pub const RECORDED_HEARD_MAX: usize = BODY_READ_MAX;
 /// Octets of one write in a recording: a full group of replies, and one more reply of many lines.
 pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_TEXT_MAX + 16);
+/// How long a load balancer may take for its PROXY header: it sends it at once.
+pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
 /// Longest line of a configuration file in octets, also with its variables put in.
@@ -88,6 +90,38 @@ pub const SPF_RECORD_MAX: usize = 8_192;
 pub const SPF_EXPLANATION_MAX: usize = 300;
 /// Octets of a term that are repeated in a log or header.
 pub const SPF_TERM_MAX: usize = 100;
+/// Lines of a policy with a key that is no label: what one process can hold, and what its numbers can count.
+pub const POLICY_ENTRIES_MAX: usize = 16_000_000;
+/// Files of a policy.
+pub const POLICY_FILES_MAX: usize = 64;
+/// Lines with the same key that say different things.
+pub const POLICY_KEY_LINES_MAX: usize = 32;
+/// Attributes and labels on one line of a policy.
+pub const POLICY_LINE_PAIRS_MAX: usize = 64;
+/// Labels followed from a key, one through the other (as in the manual's sample of a policy).
+pub const POLICY_LABEL_DEPTH_MAX: usize = 5;
+/// Attributes that one label leads to, through others, so that a look-up stays short.
+pub const POLICY_ITEMS_MAX: usize = 1_000;
+/// Octets of one value in a policy: a message, or names of zones.
+pub const POLICY_TEXT_OCTETS_MAX: usize = 400;
+/// Faults of a policy that are told; more tell nobody more.
+pub const POLICY_FAULTS_MAX: usize = 100;
+/// Rounds in which `%` and `!` of a recipient at one of our domains lead to another domain.
+pub const POLICY_ROUTE_ROUNDS_MAX: usize = 19;
+/// Octets of a line in an exchange of AUTH, without CRLF (RFC 4954 §4 holds 12288 to be enough for every mechanism).
+pub const AUTH_LINE_MAX: usize = 12_288;
+/// Octets of a user's name (RFC 4616 §2 wants 255 to be taken).
+pub const USER_NAME_MAX: usize = 255;
+/// Octets of a password: no hash takes noticeably longer for so few.
+pub const PASSWORD_OCTETS_MAX: usize = 1_024;
+/// Octets of a client's part of SCRAM's nonce; clients use two dozen.
+pub const SCRAM_NONCE_MAX: usize = 256;
+/// Octets of the salt of SCRAM's keys; ours have sixteen.
+pub const SCRAM_SALT_MAX: usize = 64;
+/// The fewest iterations that SCRAM's keys may be made with (RFC 7677 §4).
+pub const SCRAM_ITERATIONS_MIN: u32 = 4_096;
+/// The most: a second or more of a client's time, and of ours when it logs in with the password itself.
+pub const SCRAM_ITERATIONS_MAX: u32 = 5_000_000;
 
 /// What an operator may bound. Defaults are the manual's.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use crate::wire::command::SyntaxFault;
 use crate::wire::line::LineFault;
 use crate::wire::text::TextFault;
 use crate::wire::verb::Verb;
+use alloc::string::String;
 
 /// A reason to say no.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,16 @@ pub enum Refusal {
     EndlessLine,
     /// A command that needs HELO or EHLO before it.
     HelloFirst,
+    /// The name in HELO or EHLO is no domain and no address literal, where that is asked for.
+    HelloSyntax,
+    /// The operator refuses clients of this name, with this text (which may be empty).
+    HelloRefused(String),
+    /// The client spoke before it was greeted; the session ends.
+    EarlyTalker,
+    /// The client sent ahead where it must wait for a reply (RFC 2920 §3.1); the session ends.
+    SentAhead,
+    /// A command that is not for transactions.
+    InTransaction(Verb),
     /// MAIL inside a transaction.
     NestedMail,
     /// RCPT, DATA or BDAT without MAIL.
@@ -54,6 +65,10 @@ pub enum Refusal {
 /// A reason to say "not now": the world's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
+    /// The machine is too busy; the session ends.
+    Loaded,
+    /// Too many connections of this client, or in all; the session ends.
+    TooManyConnections,
     /// Too little free space for a message (of the declared size).
     NoSpace,
     /// The message has as many recipients as one message may have.
@@ -82,6 +97,11 @@ impl Refusal {
             Refusal::TooManyUnknown => "too-many-unknown",
             Refusal::EndlessLine => "endless-line",
             Refusal::HelloFirst => "hello-first",
+            Refusal::HelloSyntax => "hello-syntax",
+            Refusal::HelloRefused(_) => "hello-refused",
+            Refusal::EarlyTalker => "early-talker",
+            Refusal::SentAhead => "sent-ahead",
+            Refusal::InTransaction(_) => "in-transaction",
             Refusal::NestedMail => "nested-mail",
             Refusal::MailFirst => "mail-first",
             Refusal::RecipientFirst => "recipient-first",
@@ -96,6 +116,8 @@ impl Refusal {
             Refusal::Text(_) => "bare-newline",
             Refusal::Looping => "looping",
             Refusal::Trouble(trouble) => match trouble {
+                Trouble::Loaded => "loaded",
+                Trouble::TooManyConnections => "too-many-connections",
                 Trouble::NoSpace => "no-space",
                 Trouble::TooManyRecipients => "too-many-recipients",
                 Trouble::Spool(SpoolFault::Full) => "spool-full",
@@ -109,6 +131,19 @@ impl Refusal {
         }
     }
 
+    /// Whether it is the operator's choice that speaks, and not the grammar or the hour: such a client may want to know
+    /// whom to ask.
+    pub fn is_policy(&self) -> bool {
+        matches!(
+            self,
+            Refusal::HelloSyntax
+                | Refusal::HelloRefused(_)
+                | Refusal::EarlyTalker
+                | Refusal::NotAdmitted
+                | Refusal::TooManyErrorRecipients
+        )
+    }
+
     /// Whether the reply waits in the tarpit: what a guesser or a spammer meets, not what a mistaken program
     /// meets in the middle of a message.
     pub fn is_tarpitted(&self) -> bool {
@@ -116,6 +151,8 @@ impl Refusal {
             Refusal::Syntax(fault) => !matches!(fault, SyntaxFault::ChunkSize),
             Refusal::NotOffered(_)
             | Refusal::HelloFirst
+            | Refusal::HelloSyntax
+            | Refusal::HelloRefused(_)
             | Refusal::NestedMail
             | Refusal::MailFirst
             | Refusal::NotAdmitted
@@ -126,6 +163,9 @@ impl Refusal {
             Refusal::Line(_)
             | Refusal::TooManyUnknown
             | Refusal::EndlessLine
+            | Refusal::EarlyTalker
+            | Refusal::SentAhead
+            | Refusal::InTransaction(_)
             | Refusal::RecipientFirst
             | Refusal::ChunksUnfinished(_)
             | Refusal::BinaryNeedsBdat

@@ -1,7 +1,7 @@
 //! Command lines: every line is a command or one fault, and what a fault repeats is short and printable.
 
 use crate::choice;
-use smtpserver_core::wire::command::{Command, Offered, SyntaxFault, parse};
+use smtpserver_core::wire::command::{Command, Offered, Strictness, SyntaxFault, parse};
 use smtpserver_core::wire::params::ParamName;
 use smtpserver_core::wire::path::{ForwardPath, ReversePath};
 
@@ -18,10 +18,19 @@ pub fn command(data: &[u8]) {
         deliverby: bit(5),
         auth: bit(6),
         source_route_kept: bit(7),
+        strictness: Strictness::Usual,
     };
-    match parse(line, &offered) {
-        Ok(command) => understood(&command),
-        Err(fault) => refused(line, &fault),
+    let usual = parse(line, &offered);
+    let strict = parse(line, &Offered { strictness: Strictness::Strict, ..offered });
+    let sloppy = parse(line, &Offered { strictness: Strictness::Sloppy, ..offered });
+    // The stricter one refuses more, and understands the same.
+    assert!(strict.is_err() || strict == usual);
+    assert!(usual.is_err() || sloppy == usual);
+    for outcome in [usual, strict, sloppy] {
+        match outcome {
+            Ok(command) => understood(&command),
+            Err(fault) => refused(line, &fault),
+        }
     }
 }
 

@@ -3,28 +3,42 @@
 //! Each has a corpus in `corpus/NAME`, replayed by `cargo test`, and a program in `src/bin/NAME.rs`, which
 //! `cargo xtask fuzz NAME` builds with coverage. Nothing here knows how octets are invented.
 
+mod auth_exchange;
 mod chunk;
 mod command;
 mod conf;
 mod dns_answer;
 mod dotted;
 mod line;
+mod oracle;
 mod params;
 mod path;
+mod plan;
+mod policy_file;
+mod policy_source;
+mod proxy;
 mod replay_log;
+mod scram;
 mod session;
 mod spf_record;
 mod xtext;
 
+pub use auth_exchange::auth_exchange;
 pub use chunk::chunk;
 pub use command::command;
 pub use conf::conf;
 pub use dns_answer::dns_answer;
 pub use dotted::dotted;
 pub use line::line;
+pub use oracle::oracle;
 pub use params::params;
 pub use path::path;
+pub use plan::plan;
+pub use policy_file::policy_file;
+pub use policy_source::policy_source;
+pub use proxy::proxy;
 pub use replay_log::replay_log;
+pub use scram::scram;
 pub use session::session;
 pub use spf_record::spf_record;
 pub use xtext::xtext;
@@ -36,16 +50,23 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 19] = [
+    ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
     ("conf", conf),
     ("dns_answer", dns_answer),
     ("dotted", dotted),
     ("line", line),
+    ("oracle", oracle),
     ("params", params),
     ("path", path),
+    ("plan", plan),
+    ("policy_file", policy_file),
+    ("policy_source", policy_source),
+    ("proxy", proxy),
     ("replay_log", replay_log),
+    ("scram", scram),
     ("session", session),
     ("spf_record", spf_record),
     ("xtext", xtext),

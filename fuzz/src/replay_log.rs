@@ -118,7 +118,9 @@ impl World {
                     self.handle(Input::Reported(Report::Committed(stored)));
                 }
                 Output::Close(_) => self.closed = true,
-                Output::Order(Order::Begin | Order::Abandon) | Output::Write(_) | Output::Event(_) => {}
+                Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+                | Output::Write(_)
+                | Output::Event(_) => {}
             }
         }
     }

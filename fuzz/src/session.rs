@@ -2,6 +2,8 @@
 //! session ends.
 
 use crate::{choice, pieces};
+use smtpserver_core::config::manners::Batch;
+use smtpserver_core::config::param;
 use smtpserver_core::policy::{Answer, Space, decide};
 use smtpserver_core::spool::{Order, Report, Stored};
 use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
@@ -12,11 +14,21 @@ const TICKS_MAX: u32 = 1000;
 /// More than this between two answers, reports and replies without new input is a loop.
 const OUTPUTS_MAX: u32 = 100_000;
 
-/// The first octet chooses the size of the pieces; the rest is what the client sends.
+/// Manners that a first octet in its high bits chooses: each parameter stands for a bit.
+const MANNERS: [&str; 4] = ["lmtp-mode", "style sloppy", "style strict", "xclient-from 192.0.2.0/24"];
+/// The manner of a stream that nobody answers.
+const BATCH: u8 = 0b1_0000;
+
+/// The first octet chooses the size of the pieces; the rest is what the client sends, in the manners that the rest's own
+/// first octet chooses when it is none that a client would send.
 pub fn session(data: &[u8]) {
     let (piece, input) = choice(data);
-    let whole = World::new().talk([input].into_iter());
-    let parts = World::new().talk(pieces(input, piece));
+    let (manners, input) = match input.split_first() {
+        Some((manners, rest)) if *manners >= 0x80 => (*manners & 0x7f, rest),
+        Some(_) | None => (0, input),
+    };
+    let whole = World::new(manners).talk([input].into_iter());
+    let parts = World::new(manners).talk(pieces(input, piece));
     assert_eq!(
         String::from_utf8_lossy(&whole.said),
         String::from_utf8_lossy(&parts.said),
@@ -37,9 +49,17 @@ struct World {
 }
 
 impl World {
-    fn new() -> World {
+    fn new(manners: u8) -> World {
         let mut settings = Settings::new("mx.local.example");
         settings.policy.local_domains.insert("local.example".to_owned());
+        for (bit, line) in MANNERS.iter().enumerate() {
+            if manners & (1 << bit) != 0 {
+                param::apply(&mut settings, line).expect("a parameter");
+            }
+        }
+        if manners & BATCH != 0 {
+            settings.manners.batch = Some(Batch { marked: false, echo: false, unix_lines: false, user: 0 });
+        }
         let settings = Arc::new(settings);
         let peer = Peer::new(([192, 0, 2, 7], 40_000).into(), ([192, 0, 2, 1], 25).into());
         let session = Session::new(settings.clone(), SessionId { began: 0, serial: 1 }, Arc::new(peer));
@@ -128,7 +148,7 @@ impl World {
                 self.kept.push(self.draft.take().expect("only a draft can be kept"));
                 Some(Report::Committed(Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 }))
             }
-            Order::Abandon => {
+            Order::Abandon | Order::Leave(_) => {
                 self.draft = None;
                 None
             }

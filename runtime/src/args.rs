@@ -74,7 +74,7 @@ pub struct DaemonArgs {
     /// Largest message in octets; 0 for no limit
     #[arg(short = 'M', value_name = "OCTETS", value_parser = octets, allow_negative_numbers = true)]
     pub message_octets_max: Option<u64>,
-    /// Load average above which no mail is taken
+    /// Load average above which connections are told to come again
     #[arg(short = 'L', value_name = "LOAD", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub load_max: Option<u32>,
     /// Style for clients whose name no pattern line matches: strict, sloppy, or letters of ftFTvehRSD; may be repeated
@@ -92,10 +92,10 @@ pub struct DaemonArgs {
     /// Refuse HELO names that are no names
     #[arg(short = 'h')]
     pub check_helo: bool,
-    /// Mail comes over a BSMTP channel
+    /// With -i: the batch came over a BSMTP channel, and its trace says so
     #[arg(short = 'B')]
     pub bsmtp_channel: bool,
-    /// Read a batch of SMTP commands from standard input
+    /// Work off a batch of commands on standard input (BSMTP); -v repeats them; exit code 0 if all was accepted
     #[arg(short = 'i')]
     pub interactive: bool,
     /// Serve the one connection on standard input, as started by inetd
@@ -155,6 +155,11 @@ pub struct RecordArgs {
 pub enum Command {
     /// Receive mail for anybody on this machine, show what comes, deliver nothing
     Demo(DemoArgs),
+    /// Set a password in a password file; it is asked for, or read from standard input
+    Passwd(crate::passwd::PasswdArgs),
+    /// Check passwords for the server, which starts this itself
+    #[command(hide = true)]
+    AuthWorker(crate::auth::worker::WorkerArgs),
     /// Look at stored messages
     #[command(subcommand)]
     Spool(SpoolCommand),
@@ -162,6 +167,9 @@ pub enum Command {
     CheckConfig(DaemonArgs),
     /// Make the running server read its configuration again; takes the server's options
     Reload(DaemonArgs),
+    /// Make a policy
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Run recorded sessions again and say whether they come out the same
     Replay {
         /// Recordings
@@ -185,6 +193,23 @@ pub struct DemoArgs {
     /// What to record.
     #[command(flatten)]
     pub record: RecordArgs,
+}
+
+/// What to do with a policy.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Compile NAME.src, localnames, NAME.relay, NAME.mx, NAME.spam and their .manual files into one file
+    Build {
+        /// Directory of the sources
+        #[arg(short = 'd', value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+        /// Base name of the sources
+        #[arg(short = 'f', value_name = "NAME", default_value = "smtp-policy")]
+        base: String,
+        /// The compiled file [default: NAME.compiled beside the sources]
+        #[arg(short = 'o', value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// What to look at.
@@ -278,12 +303,9 @@ impl RecordArgs {
 impl DaemonArgs {
     /// What is asked for and this version does not have: it would be a lie to go on.
     pub(crate) fn refuse_what_is_missing(&self) -> Result<(), Stop> {
-        for (asked, option, what) in [
-            (self.interactive, "-i", "to read a batch"),
-            (self.inetd, "-n", "to serve for inetd"),
-            (self.inetd_tls, "-t", "TLS"),
-            (self.test_address.is_some(), "-T", "to test the policy"),
-        ] {
+        for (asked, option, what) in
+            [(self.inetd_tls, "-t", "TLS"), (self.test_address.is_some(), "-T", "to test the policy")]
+        {
             if asked {
                 return Err(Stop::unfit(format!("{option}: {what} is not in this version yet")));
             }
@@ -295,14 +317,10 @@ impl DaemonArgs {
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
         [
             (self.ident, "-a"),
-            (self.bsmtp_channel, "-B"),
             (self.gullible, "-g"),
-            (self.check_helo, "-h"),
             (self.whoson, "-w"),
-            (self.load_max.is_some(), "-L"),
             (self.router.is_some(), "-R"),
             (self.debug > 0, "-d"),
-            (self.style() != Styles::default(), "-s"),
         ]
         .into_iter()
         .filter_map(|(asked, option)| asked.then_some(option))

@@ -178,6 +178,8 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
         if let Some(octets) = args.message_octets_max {
             group.settings.limits.message_octets_max = octets;
         }
+        group.settings.manners.load_max = args.load_max.or(group.settings.manners.load_max);
+        group.settings.manners.hello_syntax |= args.check_helo;
         group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
     }
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
@@ -193,6 +195,14 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
     let file = file.map(|(path, _)| path);
     let name = file.as_ref().map(|path| path.to_string_lossy().into_owned());
     let wanted = places::wanted(&configuration, name.as_deref(), args).map_err(LoadFault::Other)?;
+    //= rfc2033#5/1 rfc2033#1/1
+    // LMTP where SMTP is expected would be taken for a broken server.
+    if let Some(place) = wanted.iter().find(|place| place.settings.lmtp && place.address.port() == 25) {
+        return Err(LoadFault::one(format!(
+            "{}: lmtp-mode is not for port 25, where everybody expects SMTP: choose another",
+            place.asked_by
+        )));
+    }
     Ok(Loaded { configuration, file, zenv: zenv_path, wanted, postoffice, notes, files })
 }
 

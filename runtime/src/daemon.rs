@@ -18,7 +18,7 @@ use crate::process::{Duty, systemd};
 use crate::recorder::Wish;
 use crate::serve::{self, Office};
 use crate::spool_fs::{self, FileSpool};
-use crate::{Stop, signals};
+use crate::{Stop, signals, single};
 use smtpserver_core::config::logs::MetricsPlace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +26,9 @@ use std::sync::Arc;
 /// The daemon, from its options to its end.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     args.refuse_what_is_missing()?;
+    if args.inetd || args.interactive {
+        return alone(args);
+    }
     if !args.foreground && !args.detached {
         return detach::away();
     }
@@ -104,8 +107,20 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     ended
 }
 
+/// One session, and no daemon.
+fn alone(args: DaemonArgs) -> Result<(), Stop> {
+    let args = args.anchored().map_err(|error| Stop::failed(format!("where are we? {error}")))?;
+    let source = Source { args, passed: Vec::new() };
+    let loaded = source.load().map_err(config_file::LoadFault::tell)?;
+    if source.args.inetd {
+        single::inetd(&source.args, &loaded)
+    } else {
+        single::batch(&source.args, &loaded)
+    }
+}
+
 /// Becomes whom we are to be, with the rights and the files that are needed, and no others.
-fn give_up_rights(
+pub(crate) fn give_up_rights(
     args: &DaemonArgs,
     loaded: &Loaded,
     postoffice: &Path,

@@ -11,6 +11,7 @@ mod books;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, Work};
+use crate::limits::ARRIVALS_MAX;
 use crate::mailbox::DraftNumber;
 use crate::recorder::Recorder;
 use crate::seat::Seat;
@@ -23,7 +24,7 @@ use smtpserver_core::spool::{SpoolFault, Stored};
 use smtpserver_core::{Now, Peer, SessionId, Settings};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// What becomes of a connection.
 pub enum Admission<S: Spool> {
@@ -68,6 +69,7 @@ pub struct Desk<S: Spool> {
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
     panics: AtomicU64,
+    arrivals: Arc<Semaphore>,
 }
 
 impl<S: Spool> Desk<S> {
@@ -97,6 +99,7 @@ impl<S: Spool> Desk<S> {
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
+            arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
         })
     }
 
@@ -118,6 +121,11 @@ impl<S: Spool> Desk<S> {
     /// What records the sessions, if they are recorded.
     pub(crate) fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref()
+    }
+
+    /// A place for a connection whose client is not known yet, until it is dropped; none when too many have one.
+    pub(crate) fn arriving(self: &Arc<Self>) -> Option<OwnedSemaphorePermit> {
+        self.arrivals.clone().try_acquire_owned().ok()
     }
 
     /// A connection came.

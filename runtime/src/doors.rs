@@ -3,15 +3,16 @@
 //! given new settings while sessions go on.
 
 use crate::desk::{Admission, Desk};
-use crate::drive::{drive, turn_away};
+use crate::drive::{arrive, drive_on, turn_away};
 use crate::limits::{PAUSE_MAX, PAUSE_MIN};
 use crate::listen::{self, CannotListen, Wanted};
 use crate::spool::Spool;
-use smtpserver_core::{Peer, Session, Settings};
+use smtpserver_core::{Arrival, Arrived, Peer, Session, Settings};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -139,7 +140,7 @@ impl Door {
             if stream.set_nonblocking(true).is_ok()
                 && let Ok(stream) = TcpStream::from_std(stream.into())
             {
-                welcome(stream, client, desk, &self.sign);
+                drop(welcome(stream, client, desk, read(&self.sign)));
             }
         }
     }
@@ -170,6 +171,11 @@ impl Ready {
     }
 }
 
+/// The settings of the sessions that begin now.
+fn read(sign: &Sign) -> Arc<Settings> {
+    sign.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// Accepts connections and starts their sessions, until it is dropped.
 async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: Sign) {
     let mut pause = PAUSE_MIN;
@@ -180,7 +186,7 @@ async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: 
                     tracing::info!("connections are accepted again");
                     pause = PAUSE_MIN;
                 }
-                welcome(stream, client, &desk, &sign);
+                drop(welcome(stream, client, &desk, read(&sign)));
             }
             // The client left before we came to it.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
@@ -197,21 +203,62 @@ async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: 
     }
 }
 
-fn welcome<S: Spool>(stream: TcpStream, client: SocketAddr, desk: &Arc<Desk<S>>, sign: &Sign) {
+/// Starts what follows from a connection, if anything does.
+pub(crate) fn welcome<S: Spool>(
+    mut stream: TcpStream,
+    client: SocketAddr,
+    desk: &Arc<Desk<S>>,
+    settings: Arc<Settings>,
+) -> Option<JoinHandle<()>> {
     // Replies are grouped by the session; the system must not hold them back to group them once more.
     let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
-    let Ok(local) = ready else { return };
-    let peer = Arc::new(Peer::new(client, local));
-    let settings = sign.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let peer = Peer::new(client, ready.ok()?);
+    let now = desk.now().instant;
+    let Some(arrival) = Arrival::expected(&settings, &peer, now) else {
+        return let_in(stream, Vec::new(), peer, desk, settings).map(tokio::spawn);
+    };
+    // Limits are for clients, and who this one is must be heard first; what waits for that has a limit of its own.
+    let Some(place) = desk.arriving() else {
+        tracing::warn!(peer = %client, "dropped: too many connections wait for their PROXY header");
+        return None;
+    };
+    let wait = arrival.deadline().since(now);
+    let desk = desk.clone();
+    Some(tokio::spawn(async move {
+        let arrived = arrive(&mut stream, arrival, wait).await;
+        drop(place);
+        match arrived {
+            Ok(Arrived { peer, heard }) => {
+                if let Some(life) = let_in(stream, heard, peer, &desk, settings) {
+                    life.await;
+                }
+            }
+            Err(why) => tracing::warn!(peer = %client, "closed: {why}"),
+        }
+    }))
+}
+
+/// Admits a client, or not. What comes back is the rest of the connection's life.
+fn let_in<S: Spool>(
+    stream: TcpStream,
+    heard: Vec<u8>,
+    peer: Peer,
+    desk: &Arc<Desk<S>>,
+    settings: Arc<Settings>,
+) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    let peer = Arc::new(peer);
     match desk.admit_to(&peer, settings) {
         Admission::Welcome(settings, seat) => {
             let session = Session::new(settings, seat.session(), peer);
-            tokio::spawn(drive(stream, session, seat));
+            Some(Box::pin(drive_on(stream, heard, session, seat)))
         }
         Admission::TurnAway(words, presence) => {
-            tracing::debug!(peer = %client, "turned away: too many connections");
-            tokio::spawn(turn_away(stream, words, presence));
+            tracing::debug!(peer = %peer.client, "turned away: too many connections");
+            Some(Box::pin(turn_away(stream, words, presence)))
         }
-        Admission::Drop => tracing::debug!(peer = %client, "dropped: far too many connections"),
+        Admission::Drop => {
+            tracing::debug!(peer = %peer.client, "dropped: far too many connections");
+            None
+        }
     }
 }

@@ -22,13 +22,14 @@ use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::refusal::{Refusal, Trouble};
 use smtpserver_core::reply::catalog;
 use smtpserver_core::spool::{Order, Report};
-use smtpserver_core::{Event, Input, Instant, Now, Output, Session};
+use smtpserver_core::wire::proxy::ProxyFault;
+use smtpserver_core::{Arrival, Arrived, Event, Input, Instant, Now, Output, Session};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 /// The shortest wait for a deadline. One that has passed already is served this much later, so that not even a
 /// session whose deadline stands still can turn the loop into a spin.
@@ -71,12 +72,21 @@ pub trait Hands {
 }
 
 /// Carries a session from its first word to the end of its connection.
-pub async fn drive<T, H>(stream: T, mut session: Session, mut hands: H)
+pub async fn drive<T, H>(stream: T, session: Session, hands: H)
 where
     T: AsyncRead + AsyncWrite + Unpin,
     H: Hands,
 {
-    let mut pipe = Pipe::new(stream);
+    drive_on(stream, Vec::new(), session, hands).await;
+}
+
+/// The same on a connection from which these octets came already.
+pub async fn drive_on<T, H>(stream: T, heard: Vec<u8>, mut session: Session, mut hands: H)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    H: Hands,
+{
+    let mut pipe = Pipe::with_heard(stream, heard);
     let tape = hands.tape(&mut session);
     // All that is brought to the session and all that it puts out passes here, recorded or not.
     let mut session = Recorded::new(session, tape);
@@ -98,6 +108,29 @@ where
     // Recorded to its end; what follows is between the pipe and the client.
     drop(session);
     pipe.part().await;
+}
+
+/// Waits until a connection that begins with a PROXY header has told whose it is; otherwise why it is to be closed.
+/// `wait` is the time from now to the arrival's deadline.
+pub async fn arrive<T>(stream: &mut T, mut arrival: Arrival, wait: Duration) -> Result<Arrived, &'static str>
+where
+    T: AsyncRead + Unpin,
+{
+    let header = async {
+        let mut octets = vec![0; arrival.wants_bytes()];
+        loop {
+            let room = arrival.wants_bytes();
+            match stream.read(&mut octets[..room]).await {
+                Ok(0) | Err(_) => return Err("gone before its PROXY header was whole"),
+                Ok(came) => {
+                    if let Some(outcome) = arrival.hear(&octets[..came]) {
+                        return outcome.map_err(ProxyFault::name);
+                    }
+                }
+            }
+        }
+    };
+    tokio::time::timeout(wait, header).await.unwrap_or(Err("no whole PROXY header in time"))
 }
 
 /// Tells a client that there is no room for it, and gives it a moment to read that. `presence` is dropped when the

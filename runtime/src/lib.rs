@@ -5,6 +5,7 @@
 //! [`spool_fs`] keeps messages. `serve` puts them together, for `daemon` and for `demo`.
 
 pub mod args;
+pub mod auth;
 mod check_config;
 pub mod clock;
 mod config_file;
@@ -17,12 +18,16 @@ pub mod journal;
 mod limits;
 pub mod lines;
 pub mod listen;
+mod load;
 pub mod log;
 pub mod mailbox;
 pub mod metrics;
+pub mod passwd;
 mod pid_file;
 mod pipe;
 mod places;
+mod policy_build;
+pub mod policy_db;
 mod port_holder;
 mod process;
 pub mod recorder;
@@ -33,11 +38,12 @@ pub mod seat;
 mod serve;
 pub mod session_log;
 mod signals;
+mod single;
 pub mod spool;
 pub mod spool_fs;
 mod spool_read;
 
-use args::{Args, Command, SpoolCommand};
+use args::{Args, Command, PolicyCommand, SpoolCommand};
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
@@ -46,6 +52,11 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Demo(demo)) => demo::run(demo),
         Some(Command::CheckConfig(args)) => check_config::run(args),
         Some(Command::Reload(args)) => reload::run(args),
+        Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
+            policy_build::run(&folder, &base, output)
+        }
+        Some(Command::Passwd(passwd)) => passwd::run(&passwd),
+        Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),

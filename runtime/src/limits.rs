@@ -24,6 +24,9 @@ pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// See [`PAUSE_MIN`]: a second late is not too late for a client that is already waiting.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// Connections of load balancers that may wait for their PROXY header: it comes at once or never.
+pub(crate) const ARRIVALS_MAX: usize = 1_000;
+
 // The end.
 
 /// How much later than the last deadline of a session the server itself goes: time to be woken.
@@ -128,3 +131,42 @@ pub(crate) const ENVELOPE_LINE_MAX: u64 = 65_536;
 pub(crate) const ENVELOPE_OCTETS_MAX: u64 = 64 << 20;
 /// Octets of a configuration file, and of a ZENV file: 100,000 domains and much else fit.
 pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;
+
+// Policies.
+
+/// Octets of a policy's source or of a compiled policy: sixty of them for each of sixteen million entries.
+pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;
+
+// Logins.
+
+/// How long a back end may take for an answer, the wait for others included. Sessions wait longer
+/// (`timeout-answer`, 60 s).
+pub(crate) const CHECK_MAX: Duration = Duration::from_secs(40);
+/// How long a program that checks passwords, or PAM, may take. Less than [`CHECK_MAX`], so that it is known who hung.
+pub(crate) const PROGRAM_MAX: Duration = Duration::from_secs(30);
+/// How long the helper process may need to be ready.
+pub(crate) const WORKER_START_MAX: Duration = Duration::from_secs(20);
+/// The least time between two starts of a helper process that died; it doubles up to [`WORKER_PAUSE_MAX`].
+pub(crate) const WORKER_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// See [`WORKER_PAUSE_MIN`].
+pub(crate) const WORKER_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Questions that a back end gets at a time. A hash takes a core and some 20 MiB for a twentieth of a second.
+pub(crate) const CHECKS_AT_ONCE: usize = 16;
+/// Hashes that the helper process computes at a time: the others' mail needs cores, too.
+pub(crate) const HASHES_AT_ONCE: usize = 2;
+/// Octets of a frame to or from the helper process: a SCRAM transcript holds at most two long lines of a client.
+pub(crate) const FRAME_OCTETS_MAX: usize = 40_960;
+/// Octets of a password file.
+pub(crate) const PASSWORD_FILE_OCTETS_MAX: u64 = 64 << 20;
+/// Octets of a line of Dovecot's auth protocol, as Dovecot itself has it.
+pub(crate) const DOVECOT_LINE_MAX: usize = 16_384;
+/// The most that a hash in a password file may cost: each is a second or so.
+pub(crate) const ARGON2_KIB_MAX: u32 = 262_144;
+/// See [`ARGON2_KIB_MAX`].
+pub(crate) const ARGON2_PASSES_MAX: u32 = 64;
+/// See [`ARGON2_KIB_MAX`].
+pub(crate) const ARGON2_LANES_MAX: u32 = 16;
+/// See [`ARGON2_KIB_MAX`].
+pub(crate) const SHA_ROUNDS_MAX: u32 = 5_000_000;
+/// See [`ARGON2_KIB_MAX`].
+pub(crate) const BCRYPT_COST_MAX: u32 = 15;

@@ -19,6 +19,8 @@ thread_local! {
 /// A stream to a client.
 pub(crate) struct Pipe<T> {
     stream: T,
+    /// Octets that were read already and not lent out yet.
+    heard: Vec<u8>,
     unsent: Vec<u8>,
     /// How many of `unsent` have left.
     sent: usize,
@@ -34,8 +36,14 @@ pub(crate) struct Pipe<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
     pub(crate) fn new(stream: T) -> Pipe<T> {
+        Pipe::with_heard(stream, Vec::new())
+    }
+
+    /// A pipe from which these octets come first.
+    pub(crate) fn with_heard(stream: T, heard: Vec<u8>) -> Pipe<T> {
         Pipe {
             stream,
+            heard,
             unsent: Vec::new(),
             sent: 0,
             waiting_since: None,
@@ -93,6 +101,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
     ) -> Poll<bool> {
         if wanted == 0 || self.is_gone() {
             return Poll::Pending;
+        }
+        if !self.heard.is_empty() {
+            let rest = self.heard.split_off(wanted.min(self.heard.len()));
+            take(&std::mem::replace(&mut self.heard, rest));
+            return Poll::Ready(true);
         }
         SCRATCH.with_borrow_mut(|scratch| {
             let room = wanted.min(scratch.len());

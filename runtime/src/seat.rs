@@ -4,10 +4,11 @@
 use crate::desk::{Desk, Presence};
 use crate::drive::{Hands, Letter};
 use crate::journal::Work;
+use crate::load;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::recorder::Tape;
 use crate::spool::{Account, Draft, Spool};
-use smtpserver_core::policy::{Answer, Question, Ticket};
+use smtpserver_core::policy::{Answer, Question, Ticket, judge_load};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
 use smtpserver_core::{Event, Instant, Now, Peer, Session, SessionId};
 use std::sync::Arc;
@@ -83,6 +84,15 @@ impl<S: Spool> Hands for Seat<S> {
     }
 
     fn ask(&mut self, now: Now, ticket: Ticket, question: Question) -> Option<Answer> {
+        if let Question::Load { most } = question {
+            // Only the hands can know it.
+            return Some(Answer { verdict: judge_load(most, load::average()) });
+        }
+        if let Question::Client { peer } = &question {
+            // What is written down from here on is about the client behind the proxy.
+            self.peer = peer.clone();
+            self.desk().journal().opened(now, self.session(), peer);
+        }
         self.desk().ask(now, self.session(), ticket, question)
     }
 
@@ -106,6 +116,12 @@ impl<S: Spool> Hands for Seat<S> {
                 None => self.mailbox.put(Post::Report(self.number, Report::Failed(SpoolFault::Broken))),
             },
             Order::Abandon => self.give_up_draft(),
+            Order::Leave(leftover) => {
+                if let Some(draft) = self.draft.take() {
+                    draft.leave(leftover.suffix());
+                }
+                self.give_up_draft();
+            }
         }
     }
 

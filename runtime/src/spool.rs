@@ -25,6 +25,15 @@ pub trait Spool: Sized + Send + Sync + 'static {
 pub trait Draft: Send + 'static {
     /// Adds octets at its end. Never waits and never fails: a draft that cannot be kept says so on its account.
     fn append(&mut self, octets: Vec<u8>);
+
+    /// Keeps what is there for a person to look at, under a name with this end and where no router takes it, if that can
+    /// be done; never waits.
+    fn leave(self, _suffix: &'static str)
+    where
+        Self: Sized,
+    {
+        drop(self);
+    }
 }
 
 /// Work that the desk gives to the spool.

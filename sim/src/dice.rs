@@ -26,11 +26,20 @@ pub enum Purpose {
     Faults,
     /// How long its disk needs.
     Pace,
+    /// Sessions that are recorded.
+    Recording,
 }
 
 /// A stream of numbers.
 #[derive(Clone, Debug)]
-pub struct Dice(ChaCha8Rng);
+pub struct Dice(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Chance(Box<ChaCha8Rng>),
+    /// Octets that somebody else chose, two for a number; the last of them first.
+    Told(Vec<u8>),
+}
 
 impl Dice {
     /// The stream of `seed` for a purpose; `id` tells apart things of the same kind, up to 2^48 of them.
@@ -45,15 +54,28 @@ impl Dice {
             Purpose::Clients => 7,
             Purpose::Faults => 8,
             Purpose::Pace => 9,
+            Purpose::Recording => 10,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);
         numbers.set_stream((purpose << 48) | id);
-        Dice(numbers)
+        Dice(Source::Chance(Box::new(numbers)))
+    }
+
+    /// Numbers that octets spell, two for each, spread over the whole range: whoever chooses the octets chooses what
+    /// happens. Behind the last of them every number is the greatest, so that whatever has a chance does not happen.
+    pub fn told(octets: &[u8]) -> Dice {
+        Dice(Source::Told(octets.iter().rev().copied().collect()))
     }
 
     /// Any number.
     pub fn any(&mut self) -> u64 {
-        self.0.next_u64()
+        match &mut self.0 {
+            Source::Chance(numbers) => numbers.next_u64(),
+            Source::Told(octets) => match (octets.pop(), octets.pop()) {
+                (Some(high), Some(low)) => u64::from_be_bytes([high, low, 0, 0, 0, 0, 0, 0]),
+                (Some(_), None) | (None, _) => u64::MAX,
+            },
+        }
     }
 
     /// A number below `bound`; 0 when `bound` is 0.
@@ -105,6 +127,14 @@ mod tests {
         link.any();
         assert_eq!(first, again.any());
         assert_ne!(first, Dice::new(7, Purpose::Disk, 1).any());
+    }
+
+    #[test]
+    fn octets_choose_and_then_nothing_happens() {
+        let mut dice = Dice::told(&[0x80, 0, 0, 1]);
+        assert_eq!((dice.below(100), dice.below(100)), (50, 0));
+        assert!(!dice.chance(999));
+        assert_eq!(dice.pick(&[1, 2, 3]), &3);
     }
 
     #[test]

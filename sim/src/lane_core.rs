@@ -162,7 +162,7 @@ impl World {
     fn obey(&mut self, index: usize, order: Order) {
         let connection = &mut self.connections[index];
         match order {
-            Order::Begin | Order::Abandon => {
+            Order::Begin | Order::Abandon | Order::Leave(_) => {
                 connection.draft.clear();
                 connection.unreported = 0;
             }

@@ -1,21 +1,43 @@
 //! The laws of the house, each one function over what happened. A law knows nothing of how the world works inside: it
 //! reads the trace, what the clients believe, and the files that are left.
 //!
-//! Law 5 (repeatable) compares two runs, see [`repeatable`]. Law 8 (sealed) comes with TLS, law 12 (replayable) with
-//! recordings.
+//! | law | where |
+//! | --- | --- |
+//! | 1 kept, 3 honest, 9 closed | `mail` |
+//! | 2 answered, 7 punctual | `talk` |
+//! | 4 seamless | `segments`: some sessions of each run are held again, cut in other places |
+//! | 5 repeatable | [`repeatable`], which compares two runs |
+//! | 6 bounded, 11 live | `order` |
+//! | 10 exact | `order` for who is let in; `segments` for the replies of single sessions; both against the naive model |
+//! | 12 replayable | `recordings`: some sessions of each run are recorded and lived through again |
+//!
+//! Not here: law 8 (sealed) comes with TLS. Of law 10 the rate windows are not compared in runs, as nothing asks them
+//! yet: the policy will; until then `tests/model.rs` compares them alone, as it does the tarpit's hours. Of law 7 the
+//! second half, nothing said after its timeout, is seen as the bound on a session's length in law 6. Of law 11 nothing is
+//! said of helpers being hungry again, as there are none yet.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "a law speaks of a few kinds of events and faults: that the others are nothing to it is the rule"
 )]
 
+mod by_connection;
 mod mail;
 mod order;
+mod recordings;
 mod segments;
 mod talk;
 
 use crate::des::Run;
 use crate::plan::Plan;
 use std::fmt;
+
+/// A run and all that more than one law wants to know of it.
+struct Case<'a> {
+    plan: &'a Plan,
+    run: &'a Run,
+    spooled: mail::Spooled,
+    sample: segments::Sample,
+}
 
 /// A law that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +81,10 @@ pub fn name(law: u8) -> &'static str {
     }
 }
 
-type Law = fn(&Plan, &Run) -> Result<(), Violation>;
+type Law = fn(&Case<'_>) -> Result<(), Violation>;
 
 /// All laws that speak of one run.
-const LAWS: [Law; 10] = [
+const LAWS: [Law; 11] = [
     order::bounded,
     talk::answered,
     talk::punctual,
@@ -73,6 +95,7 @@ const LAWS: [Law; 10] = [
     order::live,
     segments::as_modelled,
     segments::seamless,
+    recordings::replayable,
 ];
 
 /// Holds a run against all laws; the first that is broken comes back.
@@ -80,7 +103,9 @@ const LAWS: [Law; 10] = [
 /// # Errors
 /// The violation.
 pub fn check(plan: &Plan, run: &Run) -> Result<(), Violation> {
-    LAWS.iter().try_for_each(|law| law(plan, run))
+    let case =
+        Case { plan, run, spooled: mail::Spooled::of(plan, run), sample: segments::Sample::of(plan, run) };
+    LAWS.iter().try_for_each(|law| law(&case))
 }
 
 /// Law 5, repeatable: the same plan gives the same trace, octet for octet.
@@ -88,7 +113,7 @@ pub fn check(plan: &Plan, run: &Run) -> Result<(), Violation> {
 /// # Errors
 /// The first event that differs.
 pub fn repeatable(one: &Run, two: &Run) -> Result<(), Violation> {
-    if one.trace.fingerprint() == two.trace.fingerprint() && one.panic == two.panic {
+    if one.trace.entries() == two.trace.entries() && one.panic == two.panic {
         return Ok(());
     }
     let (one, two) = (one.trace.entries(), two.trace.entries());

@@ -17,17 +17,17 @@ pub struct Failure {
     pub run: Run,
 }
 
-/// Lets a plan happen and holds it against the laws; with `twice` it happens again and must be the same. The
-/// fingerprint of the trace comes back.
+/// Lets a plan happen and holds it against the laws; with `twice` it happens again and must be the same. What
+/// happened comes back.
 ///
 /// # Errors
 /// The first law that was broken.
-pub fn judge(plan: &Plan, plant: Option<Plant>, twice: bool) -> Result<u64, Box<Failure>> {
+pub fn judge(plan: &Plan, plant: Option<Plant>, twice: bool) -> Result<Run, Box<Failure>> {
     let first = run(plan, plant);
     let verdict = laws::check(plan, &first)
         .and_then(|()| if twice { laws::repeatable(&first, &run(plan, plant)) } else { Ok(()) });
     match verdict {
-        Ok(()) => Ok(first.trace.fingerprint()),
+        Ok(()) => Ok(first),
         Err(violation) => Err(Box::new(Failure { violation, run: first })),
     }
 }
@@ -44,8 +44,8 @@ pub struct Judged {
     pub seed: u64,
     /// Its plan.
     pub plan: Plan,
-    /// The fingerprint of its trace, or what was wrong.
-    pub outcome: Result<u64, Box<Failure>>,
+    /// The fingerprint of its trace, if it was asked for, or what was wrong.
+    pub outcome: Result<Option<u64>, Box<Failure>>,
 }
 
 /// How seeds are run.
@@ -55,6 +55,8 @@ pub struct Options {
     pub threads: usize,
     /// Each plan happens twice.
     pub twice: bool,
+    /// Each trace gets its fingerprint.
+    pub fingerprints: bool,
     /// The planted defect, if any.
     pub plant: Option<Plant>,
 }
@@ -77,7 +79,8 @@ pub fn run_seeds(
                 return;
             }
             let plan = make(seed);
-            let outcome = judge(&plan, options.plant, options.twice);
+            let outcome = judge(&plan, options.plant, options.twice)
+                .map(|run| options.fingerprints.then(|| run.trace.fingerprint()));
             let go_on =
                 line.lock().unwrap_or_else(PoisonError::into_inner).take(Judged { seed, plan, outcome });
             if !go_on {

@@ -208,15 +208,12 @@ pub struct Rest {
 #[derive(Debug, Default)]
 pub struct Trace {
     entries: Vec<Entry>,
-    fingerprint: Fingerprint,
 }
 
 impl Trace {
     /// Notes what happened.
     pub fn note(&mut self, at: u64, what: What) {
-        let entry = Entry { at, what };
-        entry.hash(&mut self.fingerprint);
-        self.entries.push(entry);
+        self.entries.push(Entry { at, what });
     }
 
     /// All entries, in order.
@@ -226,7 +223,9 @@ impl Trace {
 
     /// One number for all of them.
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint.finish()
+        let mut fingerprint = Fingerprint::default();
+        self.entries.iter().for_each(|entry| entry.hash(&mut fingerprint));
+        fingerprint.finish()
     }
 }
 
@@ -265,37 +264,57 @@ impl Fingerprint {
         (low ^ high).rotate_left(23)
     }
 
-    fn octet(&mut self, octet: u8) {
-        self.carry |= u64::from(octet) << (8 * self.held);
-        self.held += 1;
-        if self.held == 8 {
-            self.state = Fingerprint::mix(self.state, self.carry);
-            self.carry = 0;
-            self.held = 0;
+    /// Takes so many octets, at most eight, the first of them lowest; the others are 0.
+    fn part(&mut self, octets: u64, count: u32) {
+        self.length += u64::from(count);
+        self.carry |= octets << (8 * self.held);
+        let held = self.held + count;
+        if held < 8 {
+            self.held = held;
+            return;
         }
+        self.state = Fingerprint::mix(self.state, self.carry);
+        // What did not fit; of a whole word behind nothing held, that is nothing.
+        self.carry = octets.checked_shr(8 * (8 - self.held)).unwrap_or(0);
+        self.held = held - 8;
     }
 }
 
+// A number counts as its octets. Traces are full of numbers, so they do not take the way over a slice.
 impl Hasher for Fingerprint {
     fn write(&mut self, octets: &[u8]) {
-        self.length += u64::try_from(octets.len()).expect("a length fits");
-        let mut rest = octets;
-        while self.held != 0
-            && let Some((first, others)) = rest.split_first()
-        {
-            self.octet(*first);
-            rest = others;
-        }
-        let words = rest.chunks_exact(8);
-        for octet in words.remainder() {
-            // Held back until the words before them are in.
-            self.carry |= u64::from(*octet) << (8 * self.held);
-            self.held += 1;
-        }
+        let words = octets.chunks_exact(8);
+        let rest = words.remainder();
         for word in words {
-            let word = u64::from_le_bytes(word.try_into().expect("eight octets"));
-            self.state = Fingerprint::mix(self.state, word);
+            self.part(u64::from_le_bytes(word.try_into().expect("eight octets")), 8);
         }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.part(u64::from_le_bytes(last), u32::try_from(rest.len()).expect("below eight"));
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.part(u64::from(number), 1);
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.part(u64::from(number), 2);
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.part(u64::from(number), 4);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.part(number, 8);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.part(u64::try_from(number).expect("64 bits at most"), 8);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.part(u64::from_ne_bytes(i64::try_from(number).expect("64 bits at most").to_ne_bytes()), 8);
     }
 
     fn finish(&self) -> u64 {
@@ -355,6 +374,12 @@ mod tests {
             octets.chunks(cut).for_each(|piece| pieces.write(piece));
             assert_eq!(pieces.finish(), whole, "cut every {cut}");
         }
+        let (mut numbers, mut spelled) = (Fingerprint::default(), Fingerprint::default());
+        numbers.write_u8(1);
+        numbers.write_u64(0x0203_0405_0607_0809);
+        numbers.write_u32(7);
+        spelled.write(&[1, 9, 8, 7, 6, 5, 4, 3, 2, 7, 0, 0, 0]);
+        assert_eq!((numbers.finish(), numbers.length()), (spelled.finish(), spelled.length()));
         assert_ne!(Fingerprint::of(b"a\0"), Fingerprint::of(b"a"));
         assert_ne!(Fingerprint::of(b"abcdefgh1"), Fingerprint::of(b"abcdefgh2"));
     }

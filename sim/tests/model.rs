@@ -228,7 +228,7 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
                 let verdict = decide(&settings.policy, space, &question);
                 session.handle(now(instant), Input::Answered(ticket, Answer { verdict }));
             }
-            Some(Output::Order(Order::Begin | Order::Abandon)) => draft.clear(),
+            Some(Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))) => draft.clear(),
             Some(Output::Order(Order::Append(octets))) => {
                 draft.extend_from_slice(&octets);
                 session.handle(now(instant), Input::Reported(Report::Room(octets.len())));
@@ -377,9 +377,9 @@ proptest! {
             }
             let (client, id) = (client(who), SessionId { began: 0, serial });
             let source = Source::of(client);
-            let door = match admission.judge(&limits, source) {
-                Decision::Welcome => { admission.enter(id, source); Door::Welcome }
-                Decision::TurnAway => { admission.turn_away(id, source); Door::TurnAway }
+            let door = match admission.judge(&limits, Some(source)) {
+                Decision::Welcome => { admission.enter(id, Some(source)); Door::Welcome }
+                Decision::TurnAway => { admission.turn_away(id, Some(source)); Door::TurnAway }
                 Decision::Drop => Door::Drop,
             };
             prop_assert_eq!(connections.come(&limits, serial, client), door);

@@ -6,7 +6,10 @@ pub mod choices;
 pub mod file;
 pub mod glob;
 pub mod logs;
+pub mod manners;
+pub mod networks;
 pub mod param;
+pub mod pattern_line;
 pub mod patterns;
 pub mod worst;
 pub mod zenv;
@@ -19,11 +22,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bind::Service;
 use choices::{Auth, Cluster, Helpers, ReceivedParts, Sockets, Sources, Spf, Tls, Verbs};
+use manners::Manners;
 use patterns::{Patterns, Styles};
 
 /// Which extensions are offered in the reply to EHLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extensions {
+    /// EHLO itself (RFC 1869).
+    pub ehlo: bool,
     /// RFC 6152; its parameter is understood even when it is not announced (manual, `No8BITMIME`).
     pub eightbitmime: bool,
     /// RFC 2920.
@@ -36,8 +42,6 @@ pub struct Extensions {
     pub dsn: bool,
     /// RFC 2852: `Some(n)` is offered, with n seconds as the least for mode R (0: any).
     pub deliverby: Option<u32>,
-    /// EHLO itself.
-    pub ehlo: bool,
     /// RFC 1985.
     pub etrn: bool,
 }
@@ -45,13 +49,13 @@ pub struct Extensions {
 impl Default for Extensions {
     fn default() -> Self {
         Extensions {
+            ehlo: true,
             eightbitmime: true,
             pipelining: true,
             chunking: true,
             enhanced_status_codes: true,
             dsn: true,
             deliverby: Some(0),
-            ehlo: true,
             etrn: true,
         }
     }
@@ -96,9 +100,9 @@ pub struct Settings {
     pub service: Service,
     /// The lines of the greeting with their `%` letters, unresolved (`hdr220`); none: our own.
     pub greeting: Vec<String>,
-    /// What is said last in many refusals (`contact-pointer-message`); empty: our own.
+    /// What is said last in many refusals (`contact-pointer-message`); empty: nothing.
     pub contact: String,
-    /// Replies may have more than one line where EHLO and HELP do not need them (`no-multiline-replies`).
+    /// Replies may have more than one line where EHLO does not need them (`no-multiline-replies`).
     pub multiline_replies: bool,
     /// Every NOTIFY counts as NOTIFY=NEVER (`force-rcpt-notify-never`).
     pub notify_never: bool,
@@ -128,6 +132,8 @@ pub struct Settings {
     pub sources: Sources,
     /// The other machines of a cluster.
     pub cluster: Cluster,
+    /// What is expected of clients, beyond what the old manual knew.
+    pub manners: Manners,
 }
 
 impl Settings {
@@ -166,6 +172,7 @@ impl Settings {
             helpers: Helpers::default(),
             sources: Sources::default(),
             cluster: Cluster::default(),
+            manners: Manners::default(),
         }
     }
 }

@@ -273,8 +273,14 @@ static ALL: [Param; COUNT] = {
 };
 
 /// The rows, file by file, in the order of the list.
-const PARTS: [&[Param]; 5] =
-    [rows::places::ROWS, table::TABLE, rows::dialogue::ROWS, rows::services::ROWS, rows::tls::ROWS];
+const PARTS: [&[Param]; 6] = [
+    rows::places::ROWS,
+    table::TABLE,
+    rows::dialogue::ROWS,
+    rows::manners::ROWS,
+    rows::services::ROWS,
+    rows::tls::ROWS,
+];
 
 const COUNT: usize = {
     let (mut count, mut part) = (0, 0);

@@ -9,7 +9,7 @@ use crate::wire::path::{ForwardPath, ReversePath};
 /// How the client announced itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// HELO or EHLO.
+    /// HELO, EHLO or LHLO.
     pub verb: Verb,
     /// The name it gave.
     pub name: ClientName,
@@ -18,12 +18,18 @@ pub struct Hello {
 impl Hello {
     /// Whether extensions may be used.
     pub fn is_extended(&self) -> bool {
-        self.verb == Verb::Ehlo
+        matches!(self.verb, Verb::Ehlo | Verb::Lhlo)
     }
 
     /// The protocol as `Received:` and the spool name it (RFC 3848).
     pub fn protocol(&self) -> &'static str {
-        if self.is_extended() { "ESMTP" } else { "SMTP" }
+        if self.verb == Verb::Lhlo {
+            "LMTP"
+        } else if self.is_extended() {
+            "ESMTP"
+        } else {
+            "SMTP"
+        }
     }
 }
 

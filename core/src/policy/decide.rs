@@ -37,7 +37,8 @@ impl Space {
 /// Answers a question from what is at hand.
 pub fn decide(policy: &Policy, space: Space, question: &Question) -> Verdict {
     match question {
-        Question::Connect => Verdict::Accept,
+        // What only the hands (the load) or the server (who is there) can know is no reason to refuse elsewhere.
+        Question::Connect | Question::Load { .. } | Question::Client { .. } => Verdict::Accept,
         Question::Sender { size, .. } => room(space, *size),
         Question::Content { .. } => room(space, 0),
         Question::Recipient { peer, path } => {
@@ -55,6 +56,12 @@ pub fn decide(policy: &Policy, space: Space, question: &Question) -> Verdict {
             if admitted { Verdict::Admit(Admitted(())) } else { Verdict::NotAdmitted }
         }
     }
+}
+
+/// Answers [`Question::Load`]: `load` is the load average of the last minute in hundredths, `None` when it cannot be
+/// known, which is no reason to refuse.
+pub fn judge_load(most: u32, load: Option<u64>) -> Verdict {
+    if load.is_some_and(|load| load > u64::from(most) * 100) { Verdict::Busy } else { Verdict::Accept }
 }
 
 fn room(space: Space, octets: u64) -> Verdict {

@@ -35,6 +35,17 @@ pub enum Question {
         /// The forward-path.
         path: ForwardPath,
     },
+    /// Is the machine less busy than this?
+    Load {
+        /// The greatest load average, in whole processes.
+        most: u32,
+    },
+    /// The client turned out to be another one, behind a proxy: is there room for a connection from there? From here on
+    /// it counts as that client's.
+    Client {
+        /// Who is connected in truth.
+        peer: Arc<Peer>,
+    },
     /// The message is complete: may it be kept, and is there still room?
     Content {
         /// Octets of the message.

@@ -9,6 +9,10 @@ pub enum Verdict {
     Admit(Admitted),
     /// Not now: there is too little free space in the spool.
     NoSpace,
+    /// Not now: the machine is too busy.
+    Busy,
+    /// Not now: too many connections from there, or in all.
+    TurnAway,
     /// Not here: no rule admits this recipient.
     NotAdmitted,
 }

@@ -55,6 +55,10 @@ pub enum Ruling {
     NoSpace,
     /// [`Verdict::NotAdmitted`].
     NotAdmitted,
+    /// [`Verdict::Busy`].
+    Busy,
+    /// [`Verdict::TurnAway`].
+    TurnAway,
 }
 
 /// How a log ends.
@@ -82,6 +86,8 @@ impl<'a> Brought<'a> {
                     Verdict::Admit(_) => Ruling::Admit,
                     Verdict::NoSpace => Ruling::NoSpace,
                     Verdict::NotAdmitted => Ruling::NotAdmitted,
+                    Verdict::Busy => Ruling::Busy,
+                    Verdict::TurnAway => Ruling::TurnAway,
                 };
                 Brought::Answered(*ticket, ruling)
             }
@@ -117,6 +123,8 @@ impl Ruling {
             Ruling::Accept => Verdict::Accept,
             Ruling::NoSpace => Verdict::NoSpace,
             Ruling::NotAdmitted => Verdict::NotAdmitted,
+            Ruling::Busy => Verdict::Busy,
+            Ruling::TurnAway => Verdict::TurnAway,
             Ruling::Admit => {
                 let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
                 let peer = Arc::new(Peer::new(nobody, nobody));
@@ -142,9 +150,18 @@ const DID: u8 = 33;
 /// The last record.
 pub(super) const END: u8 = 64;
 
-const DEEDS: [Deed; 7] =
-    [Deed::Ask, Deed::Begin, Deed::Append, Deed::Commit, Deed::Abandon, Deed::Event, Deed::Close];
-const RULINGS: [Ruling; 4] = [Ruling::Accept, Ruling::Admit, Ruling::NoSpace, Ruling::NotAdmitted];
+const DEEDS: [Deed; 8] = [
+    Deed::Ask,
+    Deed::Begin,
+    Deed::Append,
+    Deed::Commit,
+    Deed::Abandon,
+    Deed::Event,
+    Deed::Close,
+    Deed::Leave,
+];
+const RULINGS: [Ruling; 6] =
+    [Ruling::Accept, Ruling::Admit, Ruling::NoSpace, Ruling::NotAdmitted, Ruling::Busy, Ruling::TurnAway];
 const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];
 const ENDINGS: [Ending; 4] = [Ending::Closed, Ending::Dropped, Ending::Panicked, Ending::Full];
 

@@ -16,6 +16,7 @@ mod entry;
 mod fault;
 mod header;
 mod log;
+mod manners;
 mod octets;
 mod print;
 mod recorder;

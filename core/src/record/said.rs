@@ -39,6 +39,8 @@ pub enum Deed {
     Commit,
     /// The draft is not wanted.
     Abandon,
+    /// The draft is to stay, and not as a message.
+    Leave,
     /// Something for logs.
     Event,
     /// The end.
@@ -54,6 +56,7 @@ impl Deed {
             Deed::Append => "append to the draft",
             Deed::Commit => "commit the draft",
             Deed::Abandon => "abandon the draft",
+            Deed::Leave => "leave the draft",
             Deed::Event => "event",
             Deed::Close => "close",
         }
@@ -117,6 +120,10 @@ impl Sayer {
             Order::Begin => (Deed::Begin, 0),
             Order::Commit => (Deed::Commit, 0),
             Order::Abandon => (Deed::Abandon, 0),
+            Order::Leave(leftover) => {
+                print.add(leftover.suffix().bytes());
+                (Deed::Leave, 0)
+            }
         };
         self.in_message &= deed == Deed::Append;
         let octets = u64::try_from(octets).expect("a length in memory fits 64 bits");

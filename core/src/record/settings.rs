@@ -2,6 +2,7 @@
 //! space) is left out: its conclusions are in the log, as answers. Every field is named here, so that the compiler asks
 //! whoever adds one where it belongs.
 
+use super::manners;
 use super::print::Print;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
@@ -27,15 +28,6 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         transcript,
         logs: _,
         service: _,
-        greeting: _,
-        contact: _,
-        multiline_replies: _,
-        notify_never: _,
-        source_routes: _,
-        lmtp: _,
-        style: _,
-        patterns: _,
-        verbs: _,
         received: _,
         sockets: _,
         auth: _,
@@ -44,6 +36,16 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         helpers: _,
         sources: _,
         cluster: _,
+        greeting,
+        contact,
+        multiline_replies,
+        notify_never,
+        source_routes,
+        lmtp,
+        style,
+        patterns,
+        verbs,
+        manners,
     } = settings;
     let Limits {
         message_octets_max,
@@ -72,6 +74,16 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         help: help.clone(),
         run_as: None,
         transcript: *transcript,
+        greeting: greeting.clone(),
+        contact: contact.clone(),
+        multiline_replies: *multiline_replies,
+        notify_never: *notify_never,
+        source_routes: *source_routes,
+        lmtp: *lmtp,
+        style: *style,
+        patterns: patterns.clone(),
+        verbs: *verbs,
+        manners: manners::seen_by_a_session(manners),
         ..Settings::new("")
     }
 }
@@ -107,6 +119,7 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
         lines.push("bare-newline normalize".to_string());
     }
     extensions(&mut lines, &settings.extensions);
+    manners::lines(&mut lines, settings);
     lines.extend(settings.help.iter().map(|line| format!("help {line}")));
     lines
 }
@@ -130,16 +143,17 @@ fn waits(lines: &mut Vec<String>, own: &Timeouts, default: &Timeouts) {
 
 fn extensions(lines: &mut Vec<String>, own: &Extensions) {
     let Extensions {
+        ehlo,
         eightbitmime,
         pipelining,
         chunking,
         enhanced_status_codes,
         dsn,
         deliverby,
-        ehlo: _,
         etrn: _,
     } = own;
     for (name, on) in [
+        ("NoEHLO", ehlo),
         ("No8BITMIME", eightbitmime),
         ("NoPIPELINING", pipelining),
         ("NoCHUNKING", chunking),
@@ -157,7 +171,7 @@ fn extensions(lines: &mut Vec<String>, own: &Extensions) {
     }
 }
 
-fn seconds(span: Duration) -> String {
+pub(super) fn seconds(span: Duration) -> String {
     decimal(micros(span))
 }
 
@@ -204,6 +218,25 @@ mod tests {
             "NoENHANCEDSTATUSCODES",
             "NoDSN",
             "NoDELIVERBY",
+            "NoEHLO",
+            "style SR",
+            "helo-pattern *.example 40 !go away",
+            "helo-pattern * * ve",
+            "max-loadaverage 20",
+            "hdr220 %H first",
+            "hdr220 %H second",
+            "contact-pointer-message \"see http://www.example/\"",
+            "greet-pause 2.5",
+            "xclient-from 192.0.2.0/24 ::1",
+            "helo-syntax-check",
+            "lmtp-mode",
+            "no-multiline-replies",
+            "force-rcpt-notify-never",
+            "allowsourceroute",
+            "DEBUGcmd",
+            "EXPNcmd",
+            "VRFYcmd",
+            "check-pipelining",
             "help one line",
             "help",
         ]
@@ -213,6 +246,8 @@ mod tests {
         let again = made_of(&lines(&settings));
         assert_eq!(again, settings);
         assert_eq!(print(&again), print(&settings));
+        let strict = made_of(&["style strict".to_string()]);
+        assert_eq!(made_of(&lines(&strict)), strict);
         assert_eq!(made_of(&lines(&made_of(&["deliverby 60".to_string()]))).extensions.deliverby, Some(60));
     }
 

@@ -139,7 +139,7 @@ impl World {
                         let stored = Stored { inode: 4711, mtime_seconds: -5, mtime_nanos: 999_999_999 };
                         self.late.push(Report::Committed(stored));
                     }
-                    Order::Begin | Order::Abandon => {}
+                    Order::Begin | Order::Abandon | Order::Leave(_) => {}
                 },
                 Output::Event(_) => {}
                 Output::Close(_) => self.closed = true,
@@ -172,6 +172,63 @@ const TRANSCRIPT: &str = "transcript";
 const LOCAL: &str = "localnames local.example";
 const GROUP: &[u8] = b"MAIL FROM:<ann@client.example>\r\nRCPT TO:<bob@local.example>\r\nDATA\r\n";
 const SECRET: &[u8] = b"Subject: Geheimnis\r\nReceived: secret\r\n\r\n..Passwort \xfc\r\n.\r\nQUIT\r\n";
+
+#[test]
+fn sessions_in_other_manners_are_lived_through_again() {
+    let table: [(&[&str], &[Act<'_>], &str); 7] = [
+        (
+            &["xclient-from 192.0.2.0/24", "max-loadaverage 4", "hdr220 %i %T %p"],
+            &[
+                Act::Says(b"EHLO proxy.example\r\nXCLIENT ADDR=203.0.113.9 PROTO=ESMTP HELO=c.example\r\n"),
+                Act::Says(GROUP),
+                Act::Says(SECRET),
+            ],
+            "220 [203.0.113.9] ",
+        ),
+        (
+            &["lmtp-mode", "contact-pointer-message \" a \"b\" \""],
+            &[
+                Act::Says(b"LHLO c.example\r\n"),
+                Act::Says(GROUP),
+                Act::Says(b"a\nb\r\n.\r\nRCPT TO:<x@y.example>\r\n"),
+            ],
+            "550 5.5.2",
+        ),
+        (&["greet-pause 2.5"], &[Act::Says(b"EHLO c.example\r\nGeheimnis\r\n")], "554 5.5.1"),
+        (
+            &["check-pipelining"],
+            &[Act::Says(b"EHLO c.example\r\n"), Act::Says(b"NOOP\r\nNOOP\r\n")],
+            "554 5.5.1",
+        ),
+        (
+            &["style sloppy", "force-rcpt-notify-never", "allowsourceroute", "no-multiline-replies"],
+            &[Act::Says(
+                b"MAIL FROM:a@c.example\r\nRCPT TO:<<@x.example:bob@local.example>\r\nHELP\r\nQUIT\r\n",
+            )],
+            "<@x.example:bob@local.example>",
+        ),
+        (
+            &[
+                "helo-pattern *.Bad.example !Go  away",
+                "helo-pattern * 9 veS",
+                "DEBUGcmd",
+                "helo-syntax-check",
+            ],
+            &[Act::Says(b"EHLO a.bad.example\r\nEHLO a_b\r\nEHLO c.example\r\nDEBUG\r\nMAIL FROM:a@c\r\n")],
+            "styles veS",
+        ),
+        (&["style strict"], &[Act::Says(b"EHLO  c.example\r\nQUIT \r\n")], "501 5.5.2"),
+    ];
+    for (params, acts, said) in table {
+        for transcript in [None, Some(TRANSCRIPT)] {
+            let params: Vec<&str> = params.iter().copied().chain([LOCAL]).chain(transcript).collect();
+            let (octets, wrote) = record(Keep::Shape, &params, acts);
+            assert!(wrote.contains(said), "{params:?}: {wrote}");
+            checked(&octets);
+            assert!(!holds(&octets, "Geheimnis"));
+        }
+    }
+}
 
 #[test]
 fn a_session_is_lived_through_again_without_its_secrets() {

@@ -17,8 +17,23 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 
 /// `220`: the greeting. The host comes first (RFC 2821 §4.3.1).
-pub fn greeting(host: &str) -> Reply {
-    Reply::plain(C220_READY, alloc::vec![Cow::Owned(format!("{host} ESMTP smtpserver ready"))])
+pub fn greeting(host: &str, protocol: &str) -> Reply {
+    Reply::plain(C220_READY, alloc::vec![Cow::Owned(format!("{host} {protocol} smtpserver ready"))])
+}
+
+/// `220`: the greeting in the operator's words; at least one line.
+pub fn own_greeting(lines: Vec<String>) -> Reply {
+    Reply::plain(C220_READY, lines.into_iter().map(Cow::Owned).collect())
+}
+
+/// The same refusal with the operator's pointer as its last line (manual, contact-pointer-message).
+pub fn with_contact(refusal: Reply, contact: &str) -> Reply {
+    refusal.and_line(Cow::Owned(contact.into()))
+}
+
+/// `250 2.0.0`: DEBUG, with what there is to tell.
+pub fn debug(lines: Vec<String>) -> Reply {
+    Reply::many(C250_OK, E2_0_0_OK, lines.into_iter().map(Cow::Owned).collect())
 }
 
 /// `250`: the reply to HELO.
@@ -30,7 +45,7 @@ pub fn hello(host: &str, client: &str) -> Reply {
 pub fn extended_hello(host: &str, client: &str, keywords: Vec<Cow<'static, str>>) -> Reply {
     let mut lines = alloc::vec![Cow::Owned(format!("{host} hello {client}"))];
     lines.extend(keywords);
-    Reply::plain(C250_OK, lines)
+    Reply::list(C250_OK, lines)
 }
 
 /// `250 2.1.0`: MAIL opened a transaction.
@@ -79,11 +94,12 @@ pub fn tick_ok(argument: &str) -> Reply {
 }
 
 /// `252 2.5.2`: addresses are not verified; what a site that disables VRFY or EXPN must say (RFC 2821 §7.3).
-pub fn not_verified(verb: Verb) -> Reply {
+pub fn not_verified(verb: Verb, enabled: bool) -> Reply {
+    let why = if enabled { "finds no router to ask" } else { "is disabled here" };
     Reply::new(
         C252_CANNOT_VRFY,
         E2_5_2_CANNOT_VRFY,
-        format!("{} is disabled here; send the mail and it will be attempted", verb.name()),
+        format!("{} {why}; send the mail and it will be attempted", verb.name()),
     )
 }
 
@@ -110,6 +126,8 @@ pub fn too_many_connections(host: &str) -> Reply {
 pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
     match verdict {
         Verdict::Accept | Verdict::Admit(_) => None,
+        Verdict::Busy => Some(Refusal::Trouble(Trouble::Loaded)),
+        Verdict::TurnAway => Some(Refusal::Trouble(Trouble::TooManyConnections)),
         Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
         Verdict::NotAdmitted => Some(Refusal::NotAdmitted),
     }
@@ -132,6 +150,31 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             Reply::new(C421_NOT_AVAILABLE, E4_7_1_NOT_NOW, "command line without end, closing connection")
         }
         Refusal::HelloFirst => out_of_order("send EHLO or HELO first"),
+        Refusal::HelloSyntax => Reply::new(
+            C501_BAD_ARGUMENT,
+            E5_5_4_INVALID_ARGUMENTS,
+            "HELO and EHLO need the name of a domain, or an address literal",
+        ),
+        Refusal::HelloRefused(text) => {
+            let text: Cow<'static, str> = match text.as_str() {
+                "" => Cow::Borrowed("clients of this name are not served here"),
+                own => Cow::Owned(own.into()),
+            };
+            Reply::new(C501_BAD_ARGUMENT, E5_7_1_REFUSED, text)
+        }
+        Refusal::EarlyTalker => Reply::new(
+            C554_FAILED,
+            E5_5_1_INVALID_COMMAND,
+            "you spoke before you were greeted, closing connection",
+        ),
+        Refusal::SentAhead => Reply::new(
+            C554_FAILED,
+            E5_5_1_INVALID_COMMAND,
+            "you sent ahead where a client waits for the reply, closing connection",
+        ),
+        Refusal::InTransaction(verb) => {
+            out_of_order(format!("{} does not belong in a transaction, RSET first", verb.name()))
+        }
         Refusal::NestedMail => out_of_order("MAIL: a sender is already given, RSET first"),
         Refusal::MailFirst => out_of_order("send MAIL first"),
         Refusal::RecipientFirst => {
@@ -186,6 +229,14 @@ fn out_of_order(text: impl Into<Cow<'static, str>>) -> Reply {
 
 fn trouble(trouble: Trouble) -> Reply {
     match trouble {
+        Trouble::Loaded => Reply::new(
+            C421_NOT_AVAILABLE,
+            E4_3_2_STOPPING,
+            "system load is too high, try again later, closing connection",
+        ),
+        Trouble::TooManyConnections => {
+            Reply::new(C450_BUSY, E4_7_1_NOT_NOW, "Too many simultaneous connections, try again later")
+        }
         Trouble::NoSpace | Trouble::Spool(SpoolFault::Full) => {
             Reply::new(C452_NO_STORAGE, E4_3_1_FULL, "insufficient storage, try again later")
         }
@@ -236,6 +287,9 @@ fn syntax(fault: &SyntaxFault) -> Reply {
         }
         SyntaxFault::ControlCharacter => {
             Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "command has control characters")
+        }
+        SyntaxFault::Blanks => {
+            Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "command has blanks where none belong")
         }
         SyntaxFault::ArgumentMissing(verb) => bad(format!("{verb} needs an argument")),
         SyntaxFault::ArgumentUnexpected(verb) => bad(format!("{verb} takes no argument")),

@@ -14,11 +14,15 @@ pub struct Reply {
     code: Code,
     enhanced: Option<Enhanced>,
     lines: Vec<Cow<'static, str>>,
+    /// Each line says something of its own, so that none may be left out.
+    is_list: bool,
+    /// How often it is said.
+    times: u32,
 }
 
 impl Reply {
     pub(super) fn new(code: Code, enhanced: Enhanced, text: impl Into<Cow<'static, str>>) -> Reply {
-        Reply { code, enhanced: Some(enhanced), lines: alloc::vec![text.into()] }
+        Reply::many(code, enhanced, alloc::vec![text.into()])
     }
 
     /// A reply of several lines, each with the enhanced code (RFC 2034 §4).
@@ -30,7 +34,31 @@ impl Reply {
     pub(super) fn plain(code: Code, lines: Vec<Cow<'static, str>>) -> Reply {
         assert!(!lines.is_empty(), "a reply has a line");
         assert!(lines.len() <= REPLY_LINES_MAX, "a reply has too many lines");
-        Reply { code, enhanced: None, lines }
+        Reply { code, enhanced: None, lines, is_list: false, times: 1 }
+    }
+
+    /// A reply of which every line counts: the one to EHLO.
+    pub(super) fn list(code: Code, lines: Vec<Cow<'static, str>>) -> Reply {
+        Reply { is_list: true, ..Reply::plain(code, lines) }
+    }
+
+    /// The same with one more line.
+    pub(super) fn and_line(mut self, line: Cow<'static, str>) -> Reply {
+        if self.lines.len() < REPLY_LINES_MAX {
+            self.lines.push(line);
+        }
+        self
+    }
+
+    /// The same, said so many times: once for each recipient (RFC 2033 §4.2). Never is possible, too.
+    pub fn repeated(self, times: u32) -> Reply {
+        Reply { times, ..self }
+    }
+
+    /// The same in one line, for clients that know no others; the reply to EHLO stays as it is.
+    pub fn in_one_line(&self) -> Reply {
+        let lines = if self.is_list { self.lines.len() } else { 1 };
+        Reply { lines: self.lines[..lines].to_vec(), ..self.clone() }
     }
 
     /// The three digits, as a number.
@@ -47,6 +75,12 @@ impl Reply {
 
     /// Appends the octets of the reply to `out`.
     pub fn encode_to(&self, enhanced: bool, out: &mut Vec<u8>) {
+        for _ in 0..self.times {
+            self.encode_once(enhanced, out);
+        }
+    }
+
+    fn encode_once(&self, enhanced: bool, out: &mut Vec<u8>) {
         let last = self.lines.len() - 1;
         for (index, line) in self.lines.iter().enumerate() {
             let mut head = String::with_capacity(16);
@@ -78,6 +112,12 @@ mod tests {
         assert_eq!(one.encode(false), b"250 ok\r\n");
         let many = Reply::plain(C250_OK, alloc::vec!["a".into(), "b".into()]);
         assert_eq!(many.encode(true), b"250-a\r\n250 b\r\n");
+        assert_eq!(many.in_one_line().encode(true), b"250 a\r\n");
+        assert_eq!(many.clone().and_line("c".into()).encode(true), b"250-a\r\n250-b\r\n250 c\r\n");
+        let list = Reply::list(C250_OK, alloc::vec!["a".into(), "b".into()]);
+        assert_eq!(list.in_one_line(), list);
+        assert_eq!(one.clone().repeated(2).encode(true), b"250 2.0.0 ok\r\n250 2.0.0 ok\r\n");
+        assert!(one.repeated(0).encode(true).is_empty());
     }
 
     #[test]

@@ -51,16 +51,16 @@ impl Count {
 /// Counts connections in all and by source.
 #[derive(Debug, Default)]
 pub struct Admission {
-    present: BTreeMap<SessionId, (Source, Standing)>,
+    present: BTreeMap<SessionId, (Option<Source>, Standing)>,
     by_source: BTreeMap<Source, Count>,
     total: Count,
 }
 
 impl Admission {
-    /// What becomes of one more connection from `source`. Nothing is counted yet: [`Self::enter`] or
+    /// What becomes of one more connection from `source`; a proxy that speaks for many sources has none. Nothing is counted yet: [`Self::enter`] or
     /// [`Self::turn_away`] does that.
-    pub fn judge(&self, limits: &Limits, source: Source) -> Decision {
-        let here = self.by_source.get(&source).copied().unwrap_or_default();
+    pub fn judge(&self, limits: &Limits, source: Option<Source>) -> Decision {
+        let here = source.and_then(|source| self.by_source.get(&source)).copied().unwrap_or_default();
         if here.sessions < limits.same_source_max && self.total.sessions < limits.connections_max {
             Decision::Welcome
         } else if here.next() > limits.same_source_max.saturating_mul(TURN_AWAY_FACTOR)
@@ -73,12 +73,12 @@ impl Admission {
     }
 
     /// Counts a welcomed connection, until [`Self::leave`].
-    pub fn enter(&mut self, session: SessionId, source: Source) {
+    pub fn enter(&mut self, session: SessionId, source: Option<Source>) {
         self.count(session, source, Standing::Session);
     }
 
     /// Counts a connection that is being turned away, until [`Self::leave`].
-    pub fn turn_away(&mut self, session: SessionId, source: Source) {
+    pub fn turn_away(&mut self, session: SessionId, source: Option<Source>) {
         self.count(session, source, Standing::Leaving);
     }
 
@@ -86,6 +86,7 @@ impl Admission {
     pub fn leave(&mut self, session: SessionId) {
         let Some((source, standing)) = self.present.remove(&session) else { return };
         *self.total.of(standing) -= 1;
+        let Some(source) = source else { return };
         let here = self.by_source.get_mut(&source).expect("whoever is present was counted under its source");
         *here.of(standing) -= 1;
         if *here == Count::default() {
@@ -103,11 +104,13 @@ impl Admission {
         self.total.leaving
     }
 
-    fn count(&mut self, session: SessionId, source: Source, standing: Standing) {
+    fn count(&mut self, session: SessionId, source: Option<Source>, standing: Standing) {
         let before = self.present.insert(session, (source, standing));
         assert!(before.is_none(), "a session's number is given once");
         *self.total.of(standing) += 1;
-        *self.by_source.entry(source).or_default().of(standing) += 1;
+        if let Some(source) = source {
+            *self.by_source.entry(source).or_default().of(standing) += 1;
+        }
     }
 }
 
@@ -118,8 +121,8 @@ mod tests {
     use core::net::{IpAddr, Ipv4Addr};
     use proptest::prelude::*;
 
-    fn source(last: u8) -> Source {
-        Source::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)))
+    fn source(last: u8) -> Option<Source> {
+        Some(Source::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))))
     }
 
     fn session(serial: u64) -> SessionId {
@@ -134,7 +137,7 @@ mod tests {
     fn arrive(
         admission: &mut Admission,
         limits: &Limits,
-        from: Source,
+        from: Option<Source>,
         serials: core::ops::Range<u64>,
     ) -> [u32; 3] {
         let mut fates = [0; 3];
@@ -207,6 +210,18 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_for_many_counts_in_all_only() {
+        let limits = limits(2, 20);
+        let mut admission = Admission::default();
+        assert_eq!(arrive(&mut admission, &limits, None, 0..25), [20, 5, 0]);
+        assert_eq!(admission.judge(&limits, source(1)), Decision::TurnAway, "the total is full");
+        for serial in 0..25 {
+            admission.leave(session(serial));
+        }
+        assert_eq!(admission.total, Count::default());
+    }
+
+    #[test]
     fn leaving_twice_or_as_a_stranger_is_harmless() {
         let mut admission = Admission::default();
         admission.leave(session(7));
@@ -227,7 +242,7 @@ mod tests {
         ) {
             let limits = limits(same_source_max, connections_max);
             let mut admission = Admission::default();
-            let mut list: Vec<(SessionId, Source, bool)> = Vec::new();
+            let mut list: Vec<(SessionId, Option<Source>, bool)> = Vec::new();
             for (serial, (last, arrives, which)) in (1..).zip(steps) {
                 if !arrives {
                     if !list.is_empty() {

@@ -1,10 +1,14 @@
-//! Failed logins within the sliding hour, by source and by account. Counts what it is told; whether a login is
-//! tried at all, its caller decides.
+//! Failed logins within the sliding hour, by source and by account (`auth-failrate`). Above the limit of either, a login is
+//! not tried any more and fails as if it had been wrong, so that nobody learns from it whether it was.
 
 use super::rate_window::Key;
 use super::table::{Counts, Second, Span, Table, Window};
 use crate::limits::TRACKED_SOURCES_MAX;
 use crate::now::Instant;
+use crate::peer::Source;
+
+/// The smallest limit that can be configured: people mistype.
+pub const FAILURES_MIN: u32 = 3;
 
 /// One key's failures.
 #[derive(Debug)]
@@ -60,6 +64,33 @@ impl AuthWindows {
         over.unwrap_or(false)
     }
 
+    /// Whether a login of this account from this source may be tried; if not, it fails as a wrong one does.
+    ///
+    /// Asked for both at every login, so that both are remembered as being over when there are too many keys.
+    pub fn may_try(&mut self, source: Source, account: &str, now: Instant, limit: u32) -> bool {
+        let limit = limit.max(FAILURES_MIN);
+        let source_over = self.over(Key::Source(source), now, limit);
+        let account_over = self.over(account_key(account), now, limit);
+        !source_over && !account_over
+    }
+
+    /// A login of this account from this source was tried and was wrong.
+    pub fn was_wrong(&mut self, source: Source, account: &str, now: Instant) {
+        self.failed(Key::Source(source), now);
+        self.failed(account_key(account), now);
+    }
+
+    /// AUTH was not tried: it is not offered, or [`AuthWindows::may_try`] said no. Only the source has failed: otherwise
+    /// whoever goes on guessing would keep the account's owner out for ever.
+    pub fn was_not_tried(&mut self, source: Source, now: Instant) {
+        self.failed(Key::Source(source), now);
+    }
+
+    /// Logins of this key that failed within the window, for reports.
+    pub fn failures(&mut self, key: Key, now: Instant) -> u64 {
+        self.table.look(&key, now, |window, span| window.failures.sum(span)).unwrap_or(0)
+    }
+
     /// Keys in memory, among them some whose window has passed.
     pub fn keys(&self) -> usize {
         self.table.len()
@@ -71,11 +102,15 @@ impl AuthWindows {
     }
 }
 
+/// The key of an account. Letters in upper and lower case count as the same, as some back ends hold them to be.
+fn account_key(account: &str) -> Key {
+    Key::user(&account.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::now::Duration;
-    use crate::peer::Source;
     use alloc::vec::Vec;
     use core::net::{IpAddr, Ipv4Addr};
     use proptest::prelude::*;
@@ -101,6 +136,36 @@ mod tests {
         assert!(windows.over(key, at(60 + 3_600), 20));
         assert!(!windows.over(key, at(9 * 450), 20));
         assert_eq!(windows.keys(), 0, "to ask keeps nothing alive");
+    }
+
+    #[test]
+    fn source_and_account_are_both_counted_and_an_untried_login_blames_the_source_only() {
+        let (here, there) = (
+            Source::of(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            Source::of("2001:db8::1".parse().expect("address")),
+        );
+        let mut windows = AuthWindows::default();
+        for _ in 0..=20 {
+            assert!(windows.may_try(here, "ann", at(0), 20));
+            windows.was_wrong(here, "Ann", at(0));
+        }
+        assert_eq!(
+            (windows.failures(Key::Source(here), at(0)), windows.failures(Key::user("ann"), at(0))),
+            (21, 21)
+        );
+        assert_eq!(windows.failures(Key::Source(there), at(0)), 0);
+        assert!(!windows.may_try(here, "bob", at(0), 20), "the source has guessed too often");
+        assert!(!windows.may_try(there, "ANN", at(0), 20), "the account was guessed too often");
+        assert!(windows.may_try(there, "bob", at(0), 20));
+        // Others go on, from a source that is over and from one that is not: ann gets in again after her hour.
+        windows.was_not_tried(here, at(3_000));
+        windows.was_not_tried(there, at(3_000));
+        assert!(windows.may_try(there, "ann", at(9 * 450), 20));
+        assert_eq!(windows.failures(Key::user("ann"), at(9 * 450)), 0);
+        for _ in 0..4 {
+            windows.was_not_tried(there, at(9 * 450));
+        }
+        assert!(!windows.may_try(there, "ann", at(9 * 450), 1), "fewer than three is three");
     }
 
     #[test]

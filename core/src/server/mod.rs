@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId};
-use crate::policy::{Answer, Question, Space, Ticket, decide};
+use crate::policy::{Answer, Question, Space, Ticket, Verdict, decide};
 use crate::spool::{Report, SpoolFault, Stored};
 use admission::Admission;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -109,6 +109,10 @@ impl Server {
                 self.admission.leave(session);
                 self.begun_with.remove(&session);
             }
+            Input::Asked(session, ticket, Question::Client { peer }) => {
+                let verdict = self.relabelled(session, &peer);
+                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+            }
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
                 let space =
@@ -159,22 +163,42 @@ impl Server {
     }
 
     fn connected(&mut self, now: Now, peer: &Peer, settings: Arc<Settings>) {
-        let output = match self.admission.judge(&self.settings.limits, peer.source()) {
+        // A proxy that will say for whom it speaks is nobody's source: only the total counts until then.
+        let between = settings.manners.xclient_from.contain(peer.client.ip());
+        let source = (!between).then(|| peer.source());
+        let output = match self.admission.judge(&self.settings.limits, source) {
             admission::Decision::Welcome => {
                 let session = self.next_id(now);
-                self.admission.enter(session, peer.source());
+                self.admission.enter(session, source);
                 self.begun_with.insert(session, settings);
                 Output::Welcome(session)
             }
             admission::Decision::TurnAway => {
                 let session = self.next_id(now);
-                self.admission.turn_away(session, peer.source());
+                self.admission.turn_away(session, source);
                 let reply = crate::reply::catalog::too_many_connections(&settings.host);
                 Output::TurnAway(session, reply.encode(false))
             }
             admission::Decision::Drop => Output::Drop,
         };
         self.outputs.push_back(output);
+    }
+
+    /// A proxy has told whose connection this is: it counts as if it came from there.
+    fn relabelled(&mut self, session: SessionId, peer: &Peer) -> Verdict {
+        let source = Some(peer.source());
+        self.admission.leave(session);
+        match self.admission.judge(&self.settings.limits, source) {
+            admission::Decision::Welcome => {
+                self.admission.enter(session, source);
+                Verdict::Accept
+            }
+            // It costs nothing more to tell it.
+            admission::Decision::TurnAway | admission::Decision::Drop => {
+                self.admission.turn_away(session, source);
+                Verdict::TurnAway
+            }
+        }
     }
 
     fn next_id(&mut self, now: Now) -> SessionId {

@@ -4,8 +4,9 @@
 use super::Session;
 use super::state::{Resume, State};
 use crate::now::Now;
-use crate::output::Output;
+use crate::output::{Output, Reason};
 use crate::policy::{Answer, Question, Ticket};
+use crate::refusal::Refusal;
 use crate::reply::catalog;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
@@ -37,7 +38,23 @@ impl Session {
     pub(super) fn resume(&mut self, now: Now, resume: Resume, answer: Answer) {
         let refusal = catalog::verdict_refusal(&answer.verdict);
         match resume {
-            Resume::Greet => self.greet(),
+            Resume::Greet { hello, again } => match refusal {
+                None if again => self.greet(now, hello),
+                None => self.welcomed(now),
+                Some(refusal) => self.dismiss_unheard(now, refusal),
+            },
+            Resume::Load => match refusal {
+                None => self.pause_before_greeting(now),
+                Some(refusal) => self.dismiss_unheard(now, refusal),
+            },
+            Resume::Client(known) => self.client_judged(now, known, &answer),
+            Resume::Hello { state, hello, styles } => match refusal {
+                None => self.hello_proceed(now, state, hello, styles),
+                Some(refusal) => {
+                    self.state = state;
+                    self.dismiss(now, refusal, Reason::Trouble);
+                }
+            },
             Resume::Mail { hello, sender } => match refusal {
                 None => self.mail_proceed(now, hello, sender),
                 Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
@@ -52,9 +69,9 @@ impl Session {
         }
     }
 
-    pub(super) fn greet(&mut self) {
-        let reply = catalog::greeting(&self.settings.host);
-        self.say(&reply);
-        self.state = State::Ready(None);
+    /// Says no in place of a greeting.
+    fn dismiss_unheard(&mut self, now: Now, refusal: Refusal) {
+        self.state = State::Greeting;
+        self.dismiss(now, refusal, Reason::Trouble);
     }
 }

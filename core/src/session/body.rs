@@ -26,7 +26,15 @@ impl Session {
         //= rfc2821#4.4/1 rfc2821#4.4/8
         // The trace field is the first of the header, and ours.
         head.extend_from_slice(
-            trace::received(hello, &self.peer, &self.settings.host, &transaction, now.wall).as_bytes(),
+            trace::received(
+                hello,
+                &self.origin(),
+                self.protocol(hello),
+                &self.settings.host,
+                &transaction,
+                now.wall,
+            )
+            .as_bytes(),
         );
         self.order(Order::Append(head));
         transaction.begin(now.instant)
@@ -127,7 +135,8 @@ impl Session {
         let outcome = Outcome::Refused(refusal.clone());
         self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
         self.since = now.instant;
-        self.refuse(now, Some(Verb::Data), refusal, State::Ready(Some(hello)));
+        let times = self.times(message.addressed.recipients());
+        self.refuse_times(now, Some(Verb::Data), refusal, State::Ready(Some(hello)), times);
     }
 
     pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
@@ -152,7 +161,8 @@ impl Session {
                 self.record.stored = self.record.stored.saturating_add(1);
                 let outcome = Outcome::Stored(durable.id().clone());
                 self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
-                self.say(&catalog::message_accepted(durable));
+                let times = self.times(message.addressed.recipients());
+                self.say(&catalog::message_accepted(durable).repeated(times));
                 //= rfc2821#6.1/8 rfc2920#3.2/5
                 self.send();
                 self.state = State::Ready(Some(hello));

@@ -66,7 +66,8 @@ impl Session {
             self.abandon();
             let outcome = Outcome::Refused(refusal.clone());
             self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
-            self.refuse(now, Some(Verb::Bdat), refusal, State::ChunksRefused(hello));
+            let recipients = message.addressed.recipients();
+            self.refuse(now, Some(Verb::Bdat), refusal, State::ChunksRefused(hello, recipients));
         } else {
             //= rfc3030#2/5
             self.say(&catalog::chunk_ok(chunk.octets));
@@ -75,11 +76,20 @@ impl Session {
     }
 
     /// A chunk comes that nobody wants: `refusal` is said when it is through.
-    pub(super) fn refuse_chunk(&mut self, now: Now, chunk: Chunk, refusal: Refusal, then: State) {
+    /// A last one, in LMTP, has a reply for each of `recipients` (RFC 2033 §4.3).
+    pub(super) fn refuse_chunk(
+        &mut self,
+        now: Now,
+        chunk: Chunk,
+        refusal: Refusal,
+        recipients: u32,
+        then: State,
+    ) {
         //= rfc3030#2/6
         // Counted and thrown away before anything is said.
         let pace = Pace::new(now.instant);
-        let swallowing = Swallowing { left: chunk.octets, pace, refusal, then };
+        let times = if chunk.last { self.times(recipients) } else { 1 };
+        let swallowing = Swallowing { left: chunk.octets, pace, refusal, times, then };
         self.state = State::Swallowing(Box::new(swallowing));
     }
 
@@ -95,9 +105,9 @@ impl Session {
             self.state = State::Swallowing(swallowing);
             return Flow::Wait;
         }
-        let Swallowing { refusal, then, .. } = *swallowing;
+        let Swallowing { refusal, times, then, .. } = *swallowing;
         self.since = now.instant;
-        self.refuse(now, Some(Verb::Bdat), refusal, then);
+        self.refuse_times(now, Some(Verb::Bdat), refusal, then, times);
         Flow::Again
     }
 }

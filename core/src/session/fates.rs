@@ -75,13 +75,16 @@ impl State {
     /// What the next octets are. A state that uses none says something all the same.
     fn fate(&self) -> Fate {
         match self {
-            State::Receiving(_) | State::InChunk(..) | State::Swallowing(_) => Fate::Message,
+            State::Receiving(_) | State::InChunk(..) | State::Swallowing(_) | State::Unwanted(_) => {
+                Fate::Message
+            }
             State::Skipping { .. } => Fate::Rest,
             State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
-            | State::ChunksRefused(_)
+            | State::ChunksRefused(..)
+            | State::Hush { .. }
             | State::Greeting
             | State::Asking { .. }
             | State::Storing(_)

@@ -7,7 +7,7 @@ use crate::mail::envelope::Hello;
 use crate::now::{Instant, Now};
 use crate::output::{Output, Reason};
 use crate::refusal::{Refusal, Trouble};
-use crate::spool::Order;
+use crate::spool::{Leftover, Order};
 use alloc::boxed::Box;
 use core::mem;
 
@@ -19,16 +19,21 @@ impl Session {
 
     /// Gives up a transaction, if there is one; what the client said in HELO stays.
     pub(super) fn give_up(&mut self, now: Instant, state: State, outcome: Outcome) -> Option<Hello> {
+        let mut leftover = None;
+        let ended = matches!(outcome, Outcome::Cut(Reason::PeerClosed));
+        let slow = matches!(outcome, Outcome::Cut(Reason::TimedOut)).then_some(Leftover::TimedOut);
         let (hello, record) = match state {
             State::Ready(hello) => return hello,
-            State::ChunksRefused(hello) => return Some(hello),
-            State::Greeting | State::Closing | State::Moving => return None,
+            State::ChunksRefused(hello, _) => return Some(hello),
+            State::Greeting | State::Hush { .. } | State::Closing | State::Moving => return None,
             State::Skipping { then, .. } | State::Paused { then, .. } => {
                 return self.give_up(now, *then, outcome);
             }
             State::Swallowing(swallowing) => return self.give_up(now, swallowing.then, outcome),
+            State::Unwanted(unwanted) => return self.give_up(now, unwanted.then, outcome),
             State::Asking { resume, .. } => match *resume {
-                Resume::Greet => return None,
+                Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
+                Resume::Hello { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Mail { hello, .. } => return Some(hello),
                 Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),
@@ -36,18 +41,26 @@ impl Session {
             State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),
             State::Addressed(inside) => (inside.hello, inside.transaction.record(now, outcome)),
             State::Receiving(receiving) => {
+                leftover = if ended { Some(Leftover::DataEnded) } else { slow };
                 let Receiving { hello, mut message, reader, .. } = *receiving;
                 message.came(reader.octets(), reader.normalized());
                 (hello, message.record(now, outcome))
             }
             State::Chunking(chunking) | State::InChunk(chunking, _) => {
+                leftover = if ended { Some(Leftover::ChunksEnded) } else { slow };
                 let Chunking { hello, mut message, reader, .. } = *chunking;
                 message.came(reader.octets(), reader.normalized());
                 (hello, message.record(now, outcome))
             }
             State::Storing(storing) => (storing.hello, storing.message.record(now, outcome)),
         };
-        self.abandon();
+        match leftover.filter(|_| self.styles.keep_broken) {
+            Some(leftover) => {
+                self.debt = 0;
+                self.outputs.push_back(Output::Order(Order::Leave(leftover)));
+            }
+            None => self.abandon(),
+        }
         self.event(Event::Transaction(Box::new(record)));
         Some(hello)
     }

@@ -3,10 +3,13 @@
 
 mod asking;
 mod backlog;
+mod batch;
 mod body;
 mod chunks;
 mod fates;
+mod greet;
 mod leaving;
+mod manners;
 mod pace;
 mod saying;
 mod state;
@@ -14,6 +17,7 @@ mod timers;
 mod verbs;
 
 use crate::config::Settings;
+use crate::config::patterns::Styles;
 use crate::event::{Event, NamedRefusal, SessionRecord};
 use crate::input::Input;
 use crate::limits::{
@@ -27,7 +31,7 @@ use crate::policy::Question;
 use crate::refusal::Refusal;
 use crate::server::tarpit::Tarpit;
 use crate::spool::{Order, Report};
-use crate::wire::command::{self, Offered, SyntaxFault, Verb};
+use crate::wire::command::{self, SyntaxFault, Verb};
 use crate::wire::line::{self, Found};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -43,7 +47,12 @@ use state::{Resume, State};
 pub struct Session {
     settings: Arc<Settings>,
     id: SessionId,
+    /// The client: at the other end of the connection, or behind a proxy that told of it.
     peer: Arc<Peer>,
+    /// How the client is taken.
+    styles: Styles,
+    /// The messages come over a BSMTP channel.
+    marked: bool,
     state: State,
     backlog: Backlog,
     /// Replies that wait for company (RFC 2920 §3.2).
@@ -85,6 +94,8 @@ impl Session {
     pub fn new(settings: Arc<Settings>, id: SessionId, peer: Arc<Peer>) -> Session {
         Session {
             tarpit: Tarpit::new(settings.tarpit),
+            styles: settings.style,
+            marked: settings.manners.batch.is_some_and(|batch| batch.marked),
             settings,
             id,
             peer,
@@ -184,7 +195,7 @@ impl Session {
 
     fn open(&mut self, now: Now) {
         self.began = now.instant;
-        self.ask(now, Question::Connect, Resume::Greet);
+        self.ask(now, Question::Connect, Resume::Greet { hello: None, again: false });
     }
 
     fn hear(&mut self, now: Now, octets: &[u8]) {
@@ -225,11 +236,18 @@ impl Session {
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
-            | State::ChunksRefused(_) => self.take_line(now, rest),
+            | State::ChunksRefused(..) => self.take_line(now, rest),
             State::Skipping { .. } => self.skip(now, rest),
             State::Receiving(_) => self.take_text(now, rest),
             State::InChunk(..) => self.take_chunk(now, rest),
             State::Swallowing(_) => self.swallow(now, rest),
+            State::Unwanted(_) => self.skip_text(now, rest),
+            State::Hush { .. } => {
+                if !rest.is_empty() {
+                    self.early_talk(now);
+                }
+                Flow::Wait
+            }
             State::Greeting
             | State::Asking { .. }
             | State::Storing(_)
@@ -248,7 +266,12 @@ impl Session {
                 self.record.commands = self.record.commands.saturating_add(1);
                 self.heard(text);
                 self.event(Event::Command(command::verb(text)));
+                self.echo(text);
                 self.since = now.instant;
+                if octets.len() > used && !self.may_send_ahead(command::verb(text)) {
+                    self.dismiss(now, Refusal::SentAhead, Reason::Misbehaved);
+                    return Flow::Wait;
+                }
                 match command::parse(text, &self.offered()) {
                     Ok(command) => self.obey(now, command),
                     Err(fault) => self.misspelt(now, command::verb(text), fault),
@@ -304,9 +327,17 @@ impl Session {
             // How many octets follow cannot be told, so the commands behind them cannot be found either.
             self.state = state;
             self.dismiss(now, Refusal::Syntax(fault), Reason::Misbehaved);
+        } else if verb == Some(Verb::Data) {
+            let then = self.after_refused_data(now, state);
+            self.refuse(now, verb, Refusal::Syntax(fault), then);
         } else {
             self.refuse(now, verb, Refusal::Syntax(fault), state);
         }
+    }
+
+    /// A verb that is known elsewhere and not here.
+    fn refuse_unknown_verb(&mut self, now: Now, then: State) {
+        self.refuse_unknown(now, None, Refusal::Syntax(SyntaxFault::UnknownVerb), then);
     }
 
     fn refuse_unknown(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
@@ -316,18 +347,6 @@ impl Session {
             self.dismiss(now, Refusal::TooManyUnknown, Reason::Misbehaved);
         } else {
             self.refuse(now, verb, refusal, then);
-        }
-    }
-
-    /// What the client was offered, as the parser wants to know it.
-    fn offered(&self) -> Offered {
-        let extensions = &self.settings.extensions;
-        Offered {
-            chunking: extensions.chunking,
-            binarymime: extensions.chunking,
-            dsn: extensions.dsn,
-            deliverby: extensions.deliverby.is_some(),
-            ..Offered::default()
         }
     }
 

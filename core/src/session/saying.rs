@@ -4,7 +4,7 @@
 use super::state::State;
 use super::{Session, length};
 use crate::event::{Event, NamedRefusal};
-use crate::limits::REMEMBERED_MAX;
+use crate::limits::{RECORDED_SAID_MAX, REMEMBERED_MAX};
 use crate::now::Now;
 use crate::output::{Output, Reason};
 use crate::refusal::Refusal;
@@ -14,11 +14,19 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::mem;
 
+/// Octets of one write.
+const WRITE_MAX: usize = RECORDED_SAID_MAX;
+
 impl Session {
     /// Puts a reply into the outbox, where it may wait for company.
     pub(super) fn say(&mut self, reply: &Reply) {
         let start = self.outbox.len();
-        reply.encode_to(self.settings.extensions.enhanced_status_codes, &mut self.outbox);
+        let enhanced = self.settings.extensions.enhanced_status_codes;
+        if self.settings.multiline_replies {
+            reply.encode_to(enhanced, &mut self.outbox);
+        } else {
+            reply.in_one_line().encode_to(enhanced, &mut self.outbox);
+        }
         self.event(Event::Reply(reply.code()));
         if self.settings.transcript {
             let said = &self.outbox[start..];
@@ -32,9 +40,15 @@ impl Session {
     /// Lets the outbox leave.
     pub(super) fn send(&mut self) {
         if !self.outbox.is_empty() {
-            let octets = mem::take(&mut self.outbox);
+            let mut octets = mem::take(&mut self.outbox);
             self.unsent += octets.len();
             self.record.said = self.record.said.saturating_add(length(&octets));
+            // Only replies to many recipients at once are longer.
+            while octets.len() > WRITE_MAX {
+                let end = memchr::memrchr(b'\n', &octets[..WRITE_MAX]).map_or(WRITE_MAX, |at| at + 1);
+                let rest = octets.split_off(end);
+                self.outputs.push_back(Output::Write(mem::replace(&mut octets, rest)));
+            }
             self.outputs.push_back(Output::Write(octets));
         }
     }
@@ -55,7 +69,19 @@ impl Session {
 
     /// Says no and goes on in state `then`, after the tarpit's wait if there is one.
     pub(super) fn refuse(&mut self, now: Now, verb: Option<Verb>, refusal: Refusal, then: State) {
-        let reply = catalog::refusal(&refusal);
+        self.refuse_times(now, verb, refusal, then, 1);
+    }
+
+    /// The same, said so many times (RFC 2033 §4.2).
+    pub(super) fn refuse_times(
+        &mut self,
+        now: Now,
+        verb: Option<Verb>,
+        refusal: Refusal,
+        then: State,
+        times: u32,
+    ) {
+        let reply = self.no(&refusal).repeated(times);
         let delay = if refusal.is_tarpitted() { self.tarpit.delay() } else { None };
         self.refused(verb, refusal);
         match delay {
@@ -92,9 +118,19 @@ impl Session {
         }
     }
 
+    /// The reply to a refusal, with the operator's pointer where it belongs.
+    fn no(&self, refusal: &Refusal) -> Reply {
+        let reply = catalog::refusal(refusal);
+        match self.settings.contact.as_str() {
+            "" => reply,
+            contact if refusal.is_policy() => catalog::with_contact(reply, contact),
+            _ => reply,
+        }
+    }
+
     /// Says no and ends the session.
     pub(super) fn dismiss(&mut self, now: Now, refusal: Refusal, reason: Reason) {
-        let reply = catalog::refusal(&refusal);
+        let reply = self.no(&refusal);
         self.refused(None, refusal);
         self.say(&reply);
         self.end(now, reason);

@@ -3,6 +3,7 @@
 //! | state | what it waits for | leaves by |
 //! | --- | --- | --- |
 //! | Greeting | the connection, then the answer about it | 220 said; closed |
+//! | Hush | the hour of the greeting, and silence until then | 220 said; closed |
 //! | Ready | a command, no transaction open | MAIL, QUIT |
 //! | Opened | the first recipient | RCPT admitted; RSET, HELO, QUIT |
 //! | Addressed | more recipients, or the message | DATA, BDAT; RSET, HELO, QUIT |
@@ -10,6 +11,7 @@
 //! | Chunking | the next BDAT | BDAT; RSET, HELO, QUIT |
 //! | InChunk | the octets of a chunk | its last octet |
 //! | ChunksRefused | LAST or RSET, after a chunk was refused | BDAT LAST; RSET, HELO, QUIT |
+//! | Unwanted | CRLF.CRLF, in a batch whose DATA was refused | the end of data |
 //! | Swallowing | the octets of a chunk that nobody wants | its last octet |
 //! | Skipping | the end of a broken line | CRLF |
 //! | Asking | an answer | the answer; its deadline |
@@ -18,9 +20,11 @@
 //! | Closing | nothing | - |
 
 use super::pace::Pace;
+use crate::config::patterns::Styles;
 use crate::mail::envelope::{Hello, Sender};
 use crate::mail::transaction::{Addressed, Message, Opened};
 use crate::now::Instant;
+use crate::peer::Peer;
 use crate::policy::Ticket;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -31,18 +35,24 @@ use crate::wire::params::RcptParams;
 use crate::wire::path::ForwardPath;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 /// Where a session is. See the table above.
 #[derive(Debug)]
 pub(super) enum State {
     Greeting,
+    Hush {
+        until: Instant,
+    },
     Ready(Option<Hello>),
     Opened(Box<InTransaction<Opened>>),
     Addressed(Box<InTransaction<Addressed>>),
     Receiving(Box<Receiving>),
     Chunking(Box<Chunking>),
     InChunk(Box<Chunking>, Chunk),
-    ChunksRefused(Hello),
+    /// Of so many recipients.
+    ChunksRefused(Hello, u32),
+    Unwanted(Box<Unwanted>),
     Swallowing(Box<Swallowing>),
     Skipping {
         dropped: usize,
@@ -100,7 +110,24 @@ pub(super) struct Swallowing {
     pub(super) left: u64,
     pub(super) pace: Pace,
     pub(super) refusal: Refusal,
+    /// How often the refusal is said.
+    pub(super) times: u32,
     pub(super) then: State,
+}
+
+/// The text of a message that was refused before it began.
+#[derive(Debug)]
+pub(super) struct Unwanted {
+    pub(super) reader: DottedReader,
+    pub(super) pace: Pace,
+    pub(super) then: State,
+}
+
+/// The client that a proxy named.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) peer: Arc<Peer>,
+    pub(super) hello: Option<Hello>,
 }
 
 /// The message is complete; the spool was told to commit it.
@@ -114,10 +141,31 @@ pub(super) struct Storing {
 /// What goes on when the answer comes.
 #[derive(Debug)]
 pub(super) enum Resume {
-    Greet,
-    Mail { hello: Hello, sender: Sender },
-    Rcpt { state: State, path: ForwardPath, params: RcptParams },
-    Content { hello: Hello, message: Message },
+    /// What the client called itself, if a proxy told that; then it was greeted before.
+    Greet {
+        hello: Option<Hello>,
+        again: bool,
+    },
+    Load,
+    Client(Known),
+    Hello {
+        state: State,
+        hello: Hello,
+        styles: Styles,
+    },
+    Mail {
+        hello: Hello,
+        sender: Sender,
+    },
+    Rcpt {
+        state: State,
+        path: ForwardPath,
+        params: RcptParams,
+    },
+    Content {
+        hello: Hello,
+        message: Message,
+    },
 }
 
 impl State {
@@ -125,13 +173,15 @@ impl State {
     pub(super) fn name(&self) -> &'static str {
         match self {
             State::Greeting => "greeting",
+            State::Hush { .. } => "hush",
+            State::Unwanted(_) => "unwanted",
             State::Ready(_) => "ready",
             State::Opened(_) => "opened",
             State::Addressed(_) => "addressed",
             State::Receiving(_) => "receiving",
             State::Chunking(_) => "chunking",
             State::InChunk(..) => "in-chunk",
-            State::ChunksRefused(_) => "chunks-refused",
+            State::ChunksRefused(..) => "chunks-refused",
             State::Swallowing(_) => "swallowing",
             State::Skipping { .. } => "skipping",
             State::Asking { .. } => "asking",
@@ -149,9 +199,11 @@ impl State {
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
-            | State::ChunksRefused(_)
+            | State::ChunksRefused(..)
+            | State::Hush { .. }
             | State::Skipping { .. } => true,
             State::Greeting
+            | State::Unwanted(_)
             | State::Receiving(_)
             | State::InChunk(..)
             | State::Swallowing(_)
@@ -176,6 +228,19 @@ impl State {
 
     /// Whether the next octets would belong to a message or a chunk.
     pub(super) fn is_in_data(&self) -> bool {
-        matches!(self, State::Receiving(_) | State::InChunk(..) | State::Swallowing(_))
+        matches!(self, State::Receiving(_) | State::InChunk(..) | State::Swallowing(_) | State::Unwanted(_))
+    }
+
+    /// What the client called itself, where a command is awaited.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "elsewhere no command is looked at")]
+    pub(super) fn hello(&self) -> Option<&Hello> {
+        match self {
+            State::Ready(hello) => hello.as_ref(),
+            State::Opened(inside) => Some(&inside.hello),
+            State::Addressed(inside) => Some(&inside.hello),
+            State::Chunking(chunking) => Some(&chunking.hello),
+            State::ChunksRefused(hello, _) => Some(hello),
+            _ => None,
+        }
     }
 }

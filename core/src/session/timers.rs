@@ -29,12 +29,14 @@ impl Session {
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
-            | State::ChunksRefused(_)
+            | State::ChunksRefused(..)
             | State::Skipping { .. }
             | State::Moving => self.since + timeouts.command,
             State::Receiving(receiving) => receiving.pace.deadline(timeouts),
             State::InChunk(chunking, _) => chunking.pace.deadline(timeouts),
             State::Swallowing(swallowing) => swallowing.pace.deadline(timeouts),
+            State::Unwanted(unwanted) => unwanted.pace.deadline(timeouts),
+            State::Hush { until } => *until,
             State::Asking { deadline, .. } => *deadline,
             State::Storing(storing) => storing.deadline,
             State::Paused { until, .. } => *until,
@@ -58,6 +60,10 @@ impl Session {
                 self.say(&reply);
                 self.send_unless_grouped(verb);
                 self.state = *then;
+            }
+            State::Hush { .. } => {
+                self.since = now.instant;
+                self.greet(now, None);
             }
             State::Asking { resume, .. } => self.unanswered(now, *resume),
             State::Storing(storing) => {
@@ -92,10 +98,11 @@ impl Session {
         let refusal = Refusal::Trouble(Trouble::NoAnswer);
         self.since = now.instant;
         match resume {
-            Resume::Greet => {
+            Resume::Greet { .. } | Resume::Load | Resume::Client(_) => {
                 self.state = State::Greeting;
                 self.dismiss(now, Refusal::Trouble(Trouble::Internal), Reason::Trouble);
             }
+            Resume::Hello { state, hello, .. } => self.refuse(now, Some(hello.verb), refusal, state),
             Resume::Mail { hello, .. } => {
                 self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));
             }

@@ -1,6 +1,7 @@
 //! The envelope lines at the head of a spooled file: keyword, blank, value, LF; the last is `env-end`. Written so
 //! that a ZMailer router reads them.
 
+use crate::config::manners::Batch;
 use crate::mail::envelope::{Hello, Recipient, Sender};
 use crate::peer::{Peer, TransactionId};
 use crate::wire::params::{BodyKind, ByMode, DeliverBy, Notify, Ret};
@@ -10,7 +11,16 @@ use alloc::string::{String, ToString};
 use core::fmt::Write;
 
 /// The lines that do not depend on recipients.
-pub fn head(hello: &Hello, peer: &Peer, sender: &Sender, id: TransactionId) -> String {
+///
+/// A message out of a batch has no client at the other end of a connection, but a user of this machine.
+pub fn head(
+    hello: &Hello,
+    peer: &Peer,
+    batch: Option<Batch>,
+    protocol: &str,
+    sender: &Sender,
+    id: TransactionId,
+) -> String {
     let mut out = String::with_capacity(512);
     let literal = peer.literal();
     let syntax = if hello.name.is_well_formed() { "OK" } else { "FAIL" };
@@ -21,8 +31,10 @@ pub fn head(hello: &Hello, peer: &Peer, sender: &Sender, id: TransactionId) -> S
         hello = quoted(&alloc::format!("{} {}", hello.verb.name(), hello.name)),
     )
     .to_string();
-    out.push_str("external\n");
-    out.push_str(&rcvdfrom);
+    if batch.is_none() {
+        out.push_str("external\n");
+        out.push_str(&rcvdfrom);
+    }
     line(&mut out, "comment transaction", &id);
     match sender.params.body {
         Some(BodyKind::SevenBit) => out.push_str("bodytype 7BIT\n"),
@@ -30,7 +42,10 @@ pub fn head(hello: &Hello, peer: &Peer, sender: &Sender, id: TransactionId) -> S
         Some(BodyKind::BinaryMime) => out.push_str("bodytype BINARYMIME\n"),
         None => {}
     }
-    line(&mut out, "with", &hello.protocol());
+    line(&mut out, "with", &protocol);
+    if let Some(batch) = batch {
+        line(&mut out, "identinfo", &batch.origin());
+    }
     match &sender.path {
         ReversePath::Null => out.push_str("channel error\n"),
         path @ ReversePath::Address(_) => line(&mut out, "from", path),

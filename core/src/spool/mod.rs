@@ -6,5 +6,5 @@ pub mod id;
 mod order;
 mod report;
 
-pub use order::Order;
+pub use order::{Leftover, Order};
 pub use report::{Durable, Report, SpoolFault, Stored};

@@ -15,4 +15,29 @@ pub enum Order {
     Commit,
     /// Throw the draft away. Nothing is reported. Harmless when there is no draft.
     Abandon,
+    /// Keep the draft, which is the beginning of a message, where no router takes it, for a person to look at (style `D`).
+    /// Nothing is reported, and nothing is promised: a spool that cannot, throws it away.
+    Leave(Leftover),
+}
+
+/// Why only the beginning of a message is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// The client left within DATA.
+    DataEnded,
+    /// The client left within a chunk, or between two.
+    ChunksEnded,
+    /// The client was too slow.
+    TimedOut,
+}
+
+impl Leftover {
+    /// What the name of its file ends with, as the manual has it.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Leftover::DataEnded => "DATA-EOF",
+            Leftover::ChunksEnded => "BDAT-EOF",
+            Leftover::TimedOut => "SMTP-TIMEOUT",
+        }
+    }
 }

@@ -6,8 +6,11 @@
 use super::client_name::ClientName;
 use super::params::{self, MailParams, ParamName, RcptParams};
 use super::path::{self, ForwardPath, Misplaced, PathFault, ReversePath, SourceRoute};
+use super::spelling;
+use super::xclient::Xclient;
 use alloc::string::String;
 
+pub use super::spelling::Strictness;
 pub use super::verb::Verb;
 
 /// A well-formed command.
@@ -73,6 +76,10 @@ pub enum Command {
     Auth(String),
     /// STARTTLS. Spec: RFC 3207 §4.
     StartTls,
+    /// XCLIENT, with what is told of the client.
+    Xclient(Xclient),
+    /// DEBUG or Z-DEBUG, whatever follows.
+    Debug(Verb),
 }
 
 /// The argument of BDAT.
@@ -107,6 +114,8 @@ pub struct Offered {
     pub auth: bool,
     /// Source routes stay in the text of addresses, where they are otherwise dropped.
     pub source_route_kept: bool,
+    /// How commands and addresses must be written.
+    pub strictness: Strictness,
 }
 
 impl Offered {
@@ -132,6 +141,7 @@ impl Default for Offered {
             deliverby: true,
             auth: false,
             source_route_kept: false,
+            strictness: Strictness::Usual,
         }
     }
 }
@@ -139,6 +149,8 @@ impl Default for Offered {
 /// Every way a command line can be ill-formed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyntaxFault {
+    /// Blanks where none belong; said only where every letter counts.
+    Blanks,
     /// The first word is no verb, or there is none.
     UnknownVerb,
     /// The first word is a command of HTTP: somebody makes a browser or a proxy speak to us.
@@ -188,6 +200,21 @@ pub fn verb(line: &[u8]) -> Option<Verb> {
 ///
 /// Spec: RFC 2821 §2.4, RFC 2821 §4.1.1.
 pub fn parse(line: &[u8], offered: &Offered) -> Result<Command, SyntaxFault> {
+    match offered.strictness {
+        Strictness::Usual => understand(line, offered),
+        Strictness::Strict if !spelling::is_exact(line) && verb(line) != Some(Verb::Bdat) => {
+            understand(line, offered).and(Err(SyntaxFault::Blanks))
+        }
+        Strictness::Strict => understand(line, offered),
+        Strictness::Sloppy => match spelling::mended(line) {
+            // Should it be ill-formed all the same, the fault is that of what was typed.
+            Some(mended) => understand(&mended, offered).or_else(|_| understand(line, offered)),
+            None => understand(line, offered),
+        },
+    }
+}
+
+fn understand(line: &[u8], offered: &Offered) -> Result<Command, SyntaxFault> {
     let line = trimmed_end(line);
     let word_end = line.iter().position(is_blank).unwrap_or(line.len());
     let verb = verb(line);
@@ -245,6 +272,8 @@ pub fn parse(line: &[u8], offered: &Offered) -> Result<Command, SyntaxFault> {
         Verb::Etrn => Ok(Command::Etrn(words(needed(argument, verb)?))),
         Verb::Auth => Ok(Command::Auth(words(needed(argument, verb)?))),
         Verb::StartTls => alone(argument, verb, Command::StartTls),
+        Verb::Xclient => Xclient::parse(needed(argument, verb)?).map(Command::Xclient),
+        Verb::Debug | Verb::ZDebug => Ok(Command::Debug(verb)),
     }
 }
 

@@ -204,6 +204,11 @@ impl Notify {
         (valid && value.len() <= NOTIFY_OCTETS_MAX).then_some(Notify(value))
     }
 
+    /// No report at all.
+    pub fn never() -> Notify {
+        Notify(String::from("NEVER"))
+    }
+
     /// Whether there shall be no report at all.
     pub fn is_never(&self) -> bool {
         self.0 == "NEVER"

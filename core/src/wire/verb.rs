@@ -37,6 +37,10 @@ pub enum Verb {
     Etrn,
     Auth,
     StartTls,
+    Xclient,
+    Debug,
+    /// The manual's own name of DEBUG.
+    ZDebug,
 }
 
 impl Verb {
@@ -71,6 +75,9 @@ impl Verb {
             Verb::Etrn => "ETRN",
             Verb::Auth => "AUTH",
             Verb::StartTls => "STARTTLS",
+            Verb::Xclient => "XCLIENT",
+            Verb::Debug => "DEBUG",
+            Verb::ZDebug => "Z-DEBUG",
         }
     }
 
@@ -79,7 +86,8 @@ impl Verb {
         use Verb::*;
         &[
             Helo, Ehlo, Lhlo, Mail, Send, Soml, Saml, Emal, Esnd, Esom, Esam, Rcpt, Data, Bdat, Rset, Noop,
-            Onex, Quit, Help, Vrfy, Evfy, Expn, Turn, Tick, Verb_, Etrn, Auth, StartTls,
+            Onex, Quit, Help, Vrfy, Evfy, Expn, Turn, Tick, Verb_, Etrn, Auth, StartTls, Xclient, Debug,
+            ZDebug,
         ]
     }
 

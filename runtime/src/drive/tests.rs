@@ -153,3 +153,24 @@ async fn whoever_is_turned_away_is_told_and_then_gone() {
     turned.await.expect("no panic");
     assert_eq!(heard.try_recv(), Ok(()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_balancer_that_tells_nothing_is_not_waited_for() {
+    let mut settings = Settings::new("mx.example");
+    smtpserver_core::config::param::apply(&mut settings, "proxy-from 127.0.0.0/8").expect("a parameter");
+    let end = SocketAddr::from(([127, 0, 0, 1], 25));
+    let arrival = || Arrival::expected(&settings, &Peer::new(end, end), Instant::ZERO).expect("trusted");
+    let wait = arrival().deadline().since(Instant::ZERO);
+    let began = tokio::time::Instant::now();
+    let (mut near, mut far) = duplex(64);
+    far.write_all(b"PROXY TCP4 ").await.expect("room");
+    assert_eq!(arrive(&mut near, arrival(), wait).await, Err("no whole PROXY header in time"));
+    assert_eq!(began.elapsed(), wait);
+    let (mut near, far) = duplex(64);
+    drop(far);
+    assert!(arrive(&mut near, arrival(), wait).await.is_err());
+    let (mut near, mut far) = duplex(64);
+    far.write_all(b"PROXY UNKNOWN\r\nNOOP\r\n").await.expect("room");
+    let arrived = arrive(&mut near, arrival(), wait).await.expect("a header");
+    assert_eq!(arrived, Arrived { peer: Peer::new(end, end), heard: b"NOOP\r\n".to_vec() });
+}

@@ -27,6 +27,8 @@ pub(crate) struct Opened {
 /// Where events go, besides syslog.
 enum Events {
     Stderr,
+    /// To syslog only, if there.
+    Nowhere,
     Stdout,
     File(LogFile),
 }
@@ -88,16 +90,26 @@ pub(crate) fn open(args: &LogArgs, settings: &Settings) -> Result<Opened, Stop> 
 }
 
 impl Opened {
+    /// Says nothing on standard error, which may be somebody else's.
+    pub(crate) fn away_from_stderr(self) -> Opened {
+        let events = match self.events {
+            Events::Stderr => Events::Nowhere,
+            other @ (Events::Nowhere | Events::Stdout | Events::File(_)) => other,
+        };
+        Opened { events, ..self }
+    }
+
     /// Starts the threads.
     pub(crate) fn start(self, level: Level) -> io::Result<Started> {
         let mut writers = Vec::new();
         let mut places = Vec::new();
-        let events = self.events.write(self.format)?;
-        writers.push(("events", events.clone()));
-        places.push(match self.format {
-            Format::Text => Place::Text(events),
-            Format::Json => Place::Json(events),
-        });
+        if let Some(events) = self.events.write(self.format)? {
+            writers.push(("events", events.clone()));
+            places.push(match self.format {
+                Format::Text => Place::Text(events),
+                Format::Json => Place::Json(events),
+            });
+        }
         let syslog = match self.syslog {
             None => None,
             Some((logs, host)) => {
@@ -117,17 +129,18 @@ impl Opened {
 
 impl Events {
     /// Nobody but the lines themselves is told of events that were lost: there is no other place.
-    fn write(self, format: Format) -> io::Result<Lines> {
+    fn write(self, format: Format) -> io::Result<Option<Lines>> {
         let tell: lines::Tell = match format {
             Format::Text => Box::new(lines::remark),
             Format::Json => Box::new(lost_in_json),
         };
         let open: lines::Open = match self {
+            Events::Nowhere => return Ok(None),
             Events::Stderr => Box::new(|| Ok(Box::new(io::stderr()) as Box<dyn Write>)),
             Events::Stdout => Box::new(|| Ok(Box::new(io::stdout()) as Box<dyn Write>)),
             Events::File(mut file) => Box::new(move || file.current()),
         };
-        Lines::through(Outlet { open, lost: Box::new(|_, _| {}), tell })
+        Lines::through(Outlet { open, lost: Box::new(|_, _| {}), tell }).map(Some)
     }
 }
 

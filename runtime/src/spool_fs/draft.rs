@@ -112,6 +112,25 @@ impl Draft for FileDraft {
             inside.fail(SpoolFault::Broken);
         }
     }
+
+    fn leave(self, suffix: &'static str) {
+        let inside = self.inside.clone();
+        let leave = move || {
+            self.when_quiet(move |draft| {
+                // Whatever cannot be kept vanishes as an abandoned draft does.
+                if let Ok(stored) = draft.finish()
+                    && let Some(mut file) = draft.into_file()
+                    && let Err(complaint) = file.leave(stored, suffix)
+                {
+                    let place = file.place().clone();
+                    drop(file);
+                    place.log(&complaint);
+                }
+            });
+        };
+        // When too much waits for the disk there is nothing to spare for this.
+        let _ = inside.pool.submit(Box::new(leave));
+    }
 }
 
 impl Drop for FileDraft {

@@ -86,6 +86,20 @@ impl TempFile {
         Err(self.complaint("rename", Errno::EXIST))
     }
 
+    /// Gives the file a name beside those of unfinished messages that tells what it is, without taking anybody else's.
+    pub(super) fn leave(&mut self, stored: Stored, suffix: &str) -> Result<(), Complaint> {
+        let path = self.path.with_file_name(format!("{}.{suffix}", stored.inode));
+        fs::renameat_with(fs::CWD, &self.path, fs::CWD, &path, RenameFlags::NOREPLACE)
+            .map_err(|error| self.complaint("rename", error))?;
+        self.published = true;
+        Ok(())
+    }
+
+    /// The spool it belongs to.
+    pub(super) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
     fn complaint(&self, doing: &'static str, error: Errno) -> Complaint {
         Complaint::new(doing, &self.path, error)
     }

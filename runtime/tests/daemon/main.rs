@@ -15,11 +15,15 @@ mod faults;
 mod hostile;
 mod kill9;
 mod limits;
+mod logins;
 mod logs;
 mod metrics;
+mod policy;
 mod process;
+mod proxy;
 mod record;
 mod server;
+mod single;
 mod spool;
 mod stop;
 

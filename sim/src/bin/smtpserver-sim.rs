@@ -5,11 +5,15 @@ use clap::{ArgGroup, Parser};
 use smtpserver::clock::{Clock, SystemClock};
 use smtpserver_core::Instant;
 use smtpserver_sim::des::Plant;
+use smtpserver_sim::net;
 use smtpserver_sim::plan::{self, Plan};
 use smtpserver_sim::runner::{Failure, Judged, Options, judge, run_seeds, smallest};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Events before the first bad one that are shown.
 const SHOWN_BEFORE: usize = 25;
@@ -42,6 +46,9 @@ struct Arguments {
     /// Many honest clients and no trouble: 50 clients with 10 messages each
     #[arg(long)]
     crowd: bool,
+    /// The production driver on a simulated network, instead of the event loop
+    #[arg(long, conflicts_with_all = ["plan", "crowd", "plant", "write_plan", "threads"])]
+    net: bool,
     /// With a defect planted
     #[arg(long, value_name = "NAME")]
     plant: Option<Plant>,
@@ -79,6 +86,9 @@ fn main() -> ExitCode {
 }
 
 fn go(arguments: &Arguments) -> Result<bool, String> {
+    if arguments.net {
+        return Ok(net(arguments));
+    }
     let make = |seed| if arguments.crowd { plan::crowd(seed, 50, 10) } else { plan::generate(seed) };
     if let Some(path) = &arguments.plan {
         return one(arguments, &plan::load(path).map_err(|fault| format!("{}: {fault}", path.display()))?);
@@ -99,7 +109,8 @@ fn go(arguments: &Arguments) -> Result<bool, String> {
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(std::num::NonZero::get))
         .unwrap_or(1);
-    let options = Options { threads, twice: !arguments.once, plant: arguments.plant };
+    let fingerprints = arguments.fingerprints;
+    let options = Options { threads, twice: !arguments.once, fingerprints, plant: arguments.plant };
     let mut progress = Progress { began, told: 0, from: arguments.from, end, time };
     let mut failed = None;
     let mut good = 0;
@@ -108,7 +119,7 @@ fn go(arguments: &Arguments) -> Result<bool, String> {
         match &judged.outcome {
             Ok(fingerprint) => {
                 good += 1;
-                if arguments.fingerprints {
+                if let Some(fingerprint) = fingerprint {
                     say(&format!("{} {fingerprint:016x}", judged.seed));
                 }
             }
@@ -130,6 +141,42 @@ fn go(arguments: &Arguments) -> Result<bool, String> {
     let rate = f64::from(u32::try_from(runs).unwrap_or(u32::MAX)) / took.max(0.001) * 60.0;
     tell(&format!("{good} seeds, each {times}, no law broken: {took:.1} s, {rate:.0} runs a minute"));
     Ok(true)
+}
+
+/// Worlds of the simulated network, one after the other; whether all are good.
+fn net(arguments: &Arguments) -> bool {
+    let clock = SystemClock::default();
+    let began = clock.now().instant;
+    let (from, end) = match (arguments.seed, arguments.seeds) {
+        (Some(seed), _) => (seed, seed.saturating_add(1)),
+        (None, Some(seeds)) => (arguments.from, arguments.from.saturating_add(seeds)),
+        (None, None) => (arguments.from, u64::MAX),
+    };
+    let time = arguments.minutes.map(|minutes| minutes * 60);
+    let mut progress = Progress { began, told: 0, from, end, time };
+    for seed in from..end {
+        let plan = net::Plan::of(seed);
+        let mut outcome = net::run(&plan, arguments.trace || arguments.seed.is_some());
+        if !arguments.once && net::run(&plan, false).hash != outcome.hash {
+            outcome.broken.push("repeatable: the second run differs".to_owned());
+        }
+        outcome.lines.iter().for_each(|line| say(line));
+        if !outcome.broken.is_empty() {
+            tell(&format!("seed {seed} at commit {}", commit()));
+            outcome.broken.iter().for_each(|what| tell(what));
+            tell(&format!("{plan:#?}\nagain: cargo xtask sim --net --seed {seed}"));
+            return false;
+        }
+        if arguments.fingerprints {
+            say(&format!("{seed} {:016x}", outcome.hash));
+        }
+        let seconds = clock.now().instant.since(began).as_secs();
+        progress.tell(seconds, seed + 1 - from);
+        if time.is_some_and(|time| seconds >= time) {
+            break;
+        }
+    }
+    true
 }
 
 /// Progress, with the rate and the time that is left.
@@ -159,14 +206,14 @@ impl Progress {
 /// One plan, with its trace.
 fn one(arguments: &Arguments, plan: &Plan) -> Result<bool, String> {
     match judge(plan, arguments.plant, !arguments.once) {
-        Ok(fingerprint) => {
-            let run = smtpserver_sim::des::run(plan, arguments.plant);
+        Ok(run) => {
             for entry in run.trace.entries() {
                 say(&entry.to_string());
             }
             say(&format!(
-                "{} events, fingerprint {fingerprint:016x}, no law broken",
-                run.trace.entries().len()
+                "{} events, fingerprint {:016x}, no law broken",
+                run.trace.entries().len(),
+                run.trace.fingerprint()
             ));
             Ok(true)
         }

@@ -124,6 +124,7 @@ impl World<'_> {
             stage: Stage::Coming,
             id: None,
             session: None,
+            tape: None,
             arrived: VecDeque::new(),
             ended: false,
             broken: false,

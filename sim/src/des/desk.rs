@@ -55,9 +55,7 @@ impl World<'_> {
             let Letter::Answered(ticket, answer) = letter else { unreachable!("it was looked at") };
             self.note(What::Told(id, News::Answered(ticket.number())));
             let now = self.clock();
-            if let Some(session) = &mut self.connections[usize_of(id)].session {
-                session.handle(now, Input::Answered(ticket, answer));
-            }
+            self.present(id, now, Input::Answered(ticket, answer));
         }
     }
 
@@ -66,7 +64,7 @@ impl World<'_> {
             Order::Begin => Ordered::Begin,
             Order::Append(octets) => Ordered::Append(octets.len()),
             Order::Commit => Ordered::Commit,
-            Order::Abandon => Ordered::Abandon,
+            Order::Abandon | Order::Leave(_) => Ordered::Abandon,
         };
         self.note(What::Ordered(id, ordered));
         match order {
@@ -84,7 +82,7 @@ impl World<'_> {
                 }
             }
             Order::Commit => self.commit(id),
-            Order::Abandon => self.give_up_draft(id),
+            Order::Abandon | Order::Leave(_) => self.give_up_draft(id),
         }
     }
 
@@ -127,8 +125,9 @@ impl World<'_> {
 
     pub(super) fn tell_server(&mut self, input: ServerInput) {
         let now = self.clock();
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
+        let mut inputs = VecDeque::new();
+        let mut next = Some(input);
+        while let Some(input) = next.take().or_else(|| inputs.pop_front()) {
             let Some(host) = &mut self.host else { return };
             host.server.handle(now, input);
             while let Some(output) = host.server.poll() {

@@ -83,6 +83,15 @@ impl Directory {
     }
 }
 
+/// How much fits, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// As everybody can see.
+    pub capacity: u64,
+    /// As shows when it is reached.
+    pub quota: u64,
+}
+
 /// The disk.
 #[derive(Debug)]
 pub struct Disk {
@@ -91,7 +100,7 @@ pub struct Disk {
     router: Directory,
     next_inode: u64,
     used: u64,
-    capacity: u64,
+    room: Room,
     journal: bool,
     /// Every operation that writes fails.
     pub read_only: bool,
@@ -103,9 +112,9 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// An empty disk of `capacity` octets. `failing` says which operations fail: the first of its kind that is the
+    /// An empty disk. `failing` says which operations fail: the first of its kind that is the
     /// n-th of all or later. With a journal, names become durable in the order in which they were changed.
-    pub fn new(seed: u64, capacity: u64, journal: bool, failing: &[(u64, Failing)]) -> Disk {
+    pub fn new(seed: u64, room: Room, journal: bool, failing: &[(u64, Failing)]) -> Disk {
         let mut by_kind: BTreeMap<Failing, Vec<u64>> = BTreeMap::new();
         for (number, kind) in failing {
             by_kind.entry(*kind).or_default().push(*number);
@@ -117,7 +126,7 @@ impl Disk {
             router: Directory::default(),
             next_inode: 1000,
             used: 0,
-            capacity,
+            room,
             journal,
             read_only: false,
             full: false,
@@ -137,7 +146,7 @@ impl Disk {
         self.failing.clear();
         self.read_only = false;
         self.full = false;
-        self.capacity = u64::MAX;
+        self.room = Room { capacity: u64::MAX, quota: u64::MAX };
     }
 
     /// The inode that the next file will have.
@@ -157,7 +166,8 @@ impl Disk {
             }
             Operation::Write(inode, _) => {
                 let broken = self.writable(Failing::Write);
-                let free = if self.full { 0 } else { self.capacity.saturating_sub(self.used) };
+                let most = self.room.capacity.min(self.room.quota);
+                let free = if self.full { 0 } else { most.saturating_sub(self.used) };
                 let taken = match broken {
                     Ok(()) => octets.len().min(usize::try_from(free).unwrap_or(usize::MAX)),
                     Err(Errno::Broken) => octets.len() / 2,
@@ -217,7 +227,7 @@ impl Disk {
 
     /// Free space in kibibytes.
     pub fn free_kib(&self) -> u64 {
-        if self.full { 0 } else { self.capacity.saturating_sub(self.used) / 1024 }
+        if self.full { 0 } else { self.room.capacity.saturating_sub(self.used) / 1024 }
     }
 
     /// The time of a file's last change: seconds and nanoseconds.
@@ -265,6 +275,15 @@ impl Disk {
     pub fn published(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.router.seen.keys().map(|inode| {
             (*inode, self.files.get(inode).map(|file| file.octets.as_slice()).unwrap_or_default())
+        })
+    }
+
+    /// The files in `router`, taken off the disk.
+    pub fn into_published(mut self) -> impl Iterator<Item = (u64, Vec<u8>)> {
+        let names = std::mem::take(&mut self.router.seen);
+        names.into_keys().map(move |inode| {
+            let octets = self.files.remove(&inode).map(|file| file.octets);
+            (inode, octets.unwrap_or_default())
         })
     }
 

@@ -8,6 +8,7 @@ use super::world::{Happening, World};
 use crate::plan::Fault;
 use crate::trace::{ConnectionId, What};
 use smtpserver_core::Server;
+use smtpserver_core::record::Ending;
 use smtpserver_core::server::Input as ServerInput;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ impl World<'_> {
                 self.slow_us += by_ms * 1000;
                 over(self, *for_ms);
             }
-            Fault::DiskError { .. } | Fault::Cut { .. } | Fault::Stall { .. } => {
+            Fault::FullAfter { .. } | Fault::DiskError { .. } | Fault::Cut { .. } | Fault::Stall { .. } => {
                 unreachable!("these are built into the disk and the links")
             }
         }
@@ -93,6 +94,7 @@ impl World<'_> {
             | Fault::Reconfigure { .. }
             | Fault::WallJump { .. }
             | Fault::Pause { .. }
+            | Fault::FullAfter { .. }
             | Fault::DiskError { .. }
             | Fault::Cut { .. }
             | Fault::Stall { .. } => unreachable!("only windows end"),
@@ -123,6 +125,7 @@ impl World<'_> {
         self.paused_until = self.now;
         self.put(self.now, Happening::Thaw);
         for index in 0..self.connections.len() {
+            self.end_recording(ConnectionId::try_from(index).expect("it is there"), Ending::Dropped);
             let connection = &mut self.connections[index];
             if matches!(connection.stage, Stage::Open | Stage::Parting) {
                 connection.stage = Stage::Over;

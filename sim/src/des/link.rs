@@ -69,12 +69,13 @@ impl Lane {
             octets.truncate(usize::try_from(after.saturating_sub(self.passed)).expect("below a length"));
             self.cut = None;
             ending = Some(how);
+            self.silent = how == Ending::OneWay;
         }
         self.passed += length;
         let mut at = self.arrival(now, link, dice);
         while !octets.is_empty() {
             let piece = match link.cut {
-                Cutting::Whole => octets.len(),
+                Cutting::Whole | Cutting::Joined => octets.len(),
                 Cutting::Pieces | Cutting::Octets if self.passed > CUT_OCTETS_MAX => octets.len(),
                 Cutting::Octets if octets.len() <= OCTETWISE_MAX => 1,
                 Cutting::Pieces | Cutting::Octets => {
@@ -147,6 +148,14 @@ mod tests {
         assert_eq!(arrivals(&mut lane, Cutting::Whole, b"12345").1, None);
         let (came, ending) = arrivals(&mut lane, Cutting::Whole, b"67890");
         assert_eq!((came[0].1.as_slice(), ending), (&b"67"[..], Some(Ending::Reset)));
+    }
+
+    #[test]
+    fn a_way_that_ends_alone_falls_silent() {
+        let mut lane = Lane::new(Some((7, Ending::OneWay)), Vec::new());
+        let (came, ending) = arrivals(&mut lane, Cutting::Whole, b"1234567890");
+        assert_eq!((came[0].1.as_slice(), ending), (&b"1234567"[..], Some(Ending::OneWay)));
+        assert_eq!(arrivals(&mut lane, Cutting::Whole, b"more").0, []);
     }
 
     #[test]

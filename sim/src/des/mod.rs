@@ -11,6 +11,7 @@ mod link;
 mod parts;
 mod plant;
 mod queue;
+mod recording;
 mod serving;
 mod spool;
 mod wires;
@@ -20,7 +21,7 @@ pub use plant::Plant;
 
 use crate::clients::Belief;
 use crate::plan::Plan;
-use crate::trace::Trace;
+use crate::trace::{ConnectionId, Trace};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +37,8 @@ pub struct Run {
     pub done: BTreeMap<u32, bool>,
     /// The files in `router` at the end, by inode.
     pub files: BTreeMap<u64, Bytes>,
+    /// Recordings of some of the sessions.
+    pub recordings: BTreeMap<ConnectionId, Bytes>,
     /// An assertion of ours that broke, if one did.
     pub panic: Option<String>,
 }

@@ -10,6 +10,7 @@ use crate::plan::LinkPlan;
 use crate::trace::ConnectionId;
 use bytes::Bytes;
 use smtpserver_core::policy::{Answer, Ticket};
+use smtpserver_core::record::Recorder;
 use smtpserver_core::spool::Report;
 use smtpserver_core::{Server, Session, SessionId};
 use std::collections::{BTreeMap, VecDeque};
@@ -69,6 +70,8 @@ pub(super) struct Connection {
     pub(super) stage: Stage,
     pub(super) id: Option<SessionId>,
     pub(super) session: Option<Box<Session>>,
+    /// Records the session, if it is one of those that are.
+    pub(super) tape: Option<Box<Recorder>>,
     pub(super) arrived: VecDeque<Bytes>,
     pub(super) ended: bool,
     pub(super) broken: bool,

@@ -135,10 +135,8 @@ impl World<'_> {
     }
 
     fn handle(&mut self, id: ConnectionId, now: Now, input: Input<'_>) {
-        if let Some(session) = &mut self.connections[usize_of(id)].session {
-            session.handle(now, input);
-            self.drain(id);
-        }
+        self.present(id, now, input);
+        self.drain(id);
     }
 
     /// Obeys all that a session puts out.
@@ -146,6 +144,9 @@ impl World<'_> {
         while let Some(output) =
             self.connections[usize_of(id)].session.as_mut().and_then(|session| session.poll())
         {
+            if let Some(tape) = &mut self.connections[usize_of(id)].tape {
+                tape.output(&output);
+            }
             match output {
                 Output::Write(octets) => {
                     let octets = Bytes::from(octets);

@@ -5,9 +5,10 @@ use super::clients::usize_of;
 use super::link::Parcel;
 use super::parts::Stage;
 use super::world::{Happening, World};
-use crate::plan::Ending;
+use crate::plan::{self, Cutting};
 use crate::trace::{ConnectionId, What};
 use bytes::Bytes;
+use smtpserver_core::record::Ending;
 use smtpserver_core::server;
 use smtpserver_core::{Peer, Session};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 
 /// How long a client may leave our words untaken, in microseconds.
 const UNTAKEN_MAX: u64 = 300_000_000;
+/// On a way that joins segments, octets wait so long for others, in microseconds.
+const JOINED_US: u64 = 50_000;
 /// How long the last words and the rest of the client's may take, in microseconds.
 const LINGER_MAX: u64 = 1_000_000;
 const LAST_WORDS_MAX: u64 = 5_000_000;
@@ -42,24 +45,23 @@ impl World<'_> {
         self.cut(id, ending);
     }
 
-    fn cut(&mut self, id: ConnectionId, ending: Option<Ending>) {
+    fn cut(&mut self, id: ConnectionId, ending: Option<plan::Ending>) {
         match ending {
-            None => {}
-            Some(Ending::Reset) => {
+            // The lane that ended has fallen silent by itself.
+            None | Some(plan::Ending::OneWay) => return,
+            Some(plan::Ending::Reset) => {
                 self.send_down(id, Parcel::Reset);
                 self.send_up(id, Parcel::Reset);
             }
-            Some(Ending::End) => {
+            Some(plan::Ending::End) => {
                 self.send_down(id, Parcel::End);
                 self.send_up(id, Parcel::End);
             }
-            Some(Ending::Silence) => {}
+            Some(plan::Ending::Silence) => {}
         }
-        if ending.is_some() {
-            let connection = &mut self.connections[usize_of(id)];
-            connection.up.silent = true;
-            connection.down.silent = true;
-        }
+        let connection = &mut self.connections[usize_of(id)];
+        connection.up.silent = true;
+        connection.down.silent = true;
     }
 
     /// A parcel has come to the server's end.
@@ -72,7 +74,14 @@ impl World<'_> {
                 }
             }
             Stage::Open => match parcel {
-                Parcel::Octets(octets) => connection.arrived.push_back(octets),
+                Parcel::Octets(octets) => {
+                    connection.arrived.push_back(octets);
+                    if self.customers[connection.customer].link.cut == Cutting::Joined {
+                        // What comes shortly afterwards is read with it.
+                        self.put(self.now + JOINED_US, Happening::Readable(id));
+                        return;
+                    }
+                }
                 Parcel::End => connection.ended = true,
                 Parcel::Reset => {
                     connection.arrived.clear();
@@ -119,6 +128,7 @@ impl World<'_> {
                 }
                 host.by_session.insert(session, id);
                 host.open += 1;
+                self.begin_recording(id);
                 self.note(What::Welcomed { connection: id, serial: session.serial });
                 self.send_down(id, Parcel::Open);
                 self.open_session(id);
@@ -216,6 +226,7 @@ impl World<'_> {
 
     /// Says the last words and closes, without waiting long for anything.
     pub(super) fn part(&mut self, id: ConnectionId) {
+        self.end_recording(id, Ending::Closed);
         let connection = &mut self.connections[usize_of(id)];
         connection.session = None;
         connection.stage = Stage::Parting;

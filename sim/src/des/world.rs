@@ -2,7 +2,7 @@
 //! is in the rooms beside: `clients`, `wires`, `serving`, `faults`.
 
 use super::Run;
-use super::disk::Disk;
+use super::disk::{Disk, Room};
 use super::link::{Lane, Parcel};
 use super::parts::{Connection, Customer, Host, Stage};
 use super::plant::Plant;
@@ -14,8 +14,9 @@ use crate::plan::{Fault, Plan, Side, When};
 use crate::trace::{ConnectionId, Rest, Trace, What};
 use bytes::Bytes;
 use smtpserver_core::policy::{Question, Ticket};
+use smtpserver_core::record::Ending;
 use smtpserver_core::{Instant, Now, Settings, Wall};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// What the wall clock says when a world begins: 2026-11-23T00:00:00Z, in microseconds.
@@ -34,6 +35,8 @@ pub(super) enum Happening {
     AtServer(ConnectionId, Parcel),
     /// A parcel reaches the client's end.
     AtClient(ConnectionId, Parcel),
+    /// What came together is to be read together.
+    Readable(ConnectionId),
     /// The client has taken octets: the server may send more.
     Writable(ConnectionId),
     /// A deadline of a session or of its pipe.
@@ -85,6 +88,8 @@ pub(super) struct World<'a> {
     pub(super) crashes: Vec<(u64, usize)>,
     /// Connections whose session has something to do.
     pub(super) ready: VecDeque<ConnectionId>,
+    /// What was recorded, session by session.
+    pub(super) recordings: BTreeMap<ConnectionId, Bytes>,
     /// Reports so far, for the planted lost wake-up.
     pub(super) reports: u64,
 }
@@ -113,6 +118,11 @@ impl<'a> World<'a> {
             wakes: None,
         });
         let capacity = plan.disk.capacity_kib.saturating_mul(1024);
+        let quotas = plan
+            .faults
+            .iter()
+            .filter_map(|fault| if let Fault::FullAfter { octets } = fault { Some(*octets) } else { None });
+        let quota = quotas.min().unwrap_or(u64::MAX);
         let mut world = World {
             plant,
             now: 0,
@@ -121,7 +131,7 @@ impl<'a> World<'a> {
             trace: Trace::default(),
             customers: customers.collect(),
             connections: Vec::new(),
-            disk: Disk::new(plan.seed, capacity, plan.disk.journal, &errors),
+            disk: Disk::new(plan.seed, Room { capacity, quota }, plan.disk.journal, &errors),
             disk_dice: Dice::new(plan.seed, Purpose::Disk, 0),
             answers_dice: Dice::new(plan.seed, Purpose::Answers, 0),
             host: None,
@@ -133,6 +143,7 @@ impl<'a> World<'a> {
             healed: false,
             crashes: Vec::new(),
             ready: VecDeque::new(),
+            recordings: BTreeMap::new(),
             reports: 0,
             plan,
         };
@@ -179,6 +190,7 @@ impl<'a> World<'a> {
             Happening::Wake(customer) => self.wake(customer),
             Happening::AtServer(id, parcel) => self.at_server(id, parcel),
             Happening::AtClient(id, parcel) => self.at_client(id, parcel),
+            Happening::Readable(id) => self.ready.push_back(id),
             Happening::Writable(id) => {
                 self.flush(id);
                 self.ready.push_back(id);
@@ -251,7 +263,10 @@ impl<'a> World<'a> {
                 | Fault::Full { at_ms, .. }
                 | Fault::SlowDisk { at_ms, .. } => *at_ms,
                 // These are built into the disk and the links.
-                Fault::DiskError { .. } | Fault::Cut { .. } | Fault::Stall { .. } => continue,
+                Fault::FullAfter { .. }
+                | Fault::DiskError { .. }
+                | Fault::Cut { .. }
+                | Fault::Stall { .. } => continue,
             };
             if at_ms < plan.heal_ms {
                 self.put(at_ms * 1000, Happening::Fault(index));
@@ -301,14 +316,22 @@ impl<'a> World<'a> {
         }
     }
 
-    pub(super) fn into_run(self, panic: Option<String>) -> Run {
+    pub(super) fn into_run(mut self, panic: Option<String>) -> Run {
+        if panic.is_none() {
+            for index in 0..self.connections.len() {
+                self.end_recording(ConnectionId::try_from(index).expect("it is there"), Ending::Dropped);
+            }
+        }
+        // What was begun and not ended has no recording: an assertion broke, and law 6 says so.
+        self.recordings.retain(|_, octets| !octets.is_empty());
         let beliefs = self.customers.iter().map(|customer| (customer.id, customer.machine.beliefs()));
         let done = self.customers.iter().map(|customer| (customer.id, customer.machine.is_done()));
-        let files = self.disk.published().map(|(inode, octets)| (inode, Bytes::copy_from_slice(octets)));
+        let files = self.disk.into_published().map(|(inode, octets)| (inode, Bytes::from(octets)));
         Run {
             beliefs: beliefs.collect(),
             done: done.collect(),
             files: files.collect(),
+            recordings: self.recordings,
             panic,
             trace: self.trace,
         }
@@ -320,6 +343,7 @@ impl Happening {
     fn is_for_the_server(&self) -> bool {
         match self {
             Happening::AtServer(..)
+            | Happening::Readable(_)
             | Happening::Writable(_)
             | Happening::Due(_)
             | Happening::Hasten(_)

@@ -1,12 +1,12 @@
 //! Laws 6, 10 and 11: bounds, counts, and that everything comes to its end.
 
-use super::Violation;
+use super::by_connection::ByConnection;
+use super::{Case, Violation};
 use crate::des::Run;
 use crate::model::{Connections, Door};
 use crate::plan::{Fault, Plan};
-use crate::trace::{ConnectionId, News, Operation, Ordered, What};
+use crate::trace::{News, Operation, Ordered, What};
 use smtpserver_core::limits::{BODY_READ_MAX, BODY_WINDOW};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Octets of a draft that may be on their way beside its window: what one read brings, and the envelope's lines.
@@ -16,7 +16,7 @@ const SESSION_MAX: u64 = (4 * 3600 + 540 + 60) * 1_000_000;
 
 /// Law 6, bounded: memory stays under its limit, every session has a deadline and ends by it, and no assertion of ours
 /// breaks.
-pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     if let Some(panic) = &run.panic {
         return Err(Violation::new(
             6,
@@ -32,8 +32,8 @@ pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
             _ => 0,
         })
         .sum();
-    let mut debts: BTreeMap<ConnectionId, usize> = BTreeMap::new();
-    let mut began: BTreeMap<ConnectionId, u64> = BTreeMap::new();
+    let mut debts: ByConnection<usize> = ByConnection::default();
+    let mut began: ByConnection<u64> = ByConnection::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         match &entry.what {
             What::Broken(id, what) => {
@@ -43,14 +43,14 @@ pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
                 began.insert(*connection, entry.at);
             }
             What::Closed(id, _) => {
-                let lasted = entry.at - began.get(id).copied().unwrap_or(entry.at);
+                let lasted = entry.at - began.get_mut(*id).copied().unwrap_or(entry.at);
                 if lasted > SESSION_MAX + paused {
                     let what = format!("session {id} lasted {} seconds", lasted / 1_000_000);
                     return Err(Violation::new(6, index, what));
                 }
             }
             What::Ordered(id, Ordered::Append(octets)) => {
-                let debt = debts.entry(*id).or_default();
+                let debt = debts.or_default(*id);
                 *debt += octets;
                 if *debt > DEBT_MAX {
                     let what = format!("connection {id} has {debt} octets on their way to the spool");
@@ -58,10 +58,10 @@ pub(super) fn bounded(plan: &Plan, run: &Run) -> Result<(), Violation> {
                 }
             }
             What::Ordered(id, Ordered::Begin | Ordered::Commit | Ordered::Abandon) => {
-                debts.remove(id);
+                debts.remove(*id);
             }
             What::Told(id, News::Room(octets)) => {
-                let debt = debts.entry(*id).or_default();
+                let debt = debts.or_default(*id);
                 *debt = debt.saturating_sub(*octets);
             }
             _ => {}
@@ -75,12 +75,12 @@ const STORE_MAX: u64 = 30_000_000;
 
 /// Law 10, exact: connections are welcomed, turned away and dropped as a naive count of who is there says, and what was
 /// acquired is released on every path.
-pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn exact(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
         return Ok(());
     }
     let limits = plan.settings(&[]).map_err(|what| Violation::new(10, None, what))?.limits;
-    let mut sources: BTreeMap<ConnectionId, IpAddr> = BTreeMap::new();
+    let mut sources: ByConnection<IpAddr> = ByConnection::default();
     let mut naive = Connections::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         let (id, found) = match &entry.what {
@@ -101,7 +101,8 @@ pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
             What::Dropped(id) => (*id, Door::Drop),
             _ => continue,
         };
-        let expected = naive.come(&limits, u64::from(id), sources[&id]);
+        let Some(source) = sources.get_mut(id).copied() else { continue };
+        let expected = naive.come(&limits, u64::from(id), source);
         if found != expected {
             let what = format!(
                 "connection {id}: {found:?}, and should have been {expected:?}, with {} sessions there",
@@ -115,7 +116,7 @@ pub(super) fn exact(plan: &Plan, run: &Run) -> Result<(), Violation> {
 
 /// Law 11, live: when all faults are healed every session ends, the spool drains, nothing is left over, and honest mail
 /// is taken again.
-pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn live(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     let last = run.trace.entries().len().checked_sub(1);
     let wrong = |what: String| Err(Violation::new(11, last, what));
     // What cannot be removed stays, until a server starts that can.
@@ -162,7 +163,7 @@ pub(super) fn live(plan: &Plan, run: &Run) -> Result<(), Violation> {
 
 /// With all healed and hardly anybody there, a message is kept in the time that a disk needs, and its client told.
 fn prompt(plan: &Plan, run: &Run) -> Result<(), Violation> {
-    let mut connections: BTreeMap<ConnectionId, Option<u64>> = BTreeMap::new();
+    let mut connections: ByConnection<Option<u64>> = ByConnection::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         match &entry.what {
             What::Connects { client, connection, .. } => {
@@ -172,13 +173,13 @@ fn prompt(plan: &Plan, run: &Run) -> Result<(), Violation> {
                 }
             }
             What::Ordered(id, Ordered::Commit) => {
-                if let Some(since) = connections.get_mut(id) {
+                if let Some(since) = connections.get_mut(*id) {
                     *since = Some(entry.at);
                 }
             }
             What::Wrote(id, _) | What::Closed(id, _) => {
                 let waited =
-                    connections.get_mut(id).and_then(Option::take).map_or(0, |since| entry.at - since);
+                    connections.get_mut(*id).and_then(Option::take).map_or(0, |since| entry.at - since);
                 if waited > STORE_MAX {
                     let what = format!(
                         "connection {id} heard {} seconds later what became of its message",

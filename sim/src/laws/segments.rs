@@ -1,16 +1,18 @@
 //! Laws 4 and 10 on single sessions: some of each run are held again, alone, in the kindest of worlds, with the same
 //! octets cut in other places; and some are told anew by the naive model.
 
-use super::Violation;
+use super::by_connection::ByConnection;
+use super::{Case, Violation};
 use crate::des::Run;
 use crate::dice::{Dice, Purpose};
 use crate::model::follow;
 use crate::plan::{Fault, Plan};
 use crate::trace::{ConnectionId, News, Noted, What};
+use memchr::memmem;
 use smtpserver_core::policy::{Answer, Space, decide};
 use smtpserver_core::spool::{Order, Report, Stored};
 use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -27,33 +29,34 @@ struct Heard {
     octets: Vec<u8>,
     replies: Vec<u8>,
     client_closed: bool,
-    /// Something happened that octets alone do not tell.
-    troubled: bool,
     source: Option<IpAddr>,
     over: bool,
 }
 
+/// The sessions of a run that are looked at.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    heard: BTreeMap<ConnectionId, Heard>,
+    /// Those that are held again.
+    again: Vec<ConnectionId>,
+    /// Those that are told anew.
+    modelled: Vec<ConnectionId>,
+}
+
 /// Law 4, seamless: where segments end never changes a reply.
-pub(super) fn seamless(plan: &Plan, run: &Run) -> Result<(), Violation> {
-    if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
-        return Ok(());
-    }
+pub(super) fn seamless(Case { plan, sample, .. }: &Case<'_>) -> Result<(), Violation> {
     let settings = Arc::new(plan.settings(&[]).map_err(|what| Violation::new(4, None, what))?);
-    let mut sessions = gather(run);
-    sessions.retain(|_, heard| heard.over && !heard.troubled && heard.octets.len() <= OCTETS_MAX);
-    let ids: Vec<ConnectionId> = sessions.keys().copied().collect();
-    let mut dice = Dice::new(plan.seed, Purpose::Sample, 0);
-    for _ in 0..SAMPLE.min(ids.len()) {
-        let id = *dice.pick(&ids);
-        let heard = &sessions[&id];
+    for id in &sample.again {
+        let heard = &sample.heard[id];
+        let said = masked(&heard.replies);
         for piece in [usize::MAX, 1, 7] {
-            let replies = hold(&settings, heard, piece);
-            if masked(&replies) != masked(&heard.replies) {
+            let replies = masked(&hold(&settings, heard, piece));
+            if replies != said {
                 let what = format!(
                     "connection {id} hears something else when its octets come {} at a time: {} / {}",
                     if piece == usize::MAX { "all".to_owned() } else { piece.to_string() },
-                    masked(&heard.replies).escape_ascii(),
-                    masked(&replies).escape_ascii(),
+                    said.escape_ascii(),
+                    replies.escape_ascii(),
                 );
                 return Err(Violation::new(4, None, what));
             }
@@ -64,18 +67,10 @@ pub(super) fn seamless(plan: &Plan, run: &Run) -> Result<(), Violation> {
 
 /// Law 10, exact: a session's replies are those of the naive model, which knows no time and no trouble: where the world
 /// may say "not now" the model believes what was said.
-pub(super) fn as_modelled(plan: &Plan, run: &Run) -> Result<(), Violation> {
-    if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
-        return Ok(());
-    }
+pub(super) fn as_modelled(Case { plan, sample, .. }: &Case<'_>) -> Result<(), Violation> {
     let settings = plan.settings(&[]).map_err(|what| Violation::new(10, None, what))?;
-    let mut sessions = gather(run);
-    sessions.retain(|_, heard| heard.octets.len() <= OCTETS_MAX);
-    let ids: Vec<ConnectionId> = sessions.keys().copied().collect();
-    let mut dice = Dice::new(plan.seed, Purpose::Sample, 1);
-    for _ in 0..MODELLED.min(ids.len()) {
-        let id = *dice.pick(&ids);
-        let heard = &sessions[&id];
+    for id in &sample.modelled {
+        let heard = &sample.heard[id];
         let codes = codes(&heard.replies);
         let Some(source) = heard.source else { continue };
         let expected: Vec<u16> =
@@ -117,17 +112,92 @@ fn codes(replies: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-fn gather(run: &Run) -> BTreeMap<ConnectionId, Heard> {
-    let mut sessions: BTreeMap<ConnectionId, Heard> = BTreeMap::new();
-    let mut sources = BTreeMap::new();
+/// A session in outline: what decides whether it is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outline {
+    octets: usize,
+    /// Something happened that octets alone do not tell.
+    troubled: bool,
+    over: bool,
+}
+
+impl Sample {
+    /// Draws sessions of a run. None while settings change: which of them a session had is not to be seen.
+    pub(super) fn of(plan: &Plan, run: &Run) -> Sample {
+        if plan.faults.iter().any(|fault| matches!(fault, Fault::Reconfigure { .. })) {
+            return Sample::default();
+        }
+        let outlines = outlines(run);
+        let short = |outline: &Outline| outline.octets <= OCTETS_MAX;
+        let again = |outline: &Outline| short(outline) && outline.over && !outline.troubled;
+        let again = draw(plan, 0, SAMPLE, &outlines, again);
+        let modelled = draw(plan, 1, MODELLED, &outlines, short);
+        let heard = gather(run, again.iter().chain(&modelled).copied().collect());
+        Sample { heard, again, modelled }
+    }
+}
+
+/// So many of the sessions that are fit, or fewer, in an order of their own.
+fn draw(
+    plan: &Plan,
+    number: u64,
+    count: usize,
+    outlines: &ByConnection<Outline>,
+    is_fit: impl Fn(&Outline) -> bool,
+) -> Vec<ConnectionId> {
+    let fit: Vec<ConnectionId> =
+        outlines.iter().filter(|(_, outline)| is_fit(outline)).map(|(id, _)| id).collect();
+    let mut dice = Dice::new(plan.seed, Purpose::Sample, number);
+    let drawn: BTreeSet<ConnectionId> = (0..count.min(fit.len())).map(|_| *dice.pick(&fit)).collect();
+    drawn.into_iter().collect()
+}
+
+fn outlines(run: &Run) -> ByConnection<Outline> {
+    let mut sessions: ByConnection<Outline> = ByConnection::default();
+    for entry in run.trace.entries() {
+        let (What::Took(id, _)
+        | What::Wrote(id, _)
+        | What::Told(id, _)
+        | What::Noted(id, Noted::Delayed(_))
+        | What::Welcomed { connection: id, .. }
+        | What::Closed(id, _)) = &entry.what
+        else {
+            continue;
+        };
+        let outline = match &entry.what {
+            What::Welcomed { .. } => sessions.or_default(*id),
+            _ => match sessions.get_mut(*id) {
+                Some(outline) => outline,
+                None => continue,
+            },
+        };
+        match &entry.what {
+            What::Took(_, octets) => outline.octets += octets.len(),
+            // Trouble of the world is told with a 4; it is not the octets' doing.
+            What::Wrote(_, octets) => {
+                outline.troubled |= octets.starts_with(b"4") || memmem::find(octets, b"\n4").is_some();
+            }
+            What::Told(_, News::Tick | News::Failed | News::ShuttingDown) | What::Noted(..) => {
+                outline.troubled = true;
+            }
+            // A session that ends because its client broke off in the middle says less than it would have.
+            What::Closed(_, "quit" | "misbehaved") => outline.over = true,
+            _ => {}
+        }
+    }
+    sessions
+}
+
+/// What these sessions heard and said.
+fn gather(run: &Run, wanted: BTreeSet<ConnectionId>) -> BTreeMap<ConnectionId, Heard> {
+    let mut sessions: BTreeMap<ConnectionId, Heard> =
+        wanted.into_iter().map(|id| (id, Heard::default())).collect();
     for entry in run.trace.entries() {
         match &entry.what {
-            What::Welcomed { connection, .. } => {
-                let source = sources.get(connection).copied();
-                sessions.insert(*connection, Heard { source, ..Heard::default() });
-            }
-            What::Connects { connection, source, .. } => {
-                sources.insert(*connection, *source);
+            What::Connects { connection: id, source, .. } => {
+                if let Some(heard) = sessions.get_mut(id) {
+                    heard.source = Some(*source);
+                }
             }
             What::Took(id, octets) => {
                 if let Some(heard) = sessions.get_mut(id) {
@@ -136,31 +206,14 @@ fn gather(run: &Run) -> BTreeMap<ConnectionId, Heard> {
             }
             What::Wrote(id, octets) => {
                 if let Some(heard) = sessions.get_mut(id) {
-                    // Trouble of the world is told with a 4; it is not the octets' doing.
-                    heard.troubled |=
-                        octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b"4"));
                     heard.replies.extend_from_slice(octets);
                 }
             }
-            What::Told(id, news) => {
+            What::Told(id, News::PeerClosed) => {
                 if let Some(heard) = sessions.get_mut(id) {
-                    match news {
-                        News::Tick | News::Failed | News::ShuttingDown => heard.troubled = true,
-                        News::PeerClosed => heard.client_closed = true,
-                        News::Opened
-                        | News::Sent
-                        | News::Answered(_)
-                        | News::Room(_)
-                        | News::Committed { .. } => {}
-                    }
+                    heard.client_closed = true;
                 }
             }
-            What::Noted(id, Noted::Delayed(_)) => {
-                if let Some(heard) = sessions.get_mut(id) {
-                    heard.troubled = true;
-                }
-            }
-            // A session that ends because its client broke off in the middle says less than it would have.
             What::Closed(id, "quit" | "misbehaved") => {
                 if let Some(heard) = sessions.get_mut(id) {
                     heard.over = true;
@@ -223,7 +276,9 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
-            Output::Order(Order::Begin | Order::Abandon) | Output::Event(_) | Output::Close(_) => {}
+            Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+            | Output::Event(_)
+            | Output::Close(_) => {}
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Laws 2 and 7: replies, one for each command, in order, and in their time. Read from the octets of both sides by a
 //! reader that knows no more of SMTP than where commands and messages end.
 
-use super::Violation;
-use crate::des::Run;
-use crate::plan::Plan;
+use super::by_connection::ByConnection;
+use super::{Case, Violation};
 use crate::trace::{ConnectionId, Noted, What};
-use std::collections::{BTreeMap, VecDeque};
+use memchr::{memchr_iter, memmem};
+use std::collections::VecDeque;
 
 /// The longest command line that is read as one; beyond it the server may answer before its end.
 const LINE_MAX: usize = 4096;
@@ -61,35 +61,51 @@ impl Dialogue {
     }
 
     fn took(&mut self, octets: &[u8]) {
-        self.input.extend_from_slice(octets);
-        self.read();
+        if self.input.is_empty() {
+            // Mostly whole lines come, and need not be kept.
+            let used = self.read(octets);
+            self.input.extend_from_slice(&octets[used..]);
+        } else {
+            self.input.extend_from_slice(octets);
+            self.read_on();
+        }
+        self.forget_text();
     }
 
-    /// Understands what came, as far as it can be understood yet.
-    fn read(&mut self) {
+    /// Understands what was kept, as far as it can be understood now.
+    fn read_on(&mut self) {
+        let mut input = std::mem::take(&mut self.input);
+        let used = self.read(&input);
+        input.drain(..used);
+        self.input = input;
+    }
+
+    /// Understands what came, as far as it can be understood yet: so many octets of it.
+    fn read(&mut self, input: &[u8]) -> usize {
         let mut at = 0;
         loop {
-            let rest = &self.input[at..];
+            let rest = &input[at..];
             match self.mode {
                 Mode::Commands => {
-                    let Some(end) = find(rest, b"\r\n") else { break };
-                    let line = rest[..end].to_ascii_uppercase();
+                    let Some(end) = line_end(rest) else { break };
+                    let line = &rest[..end];
                     at += end + 2;
                     if std::mem::take(&mut self.early) {
                         continue;
                     }
                     let word = line.split(|octet| *octet == b' ').next().unwrap_or_default();
-                    match word {
-                        b"DATA" => {
+                    let is = |wanted: &[u8]| word.eq_ignore_ascii_case(wanted);
+                    match word.len() {
+                        4 if is(b"DATA") => {
                             self.owed.push_back(Owed::Data);
                             self.mode = Mode::Undecided;
                         }
-                        b"QUIT" if line == b"QUIT" => {
+                        4 if is(b"QUIT") && line.len() == 4 => {
                             self.owed.push_back(Owed::Quit);
                             self.mode = Mode::Deaf;
                         }
-                        b"BDAT" if !self.chunks => self.mode = Mode::Lost,
-                        b"BDAT" => match octets_of(&line) {
+                        4 if is(b"BDAT") && !self.chunks => self.mode = Mode::Lost,
+                        4 if is(b"BDAT") => match octets_of(line) {
                             Some(0) | None => self.owed.push_back(Owed::Command),
                             Some(octets) => self.mode = Mode::Chunk(octets),
                         },
@@ -99,7 +115,7 @@ impl Dialogue {
                 Mode::Text => {
                     let end = if rest.starts_with(b".\r\n") {
                         3
-                    } else if let Some(end) = find(rest, b"\r\n.\r\n") {
+                    } else if let Some(end) = memmem::find(rest, b"\r\n.\r\n") {
                         end + 5
                     } else {
                         break;
@@ -123,13 +139,16 @@ impl Dialogue {
                 }
                 Mode::Undecided => break,
                 Mode::Deaf | Mode::Lost => {
-                    at = self.input.len();
+                    at = input.len();
                     break;
                 }
             }
         }
-        self.input.drain(..at);
-        // In a long message only its end matters.
+        at
+    }
+
+    /// In a long message only its end matters.
+    fn forget_text(&mut self) {
         if self.mode == Mode::Text && self.input.len() > 8 {
             let start = self.input.len() - 4;
             self.input.drain(..start);
@@ -144,23 +163,40 @@ impl Dialogue {
         if self.mode == Mode::Lost {
             return Ok(());
         }
-        self.output.extend_from_slice(octets);
-        while let Some((code, length)) = reply(&self.output)? {
-            self.output.drain(..length);
+        if self.output.is_empty() {
+            // Mostly whole replies come, and need not be kept.
+            let used = self.hear(octets)?;
+            self.output.extend_from_slice(&octets[used..]);
+        } else {
+            self.output.extend_from_slice(octets);
+            let mut output = std::mem::take(&mut self.output);
+            let used = self.hear(&output)?;
+            output.drain(..used);
+            self.output = output;
+        }
+        if self.output.is_empty() { Ok(()) } else { Err("a reply ends in the middle of a line".into()) }
+    }
+
+    /// Takes whole replies for what they are owed to: so many octets of what was said.
+    fn hear(&mut self, said: &[u8]) -> Result<usize, String> {
+        let mut at = 0;
+        while let Some((code, length)) = reply(&said[at..])? {
+            at += length;
             if self.last_words {
                 return Err(format!("{code} is said after the last words"));
             }
             match self.owed.pop_front() {
                 Some(Owed::Data) => {
                     self.mode = if code == 354 { Mode::Text } else { Mode::Commands };
-                    self.read();
+                    self.read_on();
+                    self.forget_text();
                 }
                 Some(Owed::Greeting | Owed::Command | Owed::Message | Owed::Quit) => {}
                 None if self.is_broken() && !self.early => self.early = true,
                 None => self.last_words = true,
             }
         }
-        if self.output.is_empty() { Ok(()) } else { Err("a reply ends in the middle of a line".into()) }
+        Ok(at)
     }
 
     /// Whether the line that is coming may be answered before its end.
@@ -177,10 +213,10 @@ impl Dialogue {
 }
 
 /// Law 2, answered: one reply for each command, in order; each a whole reply; at the end, last words.
-pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
+pub(super) fn answered(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
     // Where chunks are not offered nobody can say whether octets behind BDAT are a chunk.
     let chunks = !plan.has_setting("NoCHUNKING");
-    let mut dialogues: BTreeMap<ConnectionId, Dialogue> = BTreeMap::new();
+    let mut dialogues: ByConnection<Dialogue> = ByConnection::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
         let fault =
             |id: ConnectionId, what: String| Violation::new(2, index, format!("connection {id}: {what}"));
@@ -189,19 +225,19 @@ pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
                 dialogues.insert(*connection, Dialogue::new(chunks));
             }
             What::Took(id, octets) => {
-                let Some(dialogue) = dialogues.get_mut(id) else { continue };
+                let Some(dialogue) = dialogues.get_mut(*id) else { continue };
                 if dialogue.last_words {
                     return Err(fault(*id, "a reply was said that nothing was owed to".into()));
                 }
                 dialogue.took(octets);
             }
             What::Wrote(id, octets) => {
-                if let Some(dialogue) = dialogues.get_mut(id) {
+                if let Some(dialogue) = dialogues.get_mut(*id) {
                     dialogue.wrote(octets).map_err(|what| fault(*id, what))?;
                 }
             }
             What::Closed(id, reason) => {
-                if let Some(dialogue) = dialogues.remove(id)
+                if let Some(dialogue) = dialogues.remove(*id)
                     && *reason == "quit"
                     && dialogue.mode != Mode::Lost
                     && !dialogue.owed.is_empty()
@@ -216,8 +252,8 @@ pub(super) fn answered(plan: &Plan, run: &Run) -> Result<(), Violation> {
 }
 
 /// Law 7, punctual: no reply before its tarpit hour. Only the end of a session says something earlier.
-pub(super) fn punctual(_plan: &Plan, run: &Run) -> Result<(), Violation> {
-    let mut waits: BTreeMap<ConnectionId, (u64, u64)> = BTreeMap::new();
+pub(super) fn punctual(Case { run, .. }: &Case<'_>) -> Result<(), Violation> {
+    let mut waits: ByConnection<(u64, u64)> = ByConnection::default();
     let mut early: Option<(ConnectionId, usize, u64)> = None;
     for (index, entry) in run.trace.entries().iter().enumerate() {
         if let Some((id, at, left)) = early {
@@ -237,13 +273,13 @@ pub(super) fn punctual(_plan: &Plan, run: &Run) -> Result<(), Violation> {
                 waits.insert(*id, (entry.at, entry.at + delay));
             }
             What::Wrote(id, _) => {
-                if let Some((since, until)) = waits.get(id)
+                if let Some((since, until)) = waits.get_mut(*id)
                     && *since < entry.at
                 {
                     if entry.at < *until {
-                        early = Some((*id, index, until - entry.at));
+                        early = Some((*id, index, *until - entry.at));
                     }
-                    waits.remove(id);
+                    waits.remove(*id);
                 }
             }
             _ => {}
@@ -257,24 +293,24 @@ fn reply(octets: &[u8]) -> Result<Option<(u16, usize)>, String> {
     let mut at = 0;
     let mut first = None;
     loop {
-        let Some(end) = find(&octets[at..], b"\r\n") else {
+        let Some(end) = line_end(&octets[at..]) else {
             return if at == 0 { Ok(None) } else { Err("a reply of several lines has no end".into()) };
         };
         let line = &octets[at..at + end];
         at += end + 2;
-        let text = String::from_utf8_lossy(line);
-        let code: u16 = text
+        let shown = || String::from_utf8_lossy(line);
+        let code: u16 = line
             .get(..3)
-            .and_then(|digits| digits.parse().ok())
+            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
             .filter(|code| (200..600).contains(code))
-            .ok_or_else(|| format!("{text:?} is no reply"))?;
+            .ok_or_else(|| format!("{:?} is no reply", shown()))?;
         if *first.get_or_insert(code) != code {
-            return Err(format!("{text:?} is a line of another reply"));
+            return Err(format!("{:?} is a line of another reply", shown()));
         }
         match line.get(3) {
             Some(b'-') => {}
             Some(b' ') | None => return Ok(Some((code, at))),
-            Some(_) => return Err(format!("{text:?} is no reply")),
+            Some(_) => return Err(format!("{:?} is no reply", shown())),
         }
     }
 }
@@ -285,6 +321,7 @@ fn octets_of(line: &[u8]) -> Option<u64> {
     std::str::from_utf8(words.get(1)?).ok()?.parse().ok()
 }
 
-fn find(octets: &[u8], wanted: &[u8]) -> Option<usize> {
-    octets.windows(wanted.len()).position(|window| window == wanted)
+/// Where the first CRLF is.
+fn line_end(octets: &[u8]) -> Option<usize> {
+    memchr_iter(b'\n', octets).find(|at| octets[..*at].ends_with(b"\r")).map(|at| at - 1)
 }

@@ -5,6 +5,7 @@ use super::{AnswersPlan, Cutting, DiskPlan, Ending, Fault, LinkPlan, Plan, Plann
 use crate::clients::{Kind, Wishes};
 use crate::des::disk::Failing;
 use crate::dice::{Dice, Purpose};
+use crate::trace::Fingerprint;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -16,9 +17,31 @@ const PROBES_AFTER_MS: u64 = 5 * 24 * 3_600_000;
 /// Between those, in milliseconds, so that the smallest limit has room for each.
 const PROBES_APART_MS: u64 = 2 * 3_600_000;
 
+/// Clients of a small plan, besides those that come after the healing.
+const SMALL_CLIENTS: u32 = 3;
+/// Messages of each, and the longest of them, in octets.
+const SMALL_MESSAGES: u32 = 2;
+const SMALL_OCTETS: u32 = 3_000;
+
 /// The plan of a seed.
 pub fn generate(seed: u64) -> Plan {
-    let dice = &mut Dice::new(seed, Purpose::Plan, 0);
+    draw(&mut Dice::new(seed, Purpose::Plan, 0), seed)
+}
+
+/// The small plan that octets spell: the same choices as for a seed, made by the octets in their order. All octets
+/// spell one, and near octets spell near ones: that is what a fuzzer needs.
+pub fn from_octets(octets: &[u8]) -> Plan {
+    let mut plan = draw(&mut Dice::told(octets), Fingerprint::of(octets));
+    let heal_ms = plan.heal_ms;
+    plan.clients.retain(|client| client.id < SMALL_CLIENTS || client.start_ms > heal_ms);
+    for client in plan.clients.iter_mut().filter(|client| client.start_ms <= heal_ms) {
+        client.wishes.messages = client.wishes.messages.min(SMALL_MESSAGES);
+        client.wishes.body_octets_max = client.wishes.body_octets_max.min(SMALL_OCTETS);
+    }
+    plan
+}
+
+fn draw(dice: &mut Dice, seed: u64) -> Plan {
     let heal_ms = *dice.pick(&[2_000, 20_000, 120_000, 900_000]);
     let count = u32::try_from(*dice.pick(&[1, 2, 3, 5, 8, 13])).expect("few");
     let few_sources = dice.chance(300);
@@ -145,7 +168,14 @@ fn source_of_its_own(id: u32) -> IpAddr {
 fn link(dice: &mut Dice, slow: bool) -> LinkPlan {
     let least_us = dice.between(10, 1_000);
     let most_us = least_us + *dice.pick(if slow { &[100_000, 3_000_000] } else { &[0, 1_000, 50_000] });
-    let cut = *dice.pick(&[Cutting::Whole, Cutting::Whole, Cutting::Pieces, Cutting::Octets]);
+    let cut = *dice.pick(&[
+        Cutting::Whole,
+        Cutting::Whole,
+        Cutting::Joined,
+        Cutting::Pieces,
+        Cutting::Pieces,
+        Cutting::Octets,
+    ]);
     LinkPlan { least_us, most_us, cut, window: *dice.pick(&[100, 1_000, 65_536, 65_536]) }
 }
 
@@ -237,8 +267,12 @@ fn faults(dice: &mut Dice, heal_ms: u64, clients: &[PlannedClient]) -> Vec<Fault
             connection: u32::try_from(dice.below(3)).expect("few"),
             side: *dice.pick(&[Side::Up, Side::Down]),
             after: dice.below(most),
-            ending: *dice.pick(&[Ending::Reset, Ending::End, Ending::Silence]),
+            ending: *dice.pick(&[Ending::Reset, Ending::End, Ending::Silence, Ending::OneWay]),
         });
+    }
+    for _ in 0..some(dice, 80, 1) {
+        let most = *dice.pick(&[600, 5_000, 50_000]);
+        faults.push(Fault::FullAfter { octets: dice.below(most) });
     }
     for _ in 0..some(dice, 200, 4) {
         faults.push(Fault::Stall {

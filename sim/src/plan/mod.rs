@@ -5,9 +5,9 @@ mod generate;
 mod shrink;
 mod text;
 
-pub use generate::{crowd, generate};
+pub use generate::{crowd, from_octets, generate};
 pub use shrink::shrink;
-pub use text::{PlanFault, load, parse, save};
+pub use text::{PlanFault, load, parse, save, text};
 
 use crate::clients::Wishes;
 use crate::des::disk::Failing;
@@ -112,6 +112,8 @@ pub enum Cutting {
     Pieces,
     /// At every octet (long segments: every few).
     Octets,
+    /// Not at all; and what comes close together is read together.
+    Joined,
 }
 
 /// When something happens.
@@ -146,6 +148,8 @@ pub enum Ending {
     End,
     /// Nobody sees anything: what is sent vanishes.
     Silence,
+    /// Nobody sees anything: what is sent in the direction that was counted vanishes, the other goes on.
+    OneWay,
 }
 
 /// Something that goes wrong.
@@ -207,6 +211,11 @@ pub enum Fault {
         at_ms: u64,
         /// How long, in milliseconds.
         for_ms: u64,
+    },
+    /// The files may hold so many octets and not one more, and nobody can see that before: a quota.
+    FullAfter {
+        /// How many.
+        octets: u64,
     },
     /// Every operation of the disk takes longer.
     SlowDisk {

@@ -124,6 +124,7 @@ fn round_fault(fault: &mut Fault) {
             round(at_ms);
             round(for_ms);
         }
+        Fault::FullAfter { octets } => round(octets),
         Fault::DiskError { .. } | Fault::Cut { .. } => {}
     }
 }

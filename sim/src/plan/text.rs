@@ -68,11 +68,11 @@ pub fn parse(text: &str) -> Result<Plan, PlanFault> {
     Ok(plan)
 }
 
-/// Writes a plan; `why` are lines of comment.
+/// A plan as text; `why` are lines of comment.
 ///
 /// # Errors
 /// What cannot be written.
-pub(super) fn text(plan: &Plan, why: &str) -> Result<String, PlanFault> {
+pub fn text(plan: &Plan, why: &str) -> Result<String, PlanFault> {
     let body = toml::to_string(plan).map_err(|error| PlanFault::Impossible(error.to_string()))?;
     let why: String = why.lines().map(|line| format!("# {line}\n")).collect();
     Ok(format!("{FIRST}{VERSION}\n{why}\n{body}\n{LAST}\n"))
@@ -164,7 +164,7 @@ impl Fault {
             Fault::SlowDisk { at_ms, for_ms, by_ms } => {
                 vec![("at_ms", *at_ms), ("for_ms", *for_ms), ("by_ms", *by_ms)]
             }
-            Fault::DiskError { .. } | Fault::Cut { .. } => Vec::new(),
+            Fault::FullAfter { .. } | Fault::DiskError { .. } | Fault::Cut { .. } => Vec::new(),
         }
     }
 }

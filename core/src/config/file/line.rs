@@ -36,8 +36,8 @@ pub(super) fn kind(line: &str) -> Kind {
 
 /// What is wrong with a line, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LineFault {
-    pub(super) at: Range<usize>,
+pub(in crate::config) struct LineFault {
+    pub(in crate::config) at: Range<usize>,
     pub(super) what: String,
     pub(super) hint: String,
 }

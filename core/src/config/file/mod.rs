@@ -2,8 +2,8 @@
 //! file and no socket, and stops at no error.
 
 mod build;
-mod line;
-mod pattern;
+pub(super) mod line;
+pub(super) mod pattern;
 mod place;
 pub mod remark;
 #[cfg(test)]

@@ -267,6 +267,12 @@ fn value(param: &param::Param) -> String {
             "NODE USER PASSWORD" => "node.example user x",
             "'NAMES'" => "\"PLAIN LOGIN\"",
             "[N]" => "5",
+            "rfc3164|rfc5424" => "rfc5424",
+            "NAME" => "local3",
+            "ADDRESS:PORT|unix:PATH|off" => "unix:/run/smtpserver/metrics",
+            "[ftvehRSD]" => "strict",
+            "GLOB [LOAD] STYLES" => "*.example * ve",
+            "NET..." => "192.0.2.0/24 2001:db8::/32",
             _ => "text",
         }
         .to_string(),

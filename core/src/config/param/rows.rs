@@ -1,6 +1,7 @@
 //! More rows, by what they are about. They are separate files only so that each can be read at once.
 
 pub(super) mod dialogue;
+pub(super) mod manners;
 pub(super) mod places;
 pub(super) mod services;
 pub(super) mod tls;
@@ -8,16 +9,8 @@ pub(super) mod tls;
 /// Parameters that are read, checked and kept, and on which this version does not act yet. Whoever builds what a
 /// parameter asks for takes its name out of here.
 pub(super) const LATER: &[&str] = &[
-    "hdr220",
-    "contact-pointer-message",
-    "DEBUGcmd",
     "EXPNcmd",
     "VRFYcmd",
-    "NoEHLO",
-    "no-multiline-replies",
-    "force-rcpt-notify-never",
-    "allowsourceroute",
-    "lmtp-mode",
     "rcvd-ident",
     "rcvd-whoson",
     "rcvd-auth-user",

@@ -46,7 +46,7 @@ pub(super) const fn count(
     Argument::Whole { least: 0, floor, most, unit, set }
 }
 
-const fn wait(least: Duration, set: fn(&mut Settings, Duration)) -> Argument {
+pub(super) const fn wait(least: Duration, set: fn(&mut Settings, Duration)) -> Argument {
     Argument::Seconds { least, most: DAY, set }
 }
 

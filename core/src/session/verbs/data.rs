@@ -17,7 +17,8 @@ impl Session {
         match state {
             //= rfc3030#3/2
             State::Addressed(inside) if inside.declares_binary() => {
-                self.refuse(now, Some(Verb::Data), Refusal::BinaryNeedsBdat, State::Addressed(inside));
+                let then = self.after_refused_data(now, State::Addressed(inside));
+                self.refuse(now, Some(Verb::Data), Refusal::BinaryNeedsBdat, then);
             }
             State::Addressed(inside) => {
                 let InTransaction { hello, transaction } = *inside;
@@ -36,7 +37,8 @@ impl Session {
             }
             state => {
                 let refusal = state.wants_mail_first(Verb::Data);
-                self.refuse(now, Some(Verb::Data), refusal, state);
+                let then = self.after_refused_data(now, state);
+                self.refuse(now, Some(Verb::Data), refusal, then);
             }
         }
     }

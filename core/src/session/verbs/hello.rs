@@ -1,14 +1,17 @@
 //! HELO and EHLO: who the client says it is, and what we offer (RFC 2821 §4.1.1.1).
 
+use crate::config::patterns::{PatternAction, Styles};
 use crate::event::Outcome;
 use crate::mail::envelope::Hello;
 use crate::now::Now;
+use crate::policy::Question;
 use crate::refusal::Refusal;
 use crate::reply::catalog;
 use crate::session::Session;
-use crate::session::state::State;
+use crate::session::state::{Resume, State};
 use crate::wire::client_name::ClientName;
 use crate::wire::command::Verb;
+use crate::wire::xclient::ATTRIBUTES;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
@@ -18,13 +21,43 @@ const LIMIT_SAID_MAX: u32 = 999_999;
 
 impl Session {
     pub(in crate::session) fn hello(&mut self, now: Now, state: State, verb: Verb, name: ClientName) {
-        if verb == Verb::Lhlo {
-            return self.refuse(now, Some(verb), Refusal::NotOffered(verb), state);
+        let settings = &self.settings;
+        //= rfc2033#4.1/1
+        // Each side must notice when the other one speaks another protocol.
+        let known = if settings.lmtp {
+            verb == Verb::Lhlo
+        } else {
+            verb == Verb::Helo || (verb == Verb::Ehlo && settings.extensions.ehlo)
+        };
+        if !known {
+            return self.refuse_unknown_verb(now, state);
         }
+        if settings.manners.hello_syntax && !name.is_well_formed() {
+            return self.refuse(now, Some(verb), Refusal::HelloSyntax, state);
+        }
+        let (styles, load_max) = match settings.patterns.find(name.as_str()) {
+            None => (settings.style, None),
+            Some(line) => match &line.action {
+                PatternAction::Style(styles) => (*styles, line.load_max),
+                PatternAction::Refuse(text) => {
+                    let refusal = Refusal::HelloRefused(text.clone());
+                    return self.refuse(now, Some(verb), refusal, state);
+                }
+            },
+        };
+        let hello = Hello { verb, name };
+        match load_max {
+            Some(most) => self.ask(now, Question::Load { most }, Resume::Hello { state, hello, styles }),
+            None => self.hello_proceed(now, state, hello, styles),
+        }
+    }
+
+    /// Nobody is against a client of this name.
+    pub(in crate::session) fn hello_proceed(&mut self, now: Now, state: State, hello: Hello, styles: Styles) {
         //= rfc2821#4.1.4/4
         // A greeting in the middle ends whatever was open, exactly as RSET does.
         self.give_up(now.instant, state, Outcome::Reset);
-        let hello = Hello { verb, name };
+        self.styles = styles;
         let reply = if hello.is_extended() {
             catalog::extended_hello(&self.settings.host, hello.name.as_str(), self.keywords())
         } else {
@@ -60,6 +93,9 @@ impl Session {
         }
         keywords.push(format!("X-RCPTLIMIT {}", limits.recipients_max).into());
         keywords.push(format!("LIMITS RCPTMAX={}", limits.recipients_max.min(LIMIT_SAID_MAX)).into());
+        if self.believes_xclient() {
+            keywords.push(format!("XCLIENT {ATTRIBUTES}").into());
+        }
         keywords.push("HELP".into());
         keywords
     }

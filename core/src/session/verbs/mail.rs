@@ -25,8 +25,10 @@ impl Session {
     ) {
         let hello = match state {
             State::Ready(Some(hello)) => hello,
+            State::Ready(None) if self.needs_no_hello() => self.own_hello(),
             state @ (State::Opened(_) | State::Addressed(_)) => {
-                return self.refuse(now, Some(verb), Refusal::NestedMail, state);
+                let then = self.after_refused_mail(now, state);
+                return self.refuse(now, Some(verb), Refusal::NestedMail, then);
             }
             state => {
                 let refusal = state.wants_mail_first(verb);

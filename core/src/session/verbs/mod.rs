@@ -3,10 +3,12 @@
 
 mod bdat;
 mod data;
+mod debug;
 mod hello;
 mod mail;
 mod others;
 mod rcpt;
+mod xclient;
 
 use super::Session;
 use super::state::State;
@@ -35,6 +37,8 @@ impl Session {
             Command::Turn => self.not_offered(now, state, Verb::Turn),
             Command::Etrn(_) => self.not_offered(now, state, Verb::Etrn),
             Command::Auth(_) => self.not_offered(now, state, Verb::Auth),
+            Command::Xclient(told) => self.xclient(now, state, told),
+            Command::Debug(_) => self.debug(now, state),
             Command::StartTls => self.not_offered(now, state, Verb::StartTls),
         }
     }
@@ -63,7 +67,7 @@ impl State {
             //= rfc2821#4.1.4/16 rfc2821#4.1.4/1
             State::Ready(None) => Refusal::HelloFirst,
             State::Chunking(_) => Refusal::ChunksUnfinished(verb),
-            State::ChunksRefused(_) => Refusal::ChunkAfterRefusal,
+            State::ChunksRefused(..) => Refusal::ChunkAfterRefusal,
             State::Opened(_) => Refusal::RecipientFirst,
             _ => Refusal::MailFirst,
         }

@@ -33,8 +33,9 @@ impl Session {
         self.state = state;
     }
 
-    /// TICK marks a batch stream; from the network it changes nothing, or a client could falsify the trace.
+    /// TICK marks a batch; from the network it changes nothing, or a client could falsify the trace.
     pub(in crate::session) fn tick_command(&mut self, state: State, argument: &str) {
+        self.marked |= self.batch().is_some();
         self.say(&catalog::tick_ok(argument));
         self.send();
         self.state = state;
@@ -43,7 +44,9 @@ impl Session {
     pub(in crate::session) fn not_verified(&mut self, state: State, verb: Verb) {
         //= rfc2821#7.3/2 rfc2821#4.1.4/11
         // Disabled is neither "exists" nor "does not exist"; it needs no greeting before it.
-        self.say(&catalog::not_verified(verb));
+        let verbs = self.settings.verbs;
+        let enabled = if verb == Verb::Expn { verbs.expn } else { verbs.vrfy };
+        self.say(&catalog::not_verified(verb, enabled));
         self.send();
         self.state = state;
     }
@@ -116,6 +119,9 @@ fn purpose(verb: Verb) -> &'static str {
         }
         Verb::Verb_ => "VERB; accepted, changes nothing",
         Verb::Tick => "TICK text; accepted, changes nothing",
-        Verb::Lhlo | Verb::Turn | Verb::Etrn | Verb::Auth | Verb::StartTls => "not offered here",
+        Verb::Debug | Verb::ZDebug => "DEBUG; tells what is known of this session, where that is allowed",
+        Verb::Lhlo | Verb::Xclient | Verb::Turn | Verb::Etrn | Verb::Auth | Verb::StartTls => {
+            "not offered here"
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::session::state::{InTransaction, Resume, State};
 use crate::spool::{Order, control};
 use crate::wire::command::Verb;
-use crate::wire::params::RcptParams;
+use crate::wire::params::{Notify, RcptParams};
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -61,13 +61,24 @@ impl Session {
                 return self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused());
             }
         };
+        let mut params = params;
+        if self.settings.notify_never {
+            params.notify = Some(Notify::never());
+        }
         let recipient = Recipient::new(path, params, admitted);
         self.say(&catalog::recipient_ok(recipient.path()));
         self.state = match state {
             State::Opened(inside) => {
                 let InTransaction { hello, transaction } = *inside;
                 self.order(Order::Begin);
-                let head = control::head(&hello, &self.peer, &transaction.sender, transaction.id);
+                let head = control::head(
+                    &hello,
+                    &self.peer,
+                    self.batch(),
+                    self.protocol(&hello),
+                    &transaction.sender,
+                    transaction.id,
+                );
                 self.order(Order::Append(head.into_bytes()));
                 self.append_recipient(&transaction.sender, &recipient);
                 let transaction = transaction.admit(&recipient);

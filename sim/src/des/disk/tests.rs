@@ -4,6 +4,9 @@ use super::*;
 
 const NEVER: (i64, u32) = (0, 0);
 
+/// Room for everything.
+const ROOMY: Room = Room { capacity: u64::MAX, quota: u64::MAX };
+
 fn with_file(disk: &mut Disk, octets: &[u8]) -> u64 {
     let inode = disk.fresh_inode();
     disk.carry_out(Operation::Create(inode), &[], NEVER).expect("made");
@@ -21,7 +24,7 @@ fn do_all(disk: &mut Disk, operations: &[Operation]) {
 #[test]
 fn what_was_synced_with_its_name_survives_every_cut() {
     for seed in 0..200 {
-        let mut disk = Disk::new(seed, u64::MAX, seed % 2 == 0, &[]);
+        let mut disk = Disk::new(seed, ROOMY, seed % 2 == 0, &[]);
         let inode = with_file(&mut disk, &[7; 2000]);
         do_all(&mut disk, &[Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter]);
         disk.power_cut();
@@ -33,7 +36,7 @@ fn what_was_synced_with_its_name_survives_every_cut() {
 fn each_missing_sync_shows_under_some_seed() {
     let torn = |skipped: usize| {
         (0..200).any(|seed| {
-            let mut disk = Disk::new(seed, u64::MAX, seed % 2 == 0, &[]);
+            let mut disk = Disk::new(seed, ROOMY, seed % 2 == 0, &[]);
             let inode = with_file(&mut disk, &[7; 2000]);
             let steps = [Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter];
             for (index, step) in steps.into_iter().enumerate() {
@@ -52,7 +55,7 @@ fn each_missing_sync_shows_under_some_seed() {
 
 #[test]
 fn after_a_sync_that_failed_the_next_one_lies() {
-    let mut disk = Disk::new(1, u64::MAX, true, &[(1, Failing::Sync)]);
+    let mut disk = Disk::new(1, ROOMY, true, &[(1, Failing::Sync)]);
     let inode = with_file(&mut disk, &[7; 100]);
     assert_eq!(disk.carry_out(Operation::Sync(inode), &[], NEVER), Err(Errno::Broken));
     do_all(&mut disk, &[Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter]);
@@ -63,7 +66,7 @@ fn after_a_sync_that_failed_the_next_one_lies() {
 
 #[test]
 fn a_full_disk_takes_what_fits() {
-    let mut disk = Disk::new(1, 150, true, &[]);
+    let mut disk = Disk::new(1, Room { capacity: 150, quota: u64::MAX }, true, &[]);
     with_file(&mut disk, &[7; 100]);
     let inode = disk.fresh_inode();
     disk.carry_out(Operation::Create(inode), &[], NEVER).expect("made");
@@ -76,7 +79,7 @@ fn a_full_disk_takes_what_fits() {
 #[test]
 fn a_torn_write_is_torn_between_sectors() {
     let found_torn = (0..200).any(|seed| {
-        let mut disk = Disk::new(seed, u64::MAX, seed % 2 == 0, &[]);
+        let mut disk = Disk::new(seed, ROOMY, seed % 2 == 0, &[]);
         let inode = with_file(&mut disk, &[7; 5 * SECTOR]);
         do_all(&mut disk, &[Operation::Rename(inode), Operation::SyncRouter]);
         disk.power_cut();
@@ -87,4 +90,17 @@ fn a_torn_write_is_torn_between_sectors() {
         })
     });
     assert!(found_torn);
+}
+
+#[test]
+fn a_quota_lets_so_many_octets_through_and_is_not_seen_before() {
+    let mut disk = Disk::new(1, Room { capacity: 1 << 20, quota: 7 }, true, &[]);
+    let inode = disk.fresh_inode();
+    assert_eq!(disk.carry_out(Operation::Create(inode), &[], (0, 0)), Ok(()));
+    assert_eq!(disk.free_kib(), 1024);
+    assert_eq!(disk.carry_out(Operation::Write(inode, 10), b"0123456789", (0, 0)), Err(Errno::Full));
+    assert_eq!(disk.carry_out(Operation::Rename(inode), &[], (0, 0)), Ok(()));
+    assert_eq!(disk.published().next(), Some((inode, &b"0123456"[..])));
+    disk.heal();
+    assert_eq!(disk.carry_out(Operation::Write(inode, 3), b"789", (0, 0)), Ok(()));
 }

@@ -1,0 +1,78 @@
+//! What the operator's manners mean for this session: how its client must write, what it may leave out, what it is
+//! offered, and what traces call it. Nothing is said or decided about a command here.
+
+use super::Session;
+use crate::config::manners::Batch;
+use crate::mail::envelope::Hello;
+use crate::wire::client_name::ClientName;
+use crate::wire::command::{Offered, Strictness, Verb};
+use alloc::string::String;
+
+impl Session {
+    /// What the client was offered, as the parser wants to know it.
+    pub(super) fn offered(&self) -> Offered {
+        let extensions = &self.settings.extensions;
+        Offered {
+            chunking: extensions.chunking,
+            binarymime: extensions.chunking,
+            dsn: extensions.dsn,
+            deliverby: extensions.deliverby.is_some(),
+            source_route_kept: self.settings.source_routes,
+            strictness: self.strictness(),
+            ..Offered::default()
+        }
+    }
+
+    /// How the client must write; whoever is allowed to be sloppy need not be strict.
+    pub(super) fn strictness(&self) -> Strictness {
+        let usual = self.settings.style;
+        if self.styles.sloppy || usual.sloppy {
+            Strictness::Sloppy
+        } else if self.styles.strict || usual.strict {
+            Strictness::Strict
+        } else {
+            Strictness::Usual
+        }
+    }
+
+    /// Whether a client that has said this much may go on without waiting for the reply.
+    pub(super) fn may_send_ahead(&self, verb: Option<Verb>) -> bool {
+        let manners = &self.settings.manners;
+        if !manners.pipelining_checked || manners.batch.is_some() || verb == Some(Verb::Bdat) {
+            // The octets behind BDAT belong to it.
+            return true;
+        }
+        let offered =
+            self.settings.extensions.pipelining && self.state.hello().is_some_and(Hello::is_extended);
+        // RFC 2920 §3.1 names those after which a client waits.
+        offered && verb.is_none_or(Verb::may_be_grouped)
+    }
+
+    /// How many replies the end of a message for so many recipients has.
+    pub(super) fn times(&self, recipients: u32) -> u32 {
+        // RFC 2033 §4.2: one for each accepted RCPT.
+        if self.settings.lmtp { recipients } else { 1 }
+    }
+
+    /// The protocol, as traces name it.
+    pub(super) fn protocol(&self, hello: &Hello) -> &'static str {
+        if self.marked { "BSMTP" } else { hello.protocol() }
+    }
+
+    /// Where messages come from, as traces say it.
+    pub(super) fn origin(&self) -> String {
+        self.batch().map_or_else(|| self.peer.literal(), Batch::origin)
+    }
+
+    /// Whether MAIL may come without a greeting.
+    pub(super) fn needs_no_hello(&self) -> bool {
+        self.batch().is_some() || self.settings.style.sloppy
+    }
+
+    /// What a client is called that did not say it.
+    pub(super) fn own_hello(&self) -> Hello {
+        let name = if self.batch().is_some() { String::from("localhost") } else { self.peer.literal() };
+        let name = ClientName::parse(name.as_bytes()).expect("an address literal and localhost are names");
+        Hello { verb: Verb::Helo, name }
+    }
+}

@@ -1,0 +1,93 @@
+//! The policy that a daemon is to serve by, from where `PARAM policydb` says it is: a text or a compiled file.
+
+use crate::policy_build::read;
+use smtpserver_core::policy::{Role, Rules, SourceFile, compile};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a policy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyDb {
+    /// A source that holds everything (`text PATH`).
+    Text(PathBuf),
+    /// What `smtpserver policy build` made (`compiled PATH`).
+    Compiled(PathBuf),
+}
+
+/// The kinds that other programs made, and that nobody reads any more.
+const FORMER_KINDS: [&str; 5] = ["ndbm", "gdbm", "btree", "bhash", "sleepyrpc"];
+
+impl PolicyDb {
+    /// Understands the two words behind `policydb`. The error is a sentence for the operator.
+    pub fn new(kind: &str, path: &Path) -> Result<PolicyDb, String> {
+        match kind {
+            "text" => Ok(PolicyDb::Text(path.to_owned())),
+            "compiled" => Ok(PolicyDb::Compiled(path.to_owned())),
+            _ if FORMER_KINDS.iter().any(|former| former.eq_ignore_ascii_case(kind)) => Err(format!(
+                "policies are no {kind} files any more: run smtpserver policy build, \
+                 and write policydb compiled {}.compiled",
+                path.display()
+            )),
+            _ => Err(format!(
+                "a policy is text or compiled, not {kind:?}: write policydb compiled {}",
+                path.display()
+            )),
+        }
+    }
+
+    /// Reads the policy. The error tells everything that is wrong with it, a line each; remarks are left to
+    /// `smtpserver policy build`.
+    pub fn load(&self) -> Result<Arc<Rules>, String> {
+        let (PolicyDb::Text(path) | PolicyDb::Compiled(path)) = self;
+        let octets = read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let rules = match self {
+            PolicyDb::Compiled(_) => {
+                Rules::decode(&octets).map_err(|fault| format!("{}: {fault}", path.display()))?
+            }
+            PolicyDb::Text(_) => {
+                let name = path.display().to_string();
+                let file = SourceFile { role: Role::Source, name: &name, text: &octets };
+                let lines = |faults: Vec<_>| {
+                    let errors = faults
+                        .iter()
+                        .filter(|fault: &&smtpserver_core::policy::source::Fault| !fault.kind.is_remark());
+                    errors.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+                };
+                compile(&[file]).map_err(lines)?.rules
+            }
+        };
+        Ok(Arc::new(rules))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_others_are_explained() {
+        let path = Path::new("/db/smtp-policy");
+        assert_eq!(PolicyDb::new("text", path), Ok(PolicyDb::Text(path.to_owned())));
+        assert_eq!(PolicyDb::new("compiled", path), Ok(PolicyDb::Compiled(path.to_owned())));
+        let former = PolicyDb::new("BTree", path).expect_err("no longer read");
+        assert!(former.contains("policydb compiled /db/smtp-policy.compiled"), "{former}");
+        assert!(PolicyDb::new("sqlite", path).expect_err("never read").contains("text or compiled"));
+    }
+
+    #[test]
+    fn a_text_is_read_and_a_fault_is_told_with_its_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("p");
+        std::fs::write(&path, ". relaytarget -\nx rejectnet\n").expect("written");
+        let fault = PolicyDb::Text(path.clone()).load().expect_err("a fault");
+        assert!(fault.ends_with("p:2:3: \"rejectnet\" needs a value"), "{fault}");
+        let fault = PolicyDb::Compiled(path.clone()).load().expect_err("a text");
+        assert!(fault.contains("smtpserver policy build"), "{fault}");
+        std::fs::write(&path, ". relaytarget -\n").expect("written");
+        let rules = PolicyDb::Text(path.clone()).load().expect("rules");
+        std::fs::write(&path, rules.encode()).expect("written");
+        assert_eq!(PolicyDb::Compiled(path).load(), Ok(rules));
+        assert!(PolicyDb::Text(folder.path().join("none")).load().is_err());
+        assert!(PolicyDb::Text(folder.path().to_owned()).load().expect_err("a folder").contains("regular"));
+    }
+}
