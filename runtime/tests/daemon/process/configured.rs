@@ -56,6 +56,15 @@ fn last_place(log: &Path) -> SocketAddr {
     place.trim_end_matches('"').parse().unwrap_or_else(|_| panic!("no place: {line}"))
 }
 
+/// Says that it is over when it is dropped.
+struct EndsWith<'a>(&'a AtomicBool);
+
+impl Drop for EndsWith<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_server_is_replaced_and_reloaded_under_load() {
     let site = Site::new("PARAM BindSmtp [127.0.0.1] 0\nPARAM metrics 127.0.0.1:0\n");
@@ -73,6 +82,8 @@ fn a_server_is_replaced_and_reloaded_under_load() {
     };
     let (over, accepted, stopped) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
+        // Also when this thread fails: the others would go on for ever.
+        let end = EndsWith(&over);
         for _ in 0..4 {
             scope.spawn(|| {
                 while !over.load(Ordering::SeqCst) {
@@ -105,7 +116,7 @@ fn a_server_is_replaced_and_reloaded_under_load() {
             eventually("the end of the old server", || !is_ours(daemon.pid));
             daemon = next;
         }
-        over.store(true, Ordering::SeqCst);
+        drop(end);
         assert!(scrapes.join().expect("every caller was answered") > 4);
     });
     let stored = spool(&site.folder).all().len();
