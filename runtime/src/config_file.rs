@@ -4,14 +4,16 @@
 use crate::Stop;
 use crate::args::{self, DaemonArgs};
 use crate::limits::CONFIG_OCTETS_MAX;
-use crate::listen::Wanted;
+use crate::listen::{self, Wanted};
 use crate::places::{self, Passed};
+use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
 use smtpserver_core::config::file::remark::Remark;
 use smtpserver_core::config::file::{self, Configuration, Group};
 use smtpserver_core::config::zenv::Zenv;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The ZENV file when nobody names one.
@@ -178,6 +180,9 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
         if let Some(octets) = args.message_octets_max {
             group.settings.limits.message_octets_max = octets;
         }
+        if !args.styles.is_empty() {
+            group.settings.style = args.style();
+        }
         group.settings.manners.load_max = args.load_max.or(group.settings.manners.load_max);
         group.settings.manners.hello_syntax |= args.check_helo;
         group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
@@ -195,6 +200,7 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
     let file = file.map(|(path, _)| path);
     let name = file.as_ref().map(|path| path.to_string_lossy().into_owned());
     let wanted = places::wanted(&configuration, name.as_deref(), args).map_err(LoadFault::Other)?;
+    listen::possible(&wanted).map_err(|fault| LoadFault::one(fault.to_string()))?;
     //= rfc2033#5/1 rfc2033#1/1
     // LMTP where SMTP is expected would be taken for a broken server.
     if let Some(place) = wanted.iter().find(|place| place.settings.lmtp && place.address.port() == 25) {
@@ -233,7 +239,9 @@ fn optional(path: &Path) -> Result<Option<(PathBuf, Vec<u8>)>, LoadFault> {
 }
 
 fn slurp(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    // A pipe in its place must not hold up a server that reads it again.
+    let flags = OFlag::O_NONBLOCK.bits();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

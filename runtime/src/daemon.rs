@@ -109,9 +109,17 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
 
 /// One session, and no daemon.
 fn alone(args: DaemonArgs) -> Result<(), Stop> {
+    if single::handed_over().is_ok() {
+        // Whoever is there has no business with our paths and settings; check-config tells them to the operator.
+        let null = std::fs::OpenOptions::new().write(true).open("/dev/null").map_err(Stop::failed)?;
+        rustix::stdio::dup2_stderr(&null).map_err(Stop::failed)?;
+    }
     let args = args.anchored().map_err(|error| Stop::failed(format!("where are we? {error}")))?;
     let source = Source { args, passed: Vec::new() };
     let loaded = source.load().map_err(config_file::LoadFault::tell)?;
+    if !source.args.inetd {
+        loaded.tell();
+    }
     if source.args.inetd {
         single::inetd(&source.args, &loaded)
     } else {

@@ -129,6 +129,8 @@ pub(crate) const PID_FILE_OPENS_MAX: u32 = 10;
 pub(crate) const ENVELOPE_LINE_MAX: u64 = 65_536;
 /// Octets of an envelope that are read back. The largest that can be configured sensibly has some megabytes.
 pub(crate) const ENVELOPE_OCTETS_MAX: u64 = 64 << 20;
+/// Octets of a recording that is replayed: many times what a session of the usual length takes.
+pub(crate) const RECORDING_OCTETS_MAX: u64 = 1 << 30;
 /// Octets of a configuration file, and of a ZENV file: 100,000 domains and much else fit.
 pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;
 

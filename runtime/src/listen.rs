@@ -114,11 +114,7 @@ impl fmt::Display for CannotListen {
 /// What is left of `given` afterwards nobody wanted. To open a port may need rights; clients can connect only from
 /// [`start`] on.
 pub fn open(wanted: Vec<Wanted>, given: &mut Vec<TcpListener>) -> Result<Vec<Door>, CannotListen> {
-    for (index, one) in wanted.iter().enumerate() {
-        if let Some(other) = wanted[..index].iter().find(|other| overlap(other.address, one.address)) {
-            return Err(CannotListen::ours(one.address, clash(other, one)));
-        }
-    }
+    possible(&wanted)?;
     let mut doors: Vec<Door> = Vec::new();
     for one in wanted {
         let mut address = one.address;
@@ -138,6 +134,16 @@ pub fn open(wanted: Vec<Wanted>, given: &mut Vec<TcpListener>) -> Result<Vec<Doo
         }
     }
     Ok(doors)
+}
+
+/// Says which of these places cannot be together.
+pub(crate) fn possible(wanted: &[Wanted]) -> Result<(), CannotListen> {
+    for (index, one) in wanted.iter().enumerate() {
+        if let Some(other) = wanted[..index].iter().find(|other| overlap(other.address, one.address)) {
+            return Err(CannotListen::ours(one.address, clash(other, one)));
+        }
+    }
+    Ok(())
 }
 
 fn clash(other: &Wanted, one: &Wanted) -> String {

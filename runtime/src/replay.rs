@@ -2,12 +2,15 @@
 //! where it first did not, with the dialogue around that. It changes nothing and listens to nobody.
 
 use crate::Stop;
+use crate::limits::RECORDING_OCTETS_MAX;
 use crate::lines::printable;
 use smtpserver_core::Now;
 use smtpserver_core::record::{
     Brought, Difference, Ending, Entry, Header, Log, LogFaultKind, Replay, Said, Unlike,
 };
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -49,8 +52,17 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Stop> {
     }
 }
 
+fn slurp(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    File::open(file)?.take(RECORDING_OCTETS_MAX + 1).read_to_end(&mut octets)?;
+    if u64::try_from(octets.len()).is_ok_and(|octets| octets > RECORDING_OCTETS_MAX) {
+        return Err(std::io::Error::other(format!("it has more than {RECORDING_OCTETS_MAX} octets")));
+    }
+    Ok(octets)
+}
+
 fn one(file: &Path) -> Result<Verdict, String> {
-    let octets = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
+    let octets = slurp(file).map_err(|error| format!("cannot be read: {error}"))?;
     let mut remarks = String::new();
     let log = match Log::decode(&octets) {
         Err(fault) if fault.kind == LogFaultKind::Truncated => {

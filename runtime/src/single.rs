@@ -17,6 +17,7 @@ use crate::{Stop, log};
 use smtpserver_core::config::manners::Batch;
 use smtpserver_core::event::{Event, Outcome};
 use smtpserver_core::limits::COMMAND_LINE_MAX;
+use smtpserver_core::server::tarpit::TarpitRule;
 use smtpserver_core::wire::unix_lines::UnixLines;
 use smtpserver_core::{Now, Peer, Session, SessionId, Settings};
 use std::io::Write;
@@ -34,7 +35,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 const BATCH_LASTS_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The connection that stands as standard input, if it is one, and whose it is.
-fn handed_over() -> std::io::Result<(std::net::TcpStream, SocketAddr)> {
+pub(crate) fn handed_over() -> std::io::Result<(std::net::TcpStream, SocketAddr)> {
     let stream = std::net::TcpStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let client = stream.peer_addr()?;
     Ok((stream, client))
@@ -71,6 +72,8 @@ pub(crate) fn batch(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     // Whoever runs this could write into the spool as well: it is their mail that is submitted.
     settings.policy.open_to_loopback = true;
     settings.timeouts.session = BATCH_LASTS_MAX;
+    // Nobody is there to be slowed down, and the end of the file would cut off what waits behind a refusal.
+    settings.tarpit = TarpitRule::default();
     let batch = Batch {
         marked: args.bsmtp_channel,
         echo: args.verbose > 0,

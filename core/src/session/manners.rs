@@ -66,7 +66,7 @@ impl Session {
 
     /// Whether MAIL may come without a greeting.
     pub(super) fn needs_no_hello(&self) -> bool {
-        self.batch().is_some() || self.settings.style.sloppy
+        self.batch().is_some() || self.styles.sloppy
     }
 
     /// What a client is called that did not say it.

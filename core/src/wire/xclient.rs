@@ -6,7 +6,7 @@ use super::command::SyntaxFault;
 use super::params::ParamName;
 use super::xtext::Xtext;
 use alloc::string::String;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 /// The attributes, as the reply to EHLO names them.
 pub const ATTRIBUTES: &str = "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT";
@@ -49,7 +49,8 @@ impl Xclient {
         let name = core::str::from_utf8(name).ok()?.to_ascii_uppercase();
         let value = if matches!(value, "[UNAVAILABLE]" | "[TEMPUNAVAIL]") { None } else { Some(value) };
         match name.as_str() {
-            "ADDR" => self.address = checked(value, address)?,
+            // Whose address nobody knows is nobody: whatever a proxy or a neighbour may do, that client may not.
+            "ADDR" => self.address = checked(value, address)?.or(Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED))),
             "PORT" => self.port = checked(value, port)?,
             "DESTADDR" => self.local_address = checked(value, address)?,
             "DESTPORT" => self.local_port = checked(value, port)?,
@@ -118,7 +119,10 @@ mod tests {
                 .expect("fit");
         assert_eq!(told.address, Some("2001:db8::7".parse().expect("address")));
         assert_eq!((told.local_address.is_some(), told.local_port), (true, Some(25)));
-        assert_eq!(Xclient::parse(b"ADDR=[UNAVAILABLE] PORT=[TEMPUNAVAIL]"), Ok(Xclient::default()));
+        assert_eq!(
+            Xclient::parse(b"ADDR=[UNAVAILABLE] PORT=[TEMPUNAVAIL]"),
+            Ok(Xclient { address: Some(Ipv4Addr::UNSPECIFIED.into()), ..Xclient::default() })
+        );
     }
 
     #[test]

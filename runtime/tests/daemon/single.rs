@@ -33,7 +33,7 @@ fn handed_over(postoffice: &Path, option: &str) -> (Client, Child) {
     let door = TcpListener::bind("127.0.0.1:0").expect("a port");
     let client = Client::connect(door.local_addr().expect("an address"));
     let (theirs, _) = door.accept().expect("a connection");
-    let mut command = program(postoffice, &[option, "--param", "localnames local.example"]);
+    let mut command = program(postoffice, &[option, "--param", "localnames local.example", "-a"]);
     let theirs = OwnedFd::from(theirs);
     command
         .stdin(theirs.try_clone().expect("a copy"))
@@ -122,6 +122,23 @@ fn whatever_is_refused_fails_the_batch_and_nothing_else() {
         assert_eq!(code, Some(1), "{said}");
         assert_eq!(spool(&postoffice).all().len(), stored, "{said}");
     }
+}
+
+#[test]
+fn a_refusal_in_the_tarpit_cuts_no_batch_off() {
+    let postoffice = postoffice();
+    let (code, said) =
+        batch(postoffice.path(), &["--param", "tarpit 2 1 9"], format!("FOO\n{TWO}").as_bytes());
+    assert_eq!((code, spool(&postoffice).all().len()), (Some(1), 2), "{said}");
+}
+
+#[test]
+fn a_pipe_in_place_of_the_configuration_holds_nothing_up() {
+    let postoffice = postoffice();
+    let pipe = postoffice.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let output = Command::new(PROGRAM).args(["check-config", "-C"]).arg(&pipe).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

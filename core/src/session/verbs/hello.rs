@@ -41,6 +41,8 @@ impl Session {
                 PatternAction::Style(styles) => (*styles, line.load_max),
                 PatternAction::Refuse(text) => {
                     let refusal = Refusal::HelloRefused(text.clone());
+                    // Whoever may leave the greeting out otherwise is not served without one after this.
+                    self.styles = Styles::NONE;
                     return self.refuse(now, Some(verb), refusal, state);
                 }
             },

@@ -38,7 +38,7 @@ fn contact(settings: &mut Settings, value: &str) -> Checked {
 
 /// The rows.
 pub(in crate::config::param) const ROWS: &[Param] = &[
-    row("hdr220", &[], "", Argument::Text { form: "TEXT", wanted: "a line of text; up to 5 lines of up to 480 octets may be given", set: greeting }, "A line of the greeting: %H our name, %V version, %T time, %i client, %I +IDENT, %X empty, %% percent.")
+    row("hdr220", &[], "", Argument::Text { form: "TEXT", wanted: "a line of text; up to 5 lines of up to 480 octets may be given", set: greeting }, "A line of the greeting: %H our name, %V version, %T time, %i client, %p port, %I %X empty, %% percent.")
     .global()
     .raw(),
     row("contact-pointer-message", &[], "", Argument::Text { form: "TEXT", wanted: "a line of text of up to 480 octets, perhaps in quotes", set: contact }, "What many refusals say last, such as where to read your rules.").raw(),
