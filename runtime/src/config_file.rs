@@ -171,7 +171,10 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
             warnings: Vec::new(),
         },
     };
+    let flags = configuration.zenv.get("SYSLOGFLG").unwrap_or_default();
+    let events_to_syslog = flags.contains(['s', 'S']);
     for (index, group) in configuration.groups.iter_mut().enumerate() {
+        group.settings.logs.events_to_syslog = events_to_syslog;
         // The command line wins, in every group.
         let said = args::set_params(&mut group.settings, &args.params).map_err(LoadFault::one)?;
         if index == 0 {

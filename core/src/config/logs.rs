@@ -13,6 +13,8 @@ pub struct Logs {
     pub syslog_facility: Facility,
     /// Socket at which syslog takes datagrams, an absolute path (`syslog-socket`).
     pub syslog_socket: String,
+    /// Events go to syslog although no option asks for syslog (`SYSLOGFLG` of ZENV with the letter s).
+    pub events_to_syslog: bool,
     /// Where counters are shown; `None`: nowhere (`metrics`).
     pub metrics: Option<MetricsPlace>,
 }
@@ -23,6 +25,7 @@ impl Default for Logs {
             syslog_form: SyslogForm::Rfc3164,
             syslog_facility: Facility { code: 2 },
             syslog_socket: String::from("/dev/log"),
+            events_to_syslog: false,
             metrics: None,
         }
     }

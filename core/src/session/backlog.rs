@@ -14,12 +14,20 @@ impl Backlog {
         self.octets.len() - self.start
     }
 
+    /// Octets of memory.
+    pub(super) fn capacity(&self) -> usize {
+        self.octets.capacity()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Adds octets at the end.
+    /// Adds octets at the end. What was used goes first: a client that always sends ahead, so that there is never
+    /// nothing left, must not make this grow.
     pub(super) fn push(&mut self, octets: &[u8]) {
+        self.octets.drain(..self.start);
+        self.start = 0;
         self.octets.extend_from_slice(octets);
     }
 
@@ -40,5 +48,23 @@ impl Backlog {
     /// Throws everything away.
     pub(super) fn clear(&mut self) {
         *self = Backlog::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_is_not_kept_with_what_comes() {
+        let mut backlog = Backlog::default();
+        backlog.push(&[0; 100]);
+        for _ in 0..10_000 {
+            let (octets, start) = backlog.take();
+            backlog.put_back(octets, start + 50);
+            backlog.push(&[0; 50]);
+            assert_eq!(backlog.len(), 100);
+        }
+        assert!(backlog.capacity() < 1_000, "{}", backlog.capacity());
     }
 }

@@ -3,7 +3,6 @@
 
 use super::state::State;
 use super::{Flow, Session};
-use crate::config::Settings;
 use crate::now::Now;
 use crate::peer::Peer;
 use alloc::boxed::Box;
@@ -43,10 +42,6 @@ impl Session {
     /// What the octets are that follow the used ones, when the session broke an assertion over them.
     pub(crate) fn fate_under_way(&self) -> Option<Fate> {
         self.fates.as_ref().and_then(|fates| fates.under_way)
-    }
-
-    pub(crate) fn settings(&self) -> &Arc<Settings> {
-        &self.settings
     }
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {

@@ -193,6 +193,17 @@ impl Session {
         self.id
     }
 
+    /// The settings that it began with.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// Octets of memory that it holds, and those that it gave to its hands and that are not off its account: what
+    /// [`crate::config::worst`] bounds.
+    pub fn octets_held(&self) -> usize {
+        size_of::<Session>() + self.backlog.capacity() + self.outbox.capacity() + self.debt + self.unsent
+    }
+
     fn open(&mut self, now: Now) {
         self.began = now.instant;
         self.ask(now, Question::Connect, Resume::Greet { hello: None, again: false });

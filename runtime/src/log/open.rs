@@ -22,6 +22,8 @@ pub(crate) struct Opened {
     format: Format,
     /// The settings of syslog, and our own name.
     syslog: Option<(Logs, String)>,
+    /// Whether dialogues go there, too.
+    dialogue_to_syslog: bool,
 }
 
 /// Where events go, besides syslog.
@@ -79,14 +81,13 @@ pub(crate) fn open(args: &LogArgs, settings: &Settings) -> Result<Opened, Stop> 
         Some(path) => Events::File(file("event", path)?),
     };
     let logs = &settings.logs;
-    if wish.syslog
-        && let Err(error) = Mailslot::find(Path::new(&logs.syslog_socket))
-    {
+    let to_syslog = wish.syslog || logs.events_to_syslog;
+    if to_syslog && let Err(error) = Mailslot::find(Path::new(&logs.syslog_socket)) {
         // It may be about to start, and mail does not wait for it.
         eprintln!("smtpserver: nobody takes lines for syslog at {} now: {error}", logs.syslog_socket);
     }
-    let syslog = wish.syslog.then(|| (logs.clone(), settings.host.clone()));
-    Ok(Opened { dialogue, events, format: args.log_format, syslog })
+    let syslog = to_syslog.then(|| (logs.clone(), settings.host.clone()));
+    Ok(Opened { dialogue, events, format: args.log_format, syslog, dialogue_to_syslog: wish.syslog })
 }
 
 impl Opened {
@@ -122,6 +123,7 @@ impl Opened {
         };
         let dialogue = self.dialogue.map(write_dialogue).transpose()?;
         writers.extend(dialogue.iter().map(|lines| ("session", lines.clone())));
+        let syslog = syslog.filter(|_| self.dialogue_to_syslog);
         let session_log = (dialogue.is_some() || syslog.is_some()).then(|| SessionLog::new(dialogue, syslog));
         Ok(Started { log: Log::new(level, places), session_log, writers: Writers(writers) })
     }

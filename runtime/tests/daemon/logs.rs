@@ -186,6 +186,22 @@ fn syslog_and_a_file_have_the_same_dialogue_and_mail_goes_on_without_syslog() {
 }
 
 #[test]
+fn a_letter_in_zenv_sends_events_and_no_dialogue_to_syslog() {
+    let postoffice = postoffice();
+    let (socket, zenv) = (postoffice.path().join("syslog"), postoffice.path().join("zmailer.conf"));
+    let syslog = UnixDatagram::bind(&socket).expect("a socket");
+    std::fs::write(&zenv, "SYSLOGFLG=rtS\n").expect("written");
+    let param = format!("syslog-socket {}", socket.display());
+    let zenv = zenv.to_string_lossy().into_owned();
+    let server = Server::start(postoffice.path(), &["-Z", &zenv, "--param", &param, "--param", &as_myself()]);
+    send(server.address, 1);
+    let lines = datagrams(&syslog, "closed");
+    // The facility mail is 2, info is 6.
+    assert!(lines.iter().all(|line| line.starts_with("<22>")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("message_stored")), "{lines:#?}");
+}
+
+#[test]
 fn a_full_disk_under_the_logs_stops_no_mail_and_is_counted() {
     let postoffice = postoffice();
     let options = ["--log-file", "/dev/full", "--param", "metrics 127.0.0.1:0", "--param", &as_myself()];

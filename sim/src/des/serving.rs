@@ -10,6 +10,7 @@ use super::spool::{DraftId, JobId};
 use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Noted, What};
 use bytes::Bytes;
+use smtpserver_core::config::worst;
 use smtpserver_core::now::micros;
 use smtpserver_core::server::Input as ServerInput;
 use smtpserver_core::spool::Report;
@@ -167,10 +168,14 @@ impl World<'_> {
             }
         }
         let connection = &self.connections[usize_of(id)];
-        if let Some(session) = &connection.session
-            && session.deadline().is_none()
-        {
-            self.note(What::Broken(id, "a session without a deadline".into()));
+        if let Some(session) = &connection.session {
+            let (held, most) = (session.octets_held(), worst::session(session.settings()).octets);
+            if session.deadline().is_none() {
+                self.note(What::Broken(id, "a session without a deadline".into()));
+            } else if u64::try_from(held).is_ok_and(|held| held > most) {
+                let what = format!("a session holds {held} octets, and its worst case was said to be {most}");
+                self.note(What::Broken(id, what));
+            }
         }
     }
 
@@ -181,7 +186,8 @@ impl World<'_> {
             if self.plant == Some(Plant::ShortTarpit) {
                 self.put(self.now + delay / 2, Happening::Hasten(id));
             }
-        } else {
+        } else if !matches!(event, Event::Command(_) | Event::Reply(_)) {
+            // What was heard and said is in the trace already, octet for octet.
             self.note(What::Noted(id, Noted::Other(event.name(), event.to_string())));
         }
     }

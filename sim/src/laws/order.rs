@@ -6,13 +6,30 @@ use crate::des::Run;
 use crate::model::{Connections, Door};
 use crate::plan::{Fault, Plan};
 use crate::trace::{News, Operation, Ordered, What};
+use smtpserver_core::config::worst;
 use smtpserver_core::limits::{BODY_READ_MAX, BODY_WINDOW};
+use smtpserver_core::now::micros;
 use std::net::IpAddr;
 
 /// Octets of a draft that may be on their way beside its window: what one read brings, and the envelope's lines.
 const DEBT_MAX: usize = BODY_WINDOW + BODY_READ_MAX + 16_384;
-/// The longest session, in microseconds: four hours, and the report of a commit that it waits for.
-const SESSION_MAX: u64 = (4 * 3600 + 540 + 60) * 1_000_000;
+/// How much longer than the worst case a session may seem to last, in microseconds: the time that its own words take.
+const SESSION_SLACK: u64 = 60 * 1_000_000;
+
+/// How long a session may last by what is said of the plan's settings (`check-config`), in microseconds.
+fn longest(plan: &Plan) -> Result<u64, Violation> {
+    let none = Vec::new();
+    let later = plan.faults.iter().filter_map(|fault| match fault {
+        Fault::Reconfigure { settings, .. } => Some(settings),
+        _ => None,
+    });
+    let mut longest = 0;
+    for more in std::iter::once(&none).chain(later) {
+        let settings = plan.settings(more).map_err(|what| Violation::new(6, None, what))?;
+        longest = longest.max(micros(worst::session(&settings).lasts));
+    }
+    Ok(longest)
+}
 
 /// Law 6, bounded: memory stays under its limit, every session has a deadline and ends by it, and no assertion of ours
 /// breaks.
@@ -32,6 +49,7 @@ pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation
             _ => 0,
         })
         .sum();
+    let longest = longest(plan)?;
     let mut debts: ByConnection<usize> = ByConnection::default();
     let mut began: ByConnection<u64> = ByConnection::default();
     for (index, entry) in run.trace.entries().iter().enumerate() {
@@ -44,7 +62,7 @@ pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation
             }
             What::Closed(id, _) => {
                 let lasted = entry.at - began.get_mut(*id).copied().unwrap_or(entry.at);
-                if lasted > SESSION_MAX + paused {
+                if lasted > longest + SESSION_SLACK + paused {
                     let what = format!("session {id} lasted {} seconds", lasted / 1_000_000);
                     return Err(Violation::new(6, index, what));
                 }
