@@ -4,7 +4,7 @@ use crate::limits::ECHO_MAX;
 use alloc::vec::Vec;
 
 /// Of `words` the one that looks most like `name`, when one does; of equals the first.
-pub(crate) fn nearest(name: &str, words: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(crate) fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > ECHO_MAX {
         return None;
     }
@@ -18,7 +18,7 @@ pub(crate) fn nearest(name: &str, words: impl Iterator<Item = &'static str>) -> 
 }
 
 /// How many letters must be added, dropped or changed to make one word of the other, without regard to case.
-fn distance(one: &str, other: &str) -> usize {
+pub(crate) fn distance(one: &str, other: &str) -> usize {
     // Row by row: `row[j]` is the distance of the letters of `one` so far from the first j of `other`.
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.bytes().enumerate() {

@@ -1,9 +1,9 @@
 //! The lane `core`: scripts against bare sessions, microseconds a script, time exact. The world around the core is
 //! the kindest there is: questions are answered at once, the disk is memory and never fails.
 
-use smtpserver_conformance::lane::{Abilities, Clock, End, Message, Refused, Stage, Taken, Trouble};
+use crate::script_world;
+use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
-use smtpserver_core::config::param;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{Order, Report, Stored};
@@ -12,10 +12,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-/// The name of the server in every world.
-const HOST: &str = "mx.local.example";
-/// The domain whose mailboxes are admitted in the world `plain`.
-const LOCAL_DOMAIN: &str = "localnames local.example";
 /// What the wall clock says when a world opens: 2026-11-23T00:00:00Z.
 const EPOCH_SECONDS: i64 = 1_795_392_000;
 
@@ -29,27 +25,11 @@ impl Lane for CoreLane {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities {
-            clock: Clock::Exact,
-            writes: true,
-            texts: true,
-            spool: true,
-            events: true,
-            tls: false,
-            helpers: Vec::new(),
-        }
+        script_world::abilities()
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
-        if world.base != "plain" {
-            return Err(Refused::NotHere(format!("no world named {}", world.base)));
-        }
-        let mut settings = Settings::new(HOST);
-        for line in std::iter::once(LOCAL_DOMAIN).chain(world.settings.iter().map(String::as_str)) {
-            param::apply(&mut settings, line)
-                .map_err(|fault| Refused::Trouble(Trouble(format!("{line}: {fault}"))))?;
-        }
-        Ok(Box::new(World::new(Arc::new(settings))))
+        Ok(Box::new(World::new(Arc::new(script_world::settings(world)?))))
     }
 }
 

@@ -7,18 +7,14 @@
 use crate::dice::{Dice, Purpose};
 use crate::net::Dir;
 use crate::net::{Disk, Fabric, Plants, Puppets, Shape, Site, StepClock, Store, Trace, Wires};
-use smtpserver_conformance::lane::{Abilities, Clock, End, Message, Refused, Stage, Taken, Trouble};
+use crate::script_world;
+use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
 use smtpserver_core::Settings;
-use smtpserver_core::config::param;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The name of the server in every world.
-const HOST: &str = "mx.local.example";
-/// The domain whose mailboxes are admitted in the world `plain`.
-const LOCAL_DOMAIN: &str = "localnames local.example";
 /// The least step of time. Every hour in a script is a multiple of it.
 const TICK: Duration = Duration::from_millis(100);
 /// Octets that the server may send and a script leave untaken: more than the judge bears.
@@ -36,27 +32,11 @@ impl Lane for NetLane {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities {
-            clock: Clock::Exact,
-            writes: true,
-            texts: true,
-            spool: true,
-            events: true,
-            tls: false,
-            helpers: Vec::new(),
-        }
+        script_world::abilities()
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
-        if world.base != "plain" {
-            return Err(Refused::NotHere(format!("no world named {}", world.base)));
-        }
-        let mut settings = Settings::new(HOST);
-        for line in std::iter::once(LOCAL_DOMAIN).chain(world.settings.iter().map(String::as_str)) {
-            param::apply(&mut settings, line)
-                .map_err(|fault| Refused::Trouble(Trouble(format!("{line}: {fault}"))))?;
-        }
-        let mut world = World::new(settings);
+        let mut world = World::new(script_world::settings(world)?);
         // The server opens its door.
         world.settle().map_err(Refused::Trouble)?;
         Ok(Box::new(world))

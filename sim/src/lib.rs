@@ -13,6 +13,7 @@ pub mod model;
 pub mod net;
 pub mod plan;
 pub mod runner;
+mod script_world;
 pub mod trace;
 
 pub use lane_core::CoreLane;

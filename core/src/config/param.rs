@@ -7,7 +7,6 @@ mod rows;
 mod table;
 mod words;
 
-pub(crate) use fault::nearest_of;
 pub use fault::{NoteKind, ParamFault, ParamFaultKind, ParamNote, Unfit};
 pub(crate) use words::split;
 

@@ -2,8 +2,8 @@
 //! as text; no shell runs, and the environment of this process does not count.
 
 use super::file::remark::{Page, Remark};
-use super::param::nearest_of;
 use crate::limits::CONFIG_LINE_MAX;
+use crate::near;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -60,7 +60,7 @@ impl Zenv {
 
     /// A variable that looks like `name`.
     pub(super) fn nearest(&self, name: &str) -> Option<&str> {
-        nearest_of(name, self.values.keys().map(String::as_str))
+        near::nearest(name, self.values.keys().map(String::as_str))
     }
 
     fn with_defaults(mut self) -> Zenv {

@@ -3,9 +3,9 @@
 
 use super::line::LineFault;
 use crate::config::glob::GlobFault;
-use crate::config::param::nearest_of;
 use crate::config::patterns::{PatternAction, PatternLine, Styles};
 use crate::limits::REPLY_TEXT_MAX;
+use crate::near;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::ops::Range;
@@ -96,7 +96,7 @@ fn load(line: &str, at: Range<usize>) -> Result<u32, LineFault> {
 
 /// For a line that was perhaps meant as a parameter.
 fn hint_for(first: &str) -> String {
-    match nearest_of(first, core::iter::once("PARAM")) {
+    match near::nearest(first, core::iter::once("PARAM")) {
         Some(_) if first.len() > 3 => "a parameter line begins with PARAM, in capitals".to_string(),
         Some(_) | None => String::new(),
     }

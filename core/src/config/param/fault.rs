@@ -2,9 +2,9 @@
 
 use super::table;
 use crate::limits::ECHO_MAX;
+use crate::near;
 use crate::server::tarpit::{DecimalFault, TarpitFaultKind};
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 
 /// Why a line sets nothing.
@@ -171,33 +171,5 @@ pub(super) fn echo(text: &str) -> String {
 
 /// The name in the table that looks most like `name`; of equals the first.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    nearest_of(name, table().iter().flat_map(super::Param::names))
-}
-
-/// The word that looks most like `name`; of equals the first.
-pub(crate) fn nearest_of<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // A wrong letter in each four may be a slip; more is another word.
-    let far = name.len() / 4 + 1;
-    if name.len() > ECHO_MAX {
-        return None;
-    }
-    let near = words.map(|own| (distance(own, name), own));
-    near.filter(|(distance, _)| *distance <= far.min(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, own)| own)
-}
-
-/// How many letters must be added, dropped or changed to make one word of the other, without regard to case.
-pub(super) fn distance(one: &str, other: &str) -> usize {
-    // Row by row: `row[j]` is the distance of the letters of `one` so far from the first j of `other`.
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.bytes().enumerate() {
-        let mut diagonal = core::mem::replace(&mut row[0], i + 1);
-        for (j, b) in other.bytes().enumerate() {
-            let changed = diagonal + usize::from(!a.eq_ignore_ascii_case(&b));
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
+    near::nearest(name, table().iter().flat_map(super::Param::names))
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::RECIPIENTS_MIN;
+use crate::near;
 use crate::server::tarpit::TarpitRule;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -247,8 +248,8 @@ fn numbers_beyond_their_bounds_are_refused() {
 
 #[test]
 fn near_is_near() {
-    assert_eq!(fault::distance("", "abc"), 3);
-    assert_eq!(fault::distance("kitten", "SITTING"), 3);
+    assert_eq!(near::distance("", "abc"), 3);
+    assert_eq!(near::distance("kitten", "SITTING"), 3);
     assert_eq!(fault::nearest("rcpt-limit-cuont"), Some("Rcpt-Limit-Count"));
     assert_eq!(fault::nearest("hlep"), Some("help"));
     assert_eq!(fault::nearest("xyz"), None);
@@ -287,8 +288,8 @@ proptest! {
 
     #[test]
     fn distance_is_a_distance(one in "[ab]{0,6}", other in "[ab]{0,6}", third in "[ab]{0,6}") {
-        prop_assert_eq!(fault::distance(&one, &other), fault::distance(&other, &one));
-        prop_assert_eq!(fault::distance(&one, &other) == 0, one == other);
-        prop_assert!(fault::distance(&one, &third) <= fault::distance(&one, &other) + fault::distance(&other, &third));
+        prop_assert_eq!(near::distance(&one, &other), near::distance(&other, &one));
+        prop_assert_eq!(near::distance(&one, &other) == 0, one == other);
+        prop_assert!(near::distance(&one, &third) <= near::distance(&one, &other) + near::distance(&other, &third));
     }
 }
