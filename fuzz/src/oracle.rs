@@ -368,8 +368,8 @@ fn excuses_them(data: &[u8]) -> bool {
         // The xtext behind the kind may be empty (RFC 3461 §4.2), not to them; and they bound what is in it.
         || orcpt.iter().any(|value| value.len() == 7 || value.len() > 256)
         || line.values("AUTH").iter().any(|value| value.len() > 256)
-        // A tab behind the colon is a blank to us: lenient, and harmless.
-        || line.argument.contains(&b'\t')
+        // A tab is a blank to us, behind the verb and behind the colon: lenient, and harmless.
+        || data.contains(&b'\t')
         // Of numbers beyond their largest they make something else.
         || line.values("SIZE").iter().any(|value| value.len() > 19)
 }
