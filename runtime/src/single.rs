@@ -176,6 +176,8 @@ impl Verdict {
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
+            | Event::Secured(_)
+            | Event::Unsecured(_)
             | Event::TarpitDelayed(_)
             | Event::Closed(_) => false,
         };
