@@ -180,7 +180,6 @@ pub fn refusal(refusal: &Refusal) -> Reply {
         ),
         Refusal::SecuredAlready => out_of_order("STARTTLS: TLS is on already"),
         Refusal::SecuredByProxy => out_of_order("STARTTLS: not behind a proxy that has told who you are"),
-        //= rfc3207#4/6
         Refusal::TlsFirst => Reply::new(C530_NEEDED_FIRST, E5_7_0_SECURITY, "send STARTTLS first"),
         Refusal::CertificateFirst(None) => {
             Reply::new(C550_REFUSED, E5_7_1_REFUSED, "mail is taken only of clients with a certificate")

@@ -49,10 +49,10 @@ impl Session {
 
     /// Says that TLS must come first; what belongs to the command is thrown away.
     fn refuse_in_clear_text(&mut self, now: Now, state: State, verb: Verb, command: &Command) {
-        match command {
-            Command::Bdat(chunk) => self.refuse_chunk(now, *chunk, Refusal::TlsFirst, 1, state),
-            _ => self.refuse(now, Some(verb), Refusal::TlsFirst, state),
+        if let Command::Bdat(chunk) = command {
+            return self.refuse_chunk(now, *chunk, Refusal::TlsFirst, 1, state);
         }
+        self.refuse(now, Some(verb), Refusal::TlsFirst, state);
     }
 
     fn not_offered(&mut self, now: Now, state: State, verb: Verb) {

@@ -116,7 +116,7 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "tls-handshakes-max",
         &[],
         "20000",
-        number(u32::MAX as u64, "handshakes", |s, n| s.limits.handshakes_max = narrow(n)),
+        number(4_294_967_295, "handshakes", |s, n| s.limits.handshakes_max = narrow(n)),
         "TLS handshakes that one source may begin within the hour; 0 for no limit.",
     )
     .global(),
