@@ -144,7 +144,7 @@ spam.* !no $MAILVAR
     assert_eq!(settings.auth.mechanisms, ["PLAIN", "LOGIN"]);
     assert_eq!(settings.spf.local_policy.as_deref(), Some("ip4:192.0.2.0/24 ?exists:%{ir}.example"));
     assert_eq!(settings.spf.threshold, Some(SpfLevel::SoftFail));
-    assert_eq!(settings.tls.key_file.as_deref(), Some("/var/mail/key.pem"));
+    assert_eq!(settings.tls.key_files, ["/var/mail/key.pem"]);
     assert!(settings.tls.ask_client);
     assert_eq!(settings.cluster.etrn[0].password.0, "pw");
     assert_eq!(settings.cluster.rates[0].secret.0, "a secret");
