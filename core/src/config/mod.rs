@@ -5,6 +5,7 @@ pub mod bind;
 pub mod choices;
 pub mod file;
 pub mod glob;
+pub mod host_access;
 pub mod logs;
 pub mod manners;
 pub mod networks;

@@ -8,6 +8,7 @@ mod table;
 mod words;
 
 pub use fault::{NoteKind, ParamFault, ParamFaultKind, ParamNote, Unfit};
+pub(super) use fault::echo;
 pub(crate) use words::split;
 
 use super::Settings;
