@@ -12,6 +12,7 @@ pub mod networks;
 pub mod param;
 pub mod pattern_line;
 pub mod patterns;
+pub mod report_auth;
 pub mod worst;
 pub mod zenv;
 
