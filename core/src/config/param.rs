@@ -7,8 +7,8 @@ mod rows;
 mod table;
 mod words;
 
-pub use fault::{NoteKind, ParamFault, ParamFaultKind, ParamNote, Unfit};
 pub(super) use fault::echo;
+pub use fault::{NoteKind, ParamFault, ParamFaultKind, ParamNote, Unfit};
 pub(crate) use words::split;
 
 use super::Settings;

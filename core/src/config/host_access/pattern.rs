@@ -177,14 +177,17 @@ impl Misfit {
                 "no pattern for clients",
                 "write ALL, an address, a network such as 192.0.2.0/24 or [2001:db8::]/32, a host or .domain",
             ),
-            Misfit::OwnName => {
-                ("our own host is named by its address here", "write smtp-receiver@192.0.2.1, or smtp-receiver")
-            }
+            Misfit::OwnName => (
+                "our own host is named by its address here",
+                "write smtp-receiver@192.0.2.1, or smtp-receiver",
+            ),
             Misfit::User => {
                 ("users of clients are not asked for, so this cannot be supported", "write the host alone")
             }
             Misfit::Netgroup => ("netgroups cannot be supported", "name the hosts or networks"),
-            Misfit::File => ("patterns in other files cannot be supported", "name the hosts or networks here"),
+            Misfit::File => {
+                ("patterns in other files cannot be supported", "name the hosts or networks here")
+            }
             Misfit::Mask => (
                 "the address has bits behind its mask, or the mask has holes: nobody would fit",
                 "write a network such as 192.0.2.0/24",

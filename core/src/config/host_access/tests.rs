@@ -90,7 +90,8 @@ fn each_pattern_fits_whom_it_should() {
 
 #[test]
 fn services_places_and_options() {
-    let at = |rules: &HostAccess, local: &str| rules.judge(ip("198.51.100.7"), ip(local), ClientName::Unknown);
+    let at =
+        |rules: &HostAccess, local: &str| rules.judge(ip("198.51.100.7"), ip(local), ClientName::Unknown);
     let rules = read("smtp-receiver@192.0.2.1 : ALL", DENY_ALL);
     assert_eq!((at(&rules, "192.0.2.1"), at(&rules, "192.0.2.2")), (Access::Granted, Access::Denied));
     for (services, wanted) in [
@@ -108,7 +109,10 @@ fn services_places_and_options() {
     assert_eq!(at(&rules, "192.0.2.1"), Access::Denied);
     assert!(granted(&rules, "198.51.100.8", ClientName::Unknown));
     // Lines are joined; comments and other services' lines are not understood to their end.
-    let rules = read("# ALL : \\\n@group\n \nsshd : @admins : spawn (echo %h)\nsmtp-\\\nreceiver : \\\n ALL", DENY_ALL);
+    let rules = read(
+        "# ALL : \\\n@group\n \nsshd : @admins : spawn (echo %h)\nsmtp-\\\nreceiver : \\\n ALL",
+        DENY_ALL,
+    );
     assert_eq!(at(&rules, "192.0.2.1"), Access::Granted);
     assert!(read("ALL: .example.org\n", "").wants_names());
 }
