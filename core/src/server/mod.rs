@@ -5,6 +5,7 @@ pub mod admission;
 pub mod auth_window;
 pub mod commit;
 pub mod rate_window;
+pub mod report;
 pub(crate) mod table;
 pub mod tarpit;
 
