@@ -1,11 +1,14 @@
 //! The configuration as the daemon needs it: the ZENV file, the configuration file and the command line together. Files
 //! are read here and understood in the core; nothing is opened for writing, and nothing is listened on.
 
+mod named;
+
 use crate::Stop;
 use crate::args::{self, DaemonArgs};
 use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::{self, Wanted};
 use crate::places::{self, Passed};
+use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
 use smtpserver_core::config::file::remark::Remark;
@@ -156,7 +159,7 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
             (path, file)
         }
     };
-    let files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
+    let mut files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
     let postoffice =
         args.postoffice.clone().unwrap_or_else(|| PathBuf::from(zenv.get("POSTOFFICE").unwrap_or_default()));
 
@@ -173,6 +176,7 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
     };
     let flags = configuration.zenv.get("SYSLOGFLG").unwrap_or_default();
     let events_to_syslog = flags.contains(['s', 'S']);
+    let mut named = Named::default();
     for (index, group) in configuration.groups.iter_mut().enumerate() {
         group.settings.logs.events_to_syslog = events_to_syslog;
         // The command line wins, in every group.
@@ -189,7 +193,10 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
         group.settings.manners.load_max = args.load_max.or(group.settings.manners.load_max);
         group.settings.manners.hello_syntax |= args.check_helo;
         group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
+        named.read(&mut group.settings)?;
     }
+    files.append(&mut named.files);
+    notes.append(&mut named.notes);
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
         notes.push(format!(
             "--listen counts instead of all binds of the file: only its default group is served, {} others are not",
