@@ -24,7 +24,7 @@ pub fn host_access(data: &[u8]) {
         Err(errors) => {
             assert!(!errors.is_empty());
             for error in errors {
-                assert!((1..=lines).contains(&error.line) && error.column >= 1);
+                assert!((1..=lines).contains(&error.spot.line) && error.spot.column >= 1);
                 let text = error.to_string();
                 assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
                 assert!(error.short().lines().count() == 1 && text.len() < 20_000);

@@ -3,7 +3,7 @@
 //!
 //! The file is shared with the scheduler. Its tokens are passed over, and so are lines that have none of ours.
 
-use super::file::remark::{Page, Remark};
+use super::file::remark::{Remark, Spot};
 use super::networks::Network;
 use super::param::echo;
 use crate::auth::Secret;
@@ -48,7 +48,6 @@ impl Line {
 impl ReportAuth {
     /// Reads the file. The errors are all there are; none of them tells a password.
     pub fn read(name: &str, octets: &[u8]) -> Result<ReportAuth, Vec<Remark>> {
-        let page = Page { file: name };
         let mut lines = Vec::new();
         let mut errors = Vec::new();
         for (index, octets) in octets.split(|octet| *octet == b'\n').enumerate() {
@@ -62,7 +61,7 @@ impl ReportAuth {
                     // The line itself is not shown, as a password is in it.
                     let blank = " ".repeat(column);
                     let at = blank.len()..blank.len();
-                    errors.push(page.error(index + 1, &blank, at, what, hint.to_string()));
+                    errors.push(Spot::new(name, index + 1, &blank, at).error(what, hint));
                 }
             }
             if errors.len() >= CONFIG_REMARKS_MAX {

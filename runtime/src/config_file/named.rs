@@ -1,9 +1,10 @@
 //! Files that the configuration names, and that are read with it: hosts.allow, hosts.deny, and who may use Z-REPORT.
 //! They are understood in the core; a reload reads them anew.
 
-use super::{LoadFault, cannot_read, optional};
-use smtpserver_core::config::Settings;
+use super::optional;
 use smtpserver_core::config::choices::WrapperFiles;
+use smtpserver_core::config::file::Group;
+use smtpserver_core::config::file::remark::{Remark, Spot};
 use smtpserver_core::config::host_access::{HostAccess, Text};
 use smtpserver_core::config::report_auth::ReportAuth;
 use std::os::unix::fs::MetadataExt;
@@ -22,61 +23,60 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Reads what these settings name.
-    pub(super) fn read(&mut self, settings: &mut Settings) -> Result<(), LoadFault> {
+    /// Reads what the settings of this group name. Gives what is wrong with it.
+    pub(super) fn read(&mut self, group: &mut Group) -> Vec<Remark> {
+        let mut errors = Vec::new();
+        let Group { settings, set, .. } = group;
+        let spot = |name: &str| {
+            let line = set.iter().rev().find(|set| set.param == name);
+            line.map_or_else(|| Spot::whole(name), |set| set.spot.clone())
+        };
         if let Some(files) = &settings.sources.tcp_wrapper {
-            settings.host_access = Some(self.wrapper(files)?);
+            match self.wrapper(files, &spot("use-tcp-wrapper")) {
+                Ok(read) => settings.host_access = Some(read),
+                Err(faults) => errors.extend(faults),
+            }
         }
         if let Some(path) = &settings.sources.report_auth_file {
-            settings.report_auth = self.reports(path)?;
+            match self.reports(path, &spot("report-auth-file")) {
+                Ok(read) => settings.report_auth = read,
+                Err(faults) => errors.extend(faults),
+            }
         }
-        Ok(())
+        errors
     }
 
-    fn wrapper(&mut self, files: &WrapperFiles) -> Result<Arc<HostAccess>, LoadFault> {
+    fn wrapper(&mut self, files: &WrapperFiles, spot: &Spot) -> Result<Arc<HostAccess>, Vec<Remark>> {
         if let Some((_, known)) = self.wrappers.iter().find(|(known, _)| known == files) {
             return Ok(known.clone());
         }
-        let [allow, deny] = [&files.allow, &files.deny].map(|path| optional(Path::new(path)));
-        let (allow, deny) = (allow?, deny?);
-        self.files.extend([&files.allow, &files.deny].map(PathBuf::from));
+        let (allow, deny) = (self.octets(&files.allow, spot)?, self.octets(&files.deny, spot)?);
         if allow.is_none() && deny.is_none() {
             let WrapperFiles { allow, deny } = files;
             self.notes
                 .push(format!("use-tcp-wrapper: there is no {allow} and no {deny}: everybody may connect"));
         }
-        let octets = |file: &Option<(PathBuf, Vec<u8>)>| {
-            file.as_ref().map_or(Vec::new(), |(_, octets)| octets.clone())
-        };
-        let (allow, deny) = (octets(&allow), octets(&deny));
+        let (allow, deny) = (allow.unwrap_or_default(), deny.unwrap_or_default());
         let read = HostAccess::read(
             Text { name: &files.allow, octets: &allow },
             Text { name: &files.deny, octets: &deny },
         );
-        let read = read.map_err(|remarks| {
-            let file = remarks.first().map_or(&files.allow, |remark| &remark.file);
-            LoadFault::Unfit(file.into(), remarks)
-        })?;
-        let read = Arc::new(read);
+        let read = Arc::new(read?);
         self.wrappers.push((files.clone(), read.clone()));
         Ok(read)
     }
 
-    fn reports(&mut self, path: &str) -> Result<Option<Arc<ReportAuth>>, LoadFault> {
+    fn reports(&mut self, path: &str, spot: &Spot) -> Result<Option<Arc<ReportAuth>>, Vec<Remark>> {
         if let Some((_, known)) = self.reports.iter().find(|(known, _)| known == path) {
             return Ok(known.clone());
         }
-        self.files.push(path.into());
-        let read = match optional(Path::new(path))? {
-            Some((file, octets)) => {
-                let mode = std::fs::metadata(&file).map_err(|error| cannot_read(&file, &error))?.mode();
-                if mode & 0o007 != 0 {
-                    self.notes.push(format!(
-                        "{path} holds passwords and may be read by everybody: chmod 600 {path}"
-                    ));
+        let read = match self.octets(path, spot)? {
+            Some(octets) => {
+                if std::fs::metadata(path).is_ok_and(|stat| stat.mode() & 0o007 != 0) {
+                    self.notes
+                        .push(format!("{path} holds passwords and is open to everybody: chmod 600 {path}"));
                 }
-                let read = ReportAuth::read(path, &octets);
-                Some(Arc::new(read.map_err(|remarks| LoadFault::Unfit(file, remarks))?))
+                Some(Arc::new(ReportAuth::read(path, &octets)?))
             }
             None => {
                 self.notes.push(format!("report-auth-file: there is no {path}, so nobody may use Z-REPORT"));
@@ -85,5 +85,14 @@ impl Named {
         };
         self.reports.push((path.into(), read.clone()));
         Ok(read)
+    }
+
+    /// What is in a file, if it is there. The error is about the line that names it.
+    fn octets(&mut self, path: &str, spot: &Spot) -> Result<Option<Vec<u8>>, Vec<Remark>> {
+        self.files.push(path.into());
+        match optional(Path::new(path)) {
+            Ok(file) => Ok(file.map(|(_, octets)| octets)),
+            Err(fault) => Err(fault.lines().into_iter().map(|line| spot.clone().error(line, "")).collect()),
+        }
     }
 }

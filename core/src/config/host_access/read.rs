@@ -2,7 +2,7 @@
 
 use super::pattern::{ClientPattern, Misfit, ServicePattern};
 use super::{Access, List, Rule, Text};
-use crate::config::file::remark::{Page, Remark};
+use crate::config::file::remark::{Remark, Spot};
 use crate::config::param::echo;
 use crate::limits::{CONFIG_LINE_MAX, CONFIG_REMARKS_MAX};
 use alloc::format;
@@ -30,11 +30,11 @@ struct Fault {
 
 impl Line<'_> {
     /// The fault, where it is in the file.
-    fn place(&self, page: Page<'_>, fault: Fault) -> Remark {
+    fn place(&self, file: &str, fault: Fault) -> Remark {
         let piece = self.pieces.iter().rev().find(|(_, _, begin)| *begin <= fault.at.start);
         let (number, text, begin) = piece.copied().unwrap_or((0, "", 0));
         let end = |at: usize| (at - begin).min(text.len());
-        page.error(number, text, end(fault.at.start)..end(fault.at.end), fault.what, fault.hint.to_string())
+        Spot::new(file, number, text, end(fault.at.start)..end(fault.at.end)).error(fault.what, fault.hint)
     }
 
     fn is_rule(&self) -> bool {
@@ -146,7 +146,6 @@ impl Line<'_> {
 
 /// The rules of a file, each of which means `then` unless it says otherwise. What is wrong goes to `errors`.
 pub(super) fn rules(file: Text<'_>, then: Access, errors: &mut Vec<Remark>) -> Vec<Rule> {
-    let page = Page { file: file.name };
     let mut rules = Vec::new();
     let mut line = Line::default();
     for (index, octets) in file.octets.split(|octet| *octet == b'\n').enumerate() {
@@ -163,7 +162,7 @@ pub(super) fn rules(file: Text<'_>, then: Access, errors: &mut Vec<Remark>) -> V
             ""
         };
         if !complaint.is_empty() {
-            errors.push(page.error(number, "", 0..0, complaint.to_string(), String::new()));
+            errors.push(Spot::new(file.name, number, "", 0..0).error(complaint, ""));
             line = Line::default();
             continue;
         }
@@ -171,19 +170,19 @@ pub(super) fn rules(file: Text<'_>, then: Access, errors: &mut Vec<Remark>) -> V
         line.pieces.push((number, text, line.text.len()));
         line.text += joined.unwrap_or(text);
         if joined.is_none() {
-            finish(&core::mem::take(&mut line), then, page, &mut rules, errors);
+            finish(&core::mem::take(&mut line), then, file.name, &mut rules, errors);
         }
     }
-    finish(&line, then, page, &mut rules, errors);
+    finish(&line, then, file.name, &mut rules, errors);
     rules
 }
 
-fn finish(line: &Line<'_>, then: Access, page: Page<'_>, rules: &mut Vec<Rule>, errors: &mut Vec<Remark>) {
+fn finish(line: &Line<'_>, then: Access, file: &str, rules: &mut Vec<Rule>, errors: &mut Vec<Remark>) {
     if !line.is_rule() {
         return;
     }
     match line.rule(then) {
         Ok(rule) => rules.extend(rule),
-        Err(faults) => errors.extend(faults.into_iter().map(|fault| line.place(page, fault))),
+        Err(faults) => errors.extend(faults.into_iter().map(|fault| line.place(file, fault))),
     }
 }
