@@ -1,3 +1,5 @@
+//! hosts.allow and hosts.deny against tables of who fits, and of what is refused with which place.
+
 use super::*;
 use alloc::string::{String, ToString};
 use proptest::prelude::*;
