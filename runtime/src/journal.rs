@@ -110,7 +110,7 @@ impl Journal for Logbook {
                     self.remark(now, Level::TRACE, session, peer, event);
                 }
             }
-            Event::Refused { .. } | Event::TarpitDelayed(_) => {
+            Event::Refused { .. } | Event::TarpitDelayed(_) | Event::Secured(_) | Event::Unsecured(_) => {
                 if self.log.wants(Level::DEBUG) {
                     self.remark(now, Level::DEBUG, session, peer, event);
                 }

@@ -181,6 +181,8 @@ impl Verdict {
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
+            | Event::Secured(_)
+            | Event::Unsecured(_)
             | Event::TarpitDelayed(_) => false,
         };
         self.refused.fetch_or(refused, Ordering::Relaxed);

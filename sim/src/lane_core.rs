@@ -7,6 +7,7 @@ use smtpserver_conformance::{Lane, script};
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{Order, Report, Stored};
+use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -122,6 +123,7 @@ impl World {
                     self.tell_server(server::Input::Asked(id, ticket, question));
                 }
                 Output::Order(order) => self.obey(index, order),
+                Output::Secure(_) => self.handle(index, Input::Unsecured(HandshakeFault::Unavailable)),
                 Output::Event(event) => self.note(&event),
                 Output::Close(_) => {
                     let connection = &mut self.connections[index];

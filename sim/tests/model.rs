@@ -244,7 +244,7 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
                 };
                 session.handle(now(instant), Input::Reported(report));
             }
-            Some(Output::Event(_)) => {}
+            Some(Output::Secure(_) | Output::Event(_)) => {}
             Some(Output::Close(_)) => return (said, stored),
             None if rest.is_empty() => session.handle(now(instant), Input::PeerClosed),
             None => {

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod auth_window;
 pub mod commit;
+mod handshakes;
 pub mod rate_window;
 pub(crate) mod table;
 pub mod tarpit;
@@ -19,6 +20,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use commit::{Commits, Publication};
+use handshakes::Handshakes;
 
 /// All that can happen to the server.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ pub enum Output {
 pub struct Server {
     settings: Arc<Settings>,
     admission: Admission,
+    handshakes: Handshakes,
     commits: Commits,
     free_kib: Option<u64>,
     measured_at: Option<Instant>,
@@ -90,6 +93,7 @@ impl Server {
         Server {
             commits: Commits::new(settings.limits.parallel_syncs_max),
             admission: Admission::default(),
+            handshakes: Handshakes::default(),
             settings,
             free_kib: None,
             measured_at: None,
@@ -111,6 +115,12 @@ impl Server {
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
                 let verdict = self.relabelled(session, &peer);
+                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+            }
+            Input::Asked(session, ticket, Question::Handshake { peer }) => {
+                let most = self.settings.limits.handshakes_max;
+                let may = self.handshakes.may_begin(peer.source(), now.instant, most);
+                let verdict = if may { Verdict::Accept } else { Verdict::Busy };
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
             Input::Asked(session, ticket, question) => {

@@ -13,6 +13,7 @@ use smtpserver_core::Duration;
 use smtpserver_core::event::{Event, Outcome, TransactionRecord};
 use smtpserver_core::now::{Wall, micros};
 use smtpserver_core::server::admission::Limit;
+use smtpserver_core::tls::{HandshakeFault, TlsVersion};
 use smtpserver_core::wire::command::Verb;
 
 /// Bounds of histograms of time, in microseconds.
@@ -38,6 +39,8 @@ const TIMES: &[u64] = &[
     300_000_000,
     3_600_000_000,
 ];
+/// The versions of TLS.
+const VERSIONS: [TlsVersion; 2] = [TlsVersion::V1_2, TlsVersion::V1_3];
 /// Bounds of the histogram of batches, in messages.
 const BATCHES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
@@ -85,6 +88,8 @@ pub struct Metrics {
     commits_failed: Counter,
     sync: Histogram,
     publish: Histogram,
+    secured: ByName,
+    unsecured: ByName,
     tarpit_delays: Counter,
     tarpit_micros: Counter,
     tarpitted: Gauge,
@@ -122,6 +127,8 @@ impl Metrics {
             commits_failed: Counter::default(),
             sync: Histogram::new(TIMES),
             publish: Histogram::new(TIMES),
+            secured: ByName::of(&VERSIONS.map(TlsVersion::name)),
+            unsecured: ByName::of(&HandshakeFault::ALL.map(HandshakeFault::name)),
             tarpit_delays: Counter::default(),
             tarpit_micros: Counter::default(),
             tarpitted: Gauge::default(),
@@ -142,6 +149,8 @@ impl Metrics {
             Event::Command(verb) => self.commands.add(verb.map_or("other", Verb::name)),
             Event::Reply(code) => self.replies.add(*code),
             Event::Refused { refusal, .. } => self.refusals.add(refusal.name()),
+            Event::Secured(facts) => self.secured.add(facts.version.name()),
+            Event::Unsecured(fault) => self.unsecured.add(fault.name()),
             Event::TarpitDelayed(delay) => {
                 self.tarpit_delays.add(1);
                 self.tarpit_micros.add(micros(*delay));
@@ -256,6 +265,10 @@ impl Metrics {
         self.replies.each(|code, count| page.sample(&[("code", code)], count));
         page.family("refusals_total", Kind::Counter, "Refused commands and messages, by why.");
         self.refusals.each(|why, count| page.sample(&[("why", why)], count));
+        page.family("tls_handshakes_total", Kind::Counter, "TLS handshakes that were done, by version.");
+        self.secured.each(|version, count| page.sample(&[("version", version)], count));
+        page.family("tls_handshakes_failed_total", Kind::Counter, "TLS handshakes that failed, by why.");
+        self.unsecured.each(|why, count| page.sample(&[("why", why)], count));
         page.family("tarpit_delays_total", Kind::Counter, "Refusals that had to wait in the tarpit.");
         page.sample(&[], self.tarpit_delays.get());
         page.family("tarpit_delay_seconds_total", Kind::Counter, "How long they had to wait, together.");
