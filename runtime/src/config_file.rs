@@ -1,6 +1,8 @@
 //! The configuration as the daemon needs it: the ZENV file, the configuration file and the command line together. Files
 //! are read here and understood in the core; nothing is opened for writing, and nothing is listened on.
 
+mod named;
+
 use crate::Stop;
 use crate::args::{self, DaemonArgs};
 use crate::clock::{Clock, SystemClock};
@@ -8,6 +10,7 @@ use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::Wanted;
 use crate::places::{self, Passed};
 use crate::tls::shop::Shop;
+use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
 use smtpserver_core::config::file::remark::{Remark, Spot};
@@ -178,6 +181,12 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
         }
     };
     errors.extend(heed(args, &mut configuration));
+    let mut named = Named::default();
+    for group in &mut configuration.groups {
+        errors.extend(named.read(group));
+    }
+    files.append(&mut named.files);
+    notes.append(&mut named.notes);
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
         notes.push(format!(
             "--listen counts instead of all binds of the file: only its default group is served, {} others are not",
@@ -242,7 +251,7 @@ fn lmtp_at_the_port_of_smtp(wanted: &[Wanted]) -> Vec<Remark> {
         .collect()
 }
 
-/// The file's errors by their lines, the options' behind them. Of one text only what was seen first is said: the rest
+/// Each file's errors by their lines, the options' behind them. Of one text only what was seen first is said: the rest
 /// mostly follows from it.
 fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
     let mut kept: Vec<Remark> = Vec::new();
@@ -253,8 +262,14 @@ fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
             kept.push(error);
         }
     }
-    let place = |spot: &Spot| if spot.line > 0 { (false, spot.line, spot.column) } else { (true, 0, 0) };
-    kept.sort_by_key(|one| place(&one.spot));
+    let place = |spot: &Spot| {
+        if spot.line > 0 {
+            (false, spot.file.clone(), spot.line, spot.column)
+        } else {
+            (true, String::new(), 0, 0)
+        }
+    };
+    kept.sort_by_cached_key(|one| place(&one.spot));
     kept
 }
 

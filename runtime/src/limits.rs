@@ -33,6 +33,8 @@ pub(crate) const ARRIVALS_MAX: usize = 1_000;
 pub(crate) fn handshakes_at_once() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
+/// Octets that wait within TLS for a client to take them; more wait in clear text.
+pub(crate) const TLS_UNSENT_MAX: usize = 16_384;
 /// Octets of a file with certificates or keys: the bundle of all authorities of the world has a quarter of this.
 pub(crate) const TLS_FILE_OCTETS_MAX: u64 = 1 << 20;
 /// Seconds before the end of a certificate at which it is spoken of: 21 days.
@@ -113,6 +115,9 @@ pub(crate) const SCRAPE_THREADS: usize = 4;
 pub(crate) const SCRAPE_STACK_OCTETS: usize = 128 * 1024;
 /// How long a caller may take for everything.
 pub(crate) const SCRAPE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a caller that says nothing is borne while others wait: with the system's queue of 128 and our threads, nobody
+/// waits longer than two seconds for such callers.
+pub(crate) const SCRAPE_HURRY: Duration = Duration::from_millis(50);
 /// Octets of the head of a caller's request.
 pub(crate) const SCRAPE_HEAD_MAX: usize = 8192;
 

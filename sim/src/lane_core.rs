@@ -168,7 +168,7 @@ impl World {
         self.server.handle(now, input);
         while let Some(output) = self.server.poll() {
             match output {
-                server::Output::Welcome(_) | server::Output::TurnAway(..) | server::Output::Drop => {
+                server::Output::Welcome(_) | server::Output::TurnAway(..) | server::Output::Drop(_) => {
                     unreachable!("only a connection is welcomed or not")
                 }
                 server::Output::Answer(id, ticket, answer) => {
@@ -257,10 +257,10 @@ impl Stage for World {
                 self.by_session.insert(id, index);
                 self.handle(index, Input::Opened);
             }
-            Some(server::Output::TurnAway(_, octets)) => {
+            Some(server::Output::TurnAway(_, octets, _)) => {
                 self.connections[index].done.extend([Taken::Wrote(octets), Taken::Closed]);
             }
-            Some(server::Output::Drop) => self.connections[index].done.push_back(Taken::Closed),
+            Some(server::Output::Drop(_)) => self.connections[index].done.push_back(Taken::Closed),
             other => return Err(Trouble(format!("a connection was answered by {other:?}"))),
         }
         Ok(index)

@@ -379,8 +379,8 @@ proptest! {
             let source = Source::of(client);
             let door = match admission.judge(&limits, Some(source)) {
                 Decision::Welcome => { admission.enter(id, Some(source)); Door::Welcome }
-                Decision::TurnAway => { admission.turn_away(id, Some(source)); Door::TurnAway }
-                Decision::Drop => Door::Drop,
+                Decision::TurnAway(_) => { admission.turn_away(id, Some(source)); Door::TurnAway }
+                Decision::Drop(_) => Door::Drop,
             };
             prop_assert_eq!(connections.come(&limits, serial, client), door);
             if door != Door::Drop {

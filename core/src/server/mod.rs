@@ -6,6 +6,7 @@ pub mod auth_window;
 pub mod commit;
 mod handshakes;
 pub mod rate_window;
+pub mod report;
 pub(crate) mod table;
 pub mod tarpit;
 
@@ -15,7 +16,7 @@ use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId};
 use crate::policy::{Answer, Question, Space, Ticket, Verdict, decide};
 use crate::spool::{Report, SpoolFault, Stored};
-use admission::Admission;
+use admission::{Admission, Limit};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -55,9 +56,9 @@ pub enum Output {
     /// The connection just accepted becomes no session: write these octets, give the client a moment to read
     /// them and to close (the ancestor gave 2 s), close, then say [`Input::Disconnected`]. Until then it counts
     /// towards the limits above which nobody is told anything.
-    TurnAway(SessionId, Vec<u8>),
+    TurnAway(SessionId, Vec<u8>, Limit),
     /// The connection just accepted is closed at once, without a word. Nothing more is said about it.
-    Drop,
+    Drop(Limit),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
     /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`].
@@ -183,13 +184,13 @@ impl Server {
                 self.begun_with.insert(session, settings);
                 Output::Welcome(session)
             }
-            admission::Decision::TurnAway => {
+            admission::Decision::TurnAway(limit) => {
                 let session = self.next_id(now);
                 self.admission.turn_away(session, source);
                 let reply = crate::reply::catalog::too_many_connections(&settings.host);
-                Output::TurnAway(session, reply.encode(false))
+                Output::TurnAway(session, reply.encode(false), limit)
             }
-            admission::Decision::Drop => Output::Drop,
+            admission::Decision::Drop(limit) => Output::Drop(limit),
         };
         self.outputs.push_back(output);
     }
@@ -204,7 +205,7 @@ impl Server {
                 Verdict::Accept
             }
             // It costs nothing more to tell it.
-            admission::Decision::TurnAway | admission::Decision::Drop => {
+            admission::Decision::TurnAway(_) | admission::Decision::Drop(_) => {
                 self.admission.turn_away(session, source);
                 Verdict::TurnAway
             }

@@ -12,6 +12,7 @@ use page::{Kind, Page};
 use smtpserver_core::Duration;
 use smtpserver_core::event::{Event, Outcome, TransactionRecord};
 use smtpserver_core::now::{Wall, micros};
+use smtpserver_core::server::admission::Limit;
 use smtpserver_core::tls::{HandshakeFault, TlsVersion};
 use smtpserver_core::wire::command::Verb;
 
@@ -43,12 +44,30 @@ const VERSIONS: [TlsVersion; 2] = [TlsVersion::V1_2, TlsVersion::V1_3];
 /// Bounds of the histogram of batches, in messages.
 const BATCHES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
+/// Connections by the limit that they came up against.
+#[derive(Default)]
+struct ByLimit {
+    same_source: Counter,
+    total: Counter,
+}
+
+impl ByLimit {
+    fn of(&self, limit: Limit) -> &Counter {
+        match limit {
+            Limit::SameSource => &self.same_source,
+            Limit::Total => &self.total,
+        }
+    }
+}
+
 /// All that is counted.
 pub struct Metrics {
     began: Wall,
     welcomed: Counter,
-    turned_away: Counter,
-    dropped: Counter,
+    turned_away: ByLimit,
+    dropped: ByLimit,
+    headers_awaited: Counter,
+    no_header: Counter,
     open: Gauge,
     ended: ByName,
     session: Histogram,
@@ -85,8 +104,10 @@ impl Metrics {
         Metrics {
             began,
             welcomed: Counter::default(),
-            turned_away: Counter::default(),
-            dropped: Counter::default(),
+            turned_away: ByLimit::default(),
+            dropped: ByLimit::default(),
+            headers_awaited: Counter::default(),
+            no_header: Counter::default(),
             open: Gauge::default(),
             ended: ByName::default(),
             session: Histogram::new(TIMES),
@@ -167,8 +188,10 @@ impl Metrics {
     /// The hands did something.
     pub(crate) fn count(&self, work: Work) {
         match work {
-            Work::TurnedAway => self.turned_away.add(1),
-            Work::Dropped => self.dropped.add(1),
+            Work::TurnedAway(limit) => self.turned_away.of(limit).add(1),
+            Work::Dropped(limit) => self.dropped.of(limit).add(1),
+            Work::HeadersAwaited => self.headers_awaited.add(1),
+            Work::NoHeader => self.no_header.add(1),
             Work::Left => self.open.leave(),
             Work::Heard(octets) => self.heard.add(wide(octets)),
             Work::Said(octets) => self.said.add(wide(octets)),
@@ -212,12 +235,18 @@ impl Metrics {
         page.family(
             "connections_total",
             Kind::Counter,
-            "Connections: welcomed as a session, turned-away with a reply, or dropped without a word.",
+            "Connections: welcomed as a session, turned-away with a reply, or dropped without a word; and why not welcomed.",
         );
-        for (fate, counter) in
-            [("welcomed", &self.welcomed), ("turned-away", &self.turned_away), ("dropped", &self.dropped)]
-        {
-            page.sample(&[("fate", fate)], counter.get());
+        page.sample(&[("fate", "welcomed")], self.welcomed.get());
+        for (fate, why, counter) in [
+            ("turned-away", "same-source", &self.turned_away.same_source),
+            ("turned-away", "total", &self.turned_away.total),
+            ("dropped", "same-source", &self.dropped.same_source),
+            ("dropped", "total", &self.dropped.total),
+            ("dropped", "proxy-headers-awaited", &self.headers_awaited),
+            ("dropped", "no-proxy-header", &self.no_header),
+        ] {
+            page.sample(&[("fate", fate), ("why", why)], counter.get());
         }
         page.family("sessions_open", Kind::Gauge, "Sessions that are open.");
         page.sample(&[], self.open.get());

@@ -215,11 +215,12 @@ fn time((tag, value): (u8, &[u8])) -> Option<i64> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rcgen::{CertificateParams, DnType, KeyPair, SanType};
+    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 
     fn certificate() -> Vec<u8> {
         let mut params =
             CertificateParams::new(vec!["MX.example".into(), "*.local.example".into()]).expect("names");
+        params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::OrganizationName, "A, \\B=\u{e9}");
         params.distinguished_name.push(DnType::CommonName, "client.example");
         params.subject_alt_names.push(SanType::Rfc822Name("ann@client.example".try_into().expect("ASCII")));

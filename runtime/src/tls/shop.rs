@@ -81,6 +81,11 @@ impl Shop {
         self.made.iter().find(|(own, _)| own == tls).map(|(_, terms)| terms.clone())
     }
 
+    /// All terms.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Terms>> {
+        self.made.iter().map(|(_, terms)| terms)
+    }
+
     fn make(&mut self, tls: &Tls, clock: &Arc<dyn Clock>) -> Result<Terms, Fault> {
         let provider = Arc::new(provider(&tls.ciphers)?);
         let (ours, certificates) = self.certificates(tls, &provider, clock)?;
@@ -126,16 +131,18 @@ impl Shop {
             let what = format!("{} certificates and {} keys: each needs one", own.len(), keys.len());
             return Err(Fault("tls-key-file", what));
         }
+        let key_param = if tls.key_files.is_empty() { "tls-cert-file" } else { "tls-key-file" };
+        let own_param = if tls.cert_files.is_empty() { "tls-key-file" } else { "tls-cert-file" };
         let (mut ours, mut certificates) = (Vec::new(), Vec::new());
         for (own, key) in own.iter().map(Path::new).zip(keys.iter().map(Path::new)) {
             self.files.extend([own.to_path_buf(), key.to_path_buf()]);
-            let chain = files::chain(own).map_err(|what| Fault("tls-cert-file", what))?;
-            let secret = files::key(key).map_err(|what| Fault("tls-key-file", what))?;
+            let chain = files::chain(own).map_err(|what| Fault(own_param, what))?;
+            let secret = files::key(key).map_err(|what| Fault(key_param, what))?;
             let holder = der::holder(&chain[0])
                 .ok_or_else(|| Fault("tls-cert-file", format!("{} is no certificate", own.display())))?;
             let unfit = |error: rustls::Error| {
                 let (own, key) = (own.display(), key.display());
-                Fault("tls-key-file", format!("the key {key} is not fit for the certificate {own}: {error}"))
+                Fault(key_param, format!("the key {key} is not fit for the certificate {own}: {error}"))
             };
             let pair = CertifiedKey::from_der(chain, secret, provider).map_err(unfit)?;
             pair.keys_match().map_err(unfit)?;

@@ -3,6 +3,7 @@
 
 use super::tap::Tap;
 use super::terms::Side;
+use crate::limits::TLS_UNSENT_MAX;
 use rustls::Error;
 use smtpserver_core::tls::{HandshakeFault, TlsFacts};
 use std::io::{self, ErrorKind};
@@ -77,6 +78,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
                 if let Some(tap) = &mut tapped.tap {
                     tap.shaken();
                 }
+                connection.set_buffer_limit(Some(TLS_UNSENT_MAX));
                 let facts = Arc::new(terms.facts(connection));
                 *self = Wire::Tls(Box::new(stream));
                 Poll::Ready(Ok(facts))
