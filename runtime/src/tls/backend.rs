@@ -23,13 +23,13 @@ pub(super) fn provider() -> CryptoProvider {
 /// SHA-256.
 pub(super) fn sha256(octets: &[u8]) -> [u8; 32] {
     let digest = digest::digest(&digest::SHA256, octets);
-    digest.as_ref().try_into().expect("256 bits")
+    digest.as_ref().try_into().expect("32 octets")
 }
 
 /// HMAC-SHA-256.
 pub(super) fn hmac_sha256(key: &[u8], octets: &[u8]) -> [u8; 32] {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), octets);
-    tag.as_ref().try_into().expect("256 bits")
+    tag.as_ref().try_into().expect("32 octets")
 }
 
 /// Octets of a number that is used once with a key.

@@ -50,6 +50,7 @@ impl Trust {
         })
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "there will be more, and none of them is trust")]
     fn verdict(
         &self,
         own: &CertificateDer<'_>,

@@ -35,6 +35,9 @@ pub(crate) struct Shaking<T> {
     waiting: Option<Turn>,
 }
 
+/// How it ends: within TLS, or with the stream as it was.
+type Outcome<T> = Result<TlsStream<Tapped<T>>, (io::Error, Tapped<T>)>;
+
 /// The wait for a turn.
 type Turn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
@@ -48,7 +51,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
                 let accept = TlsAcceptor::from(side.terms.config.clone()).accept(stream).into_fallible();
                 Wire::Shaking(Box::new(Shaking { accept, side, waiting: None }))
             }
-            other => other,
+            begun @ (Wire::Shaking(_) | Wire::Tls(_) | Wire::Spent(_)) => begun,
         };
     }
 
@@ -133,10 +136,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> Shaking<T> {
     /// A step is taken only in its turn, and no turn lasts longer than a step: a client that is slow to answer takes
     /// nobody's.
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<TlsStream<Tapped<T>>, (io::Error, Tapped<T>)>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome<T>> {
         let turns = &self.side.turns;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(turns.clone().acquire_owned()));
         let turn = ready!(waiting.as_mut().poll(context));
@@ -148,6 +148,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shaking<T> {
 }
 
 /// What kept a handshake from its end.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are breaches of the protocol")]
 fn fault(error: &io::Error) -> HandshakeFault {
     let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<Error>()) else {
         return HandshakeFault::Gone;

@@ -1,4 +1,5 @@
 //! An authority that signs whatever a test needs.
+#![expect(clippy::disallowed_methods, reason = "certificates are good from now on")]
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,

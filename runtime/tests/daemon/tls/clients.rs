@@ -101,7 +101,8 @@ fn old_versions_weak_ciphers_and_renegotiation_are_refused() {
         assert!(said.contains("221 2.0.0"), "{good}: {said}");
     }
     // R at the beginning of a line asks for a renegotiation.
-    let address = site.smtps.to_string();
+    let hasty = Site::new("PARAM timeout-command 1");
+    let address = hasty.smtps.to_string();
     let said = said(Command::new("openssl").args(["s_client", "-tls1_2", "-connect", &address]), "R\n");
     assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
     let listed = Site::new("PARAM tls-cipher-list TLS_AES_128_GCM_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256");

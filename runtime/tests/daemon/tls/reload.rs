@@ -58,7 +58,10 @@ fn what_is_wrong_with_certificates_is_said_where_they_are_named() {
             format!("PARAM tls-cert-file {folder}/server0.pem\nPARAM tls-key-file {folder}/a {folder}/b"),
             "t.conf:5:7: 1 certificates and 2 keys: each needs one",
         ),
-        (format!("PARAM tls-cert-file {folder}/server0.pem {folder}/server0.key"), "has no certificate"),
+        (
+            format!("PARAM tls-cert-file {folder}/server0.pem {folder}/server0.key"),
+            "server0.pem: there is no key in it",
+        ),
     ] {
         let (code, said) = check(&lines);
         assert!(code == Some(2) && said.contains(wanted), "{wanted}: {said}");

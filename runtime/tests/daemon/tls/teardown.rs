@@ -1,4 +1,5 @@
 //! The seam between clear text and TLS, and connections that end where they should not.
+#![expect(clippy::disallowed_methods, reason = "real waits are measured")]
 
 use super::*;
 use crate::server::PATIENCE;
