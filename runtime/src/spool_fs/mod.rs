@@ -1,18 +1,20 @@
 //! Keeps messages in files, in ZMailer's format and directories: a message is written to a file in
-//! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>`, and that directory is synced. Only then is
-//! it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
+//! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>` (or to the freezer), and that directory is synced.
+//! Only then is it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
 //!
 //! Work goes to few hands: the thread that has finished a draft tells the desk itself and carries out on the spot
 //! what the desk orders next, which is the publication of all drafts that are ready. So a message changes threads
 //! twice, and drafts that become ready during one publication share the next.
 
 mod draft;
+mod layout;
 mod place;
 mod pool;
 mod prepare;
 mod temp;
 
 pub use draft::FileDraft;
+pub use layout::Layout;
 pub(crate) use place::ROUTER;
 pub use prepare::{Unusable, prepare};
 pub(crate) use prepare::{find, folders, make};
@@ -25,12 +27,20 @@ use place::{Complaint, Place};
 use pool::Pool;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use smtpserver_core::peer::SessionId;
-use smtpserver_core::spool::{SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, SpoolFault, Stored};
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A directory in which a publication makes names.
+struct Folder {
+    fd: OwnedFd,
+    /// Of which result of the publication each is.
+    names: Vec<(usize, String, Destination)>,
+}
 
 /// A spool of files.
 #[derive(Clone)]
@@ -42,8 +52,8 @@ pub struct FileSpool {
 impl FileSpool {
     /// Opens the spool in a directory that [`prepare`] has found fit. To be called in the process that will serve:
     /// its pid is part of the names of unfinished files.
-    pub fn open(postoffice: &Path, host: &str) -> FileSpool {
-        FileSpool { place: Arc::new(Place::new(postoffice, host)), pool: Pool::new(THREADS_MAX) }
+    pub fn open(postoffice: &Path, host: &str, layout: Layout) -> FileSpool {
+        FileSpool { place: Arc::new(Place::new(postoffice, host, layout)), pool: Pool::new(THREADS_MAX) }
     }
 
     /// Removes what earlier processes of this host have left unfinished. To be called before the first draft.
@@ -107,54 +117,61 @@ impl FileSpool {
         }
     }
 
-    /// Renames all, then syncs the directory once. All that is not safely there afterwards has failed.
+    /// Renames all, then syncs each directory with new names once. All that is not safely there afterwards has failed.
     fn publish(&self, batch: Vec<(SessionId, Stored, FileDraft)>) -> Published {
-        let router = match self.open_router() {
-            Ok(router) => router,
-            Err(complaint) => {
-                let fault = self.log(&complaint);
-                return batch.into_iter().map(|(session, ..)| (session, Err(fault))).collect();
-            }
-        };
         let mut results = Vec::with_capacity(batch.len());
-        let mut names = Vec::with_capacity(batch.len());
-        for (session, stored, draft) in batch {
-            let result = match draft.into_file() {
-                Some(mut file) => file.publish(&router, stored).map_err(|complaint| self.log(&complaint)),
-                None => Err(SpoolFault::Broken),
+        let mut folders: BTreeMap<PathBuf, Result<Folder, SpoolFault>> = BTreeMap::new();
+        for (index, (session, stored, draft)) in batch.into_iter().enumerate() {
+            let (file, destination) = draft.into_file();
+            let path = self.place.folder(destination, stored.inode);
+            let folder = folders.entry(path).or_insert_with_key(|path| self.open_folder(path));
+            let result = match (file, folder) {
+                (Some(mut file), Ok(folder)) => match file.publish(&folder.fd, destination, stored) {
+                    Ok(name) => {
+                        folder.names.push((index, name, destination));
+                        Ok(stored)
+                    }
+                    Err(complaint) => Err(self.log(&complaint)),
+                },
+                (None, _) => Err(SpoolFault::Broken),
+                (_, Err(fault)) => Err(*fault),
             };
-            results.push((
-                session,
-                result.map(|name| {
-                    names.push(name);
-                    stored
-                }),
-            ));
+            results.push((session, result));
         }
-        if !names.is_empty()
-            && let Err(error) = fs::fsync(&router)
-        {
-            let fault = self.log(&Complaint::new("sync", self.place.router(), error));
-            for name in names {
-                // The names are not safe, so they are not kept. The router may have been faster: then the message
-                // goes its way and the client, which is told that it failed, sends it once more.
-                let _ = fs::unlinkat(&router, &name, AtFlags::empty());
+        for (path, folder) in folders {
+            let Ok(folder) = folder else { continue };
+            match fs::fsync(&folder.fd) {
+                _ if folder.names.is_empty() => {}
+                Ok(()) => {
+                    for (index, name, destination) in folder.names {
+                        if destination == Destination::Router {
+                            self.place.tell(results[index].1.map_or(0, |stored| stored.inode), &name);
+                        }
+                    }
+                }
+                Err(error) => {
+                    let fault = self.log(&Complaint::new("sync", &path, error));
+                    for (index, name, _) in folder.names {
+                        // The names are not safe, so they are not kept. The router may have been faster: then the message
+                        // goes its way and the client, which is told that it failed, sends it once more.
+                        let _ = fs::unlinkat(&folder.fd, &name, AtFlags::empty());
+                        results[index].1 = Err(fault);
+                    }
+                }
             }
-            for (_, result) in &mut results {
-                *result = Err(fault);
-            }
-        } else if results.iter().all(|(_, result)| result.is_ok()) {
+        }
+        if results.iter().all(|(_, result)| result.is_ok()) {
             self.place.all_is_well();
         }
         results
     }
 
-    fn open_router(&self) -> Result<OwnedFd, Complaint> {
+    fn open_folder(&self, path: &Path) -> Result<Folder, SpoolFault> {
         #[cfg(test)]
         self.place.stumble("publish");
-        let path = self.place.router();
-        fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|error| Complaint::new("open", path, error))
+        let fd = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|error| self.log(&Complaint::new("open", path, error)))?;
+        Ok(Folder { fd, names: Vec::new() })
     }
 
     fn log(&self, complaint: &Complaint) -> SpoolFault {

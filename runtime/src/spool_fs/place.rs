@@ -2,10 +2,11 @@
 //! Directories are named by path each time and never kept open: when an operator moves or re-makes one, the next
 //! message finds the new one, or fails, but never goes to a place where nobody looks.
 
+use super::layout::Layout;
 use crate::limits::HOST_OCTETS_MAX;
 use rustix::fs;
 use rustix::io::Errno;
-use smtpserver_core::spool::SpoolFault;
+use smtpserver_core::spool::{Destination, DraftPath, SpoolFault};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,11 +16,16 @@ use std::sync::{Mutex, PoisonError};
 pub(super) const PUBLIC: &str = "public";
 /// The directory of whole messages.
 pub(crate) const ROUTER: &str = "router";
+/// The directory of messages that nobody shall get for now.
+pub(crate) const FREEZER: &str = "freezer";
 
 /// A POSTOFFICE.
 pub(super) struct Place {
     public: PathBuf,
-    router: PathBuf,
+    /// The queue of whole messages.
+    queue: PathBuf,
+    freezer: PathBuf,
+    layout: Layout,
     /// This host, as names of unfinished files begin.
     host: String,
     /// `host:pid.`
@@ -46,11 +52,13 @@ pub(super) struct Complaint {
 }
 
 impl Place {
-    pub(super) fn new(postoffice: &Path, host: &str) -> Place {
+    pub(super) fn new(postoffice: &Path, host: &str, layout: Layout) -> Place {
         let host = host_part(host);
         Place {
             public: postoffice.join(PUBLIC),
-            router: postoffice.join(ROUTER),
+            queue: layout.queue(postoffice),
+            freezer: postoffice.join(FREEZER),
+            layout,
             prefix: format!("{host}:{}.", std::process::id()),
             host,
             serial: AtomicU64::new(0),
@@ -60,9 +68,23 @@ impl Place {
         }
     }
 
-    /// Where whole messages lie.
-    pub(super) fn router(&self) -> &Path {
-        &self.router
+    /// The directory for a whole message of this inode number.
+    pub(super) fn folder(&self, destination: Destination, inode: u64) -> PathBuf {
+        match destination {
+            Destination::Router => self.queue.join(self.layout.below(inode)),
+            Destination::Freezer(_) => self.freezer.clone(),
+        }
+    }
+
+    /// Tells the router of a message, when it wants to be told.
+    pub(super) fn tell(&self, inode: u64, name: &str) {
+        self.layout.tell(inode, name);
+    }
+
+    /// The path of an unfinished message, for a helper.
+    pub(super) fn draft_path(&self, path: &Path) -> Option<DraftPath> {
+        let name = path.file_name()?.to_str()?;
+        DraftPath::new(&format!("{PUBLIC}/{name}"))
     }
 
     #[cfg(test)]
@@ -186,7 +208,7 @@ mod tests {
         {
             std::fs::write(public.join(name), "x").expect("file");
         }
-        assert_eq!(Place::new(postoffice.path(), "mx").remove_leftovers().expect("readable"), 1);
+        assert_eq!(Place::new(postoffice.path(), "mx", Layout::default()).remove_leftovers().expect("readable"), 1);
         assert!(!public.join("mx:4999999.1f").exists());
         assert!(public.join(format!("mx:{living}.1")).exists());
     }
@@ -202,7 +224,7 @@ mod tests {
 
     #[test]
     fn names_stay_inside_their_directory() {
-        let place = Place::new(Path::new("/po"), "../../a very.long-host.name.example");
+        let place = Place::new(Path::new("/po"), "../../a very.long-host.name.example", Layout::default());
         let path = place.fresh_path();
         assert_eq!(path.parent(), Some(Path::new("/po/public")));
         assert_ne!(path, place.fresh_path());

@@ -5,9 +5,9 @@ use super::place::{Complaint, Place};
 use crate::limits::NAMES_MAX;
 use rustix::fs::{self, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, write};
-use smtpserver_core::spool::Stored;
+use smtpserver_core::spool::{Destination, Stored};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file that is not published yet.
@@ -66,15 +66,16 @@ impl TempFile {
         })
     }
 
-    /// Gives the file its name in the router's directory, without taking anybody else's. Returns that name.
-    pub(super) fn publish(&mut self, router: &OwnedFd, stored: Stored) -> Result<String, Complaint> {
+    /// Gives the file its name in the directory of its destination, without taking anybody else's. Returns that name.
+    pub(super) fn publish(
+        &mut self,
+        folder: &OwnedFd,
+        destination: Destination,
+        stored: Stored,
+    ) -> Result<String, Complaint> {
         for attempt in 0..NAMES_MAX {
-            // The router takes every file whose name begins with a digit.
-            let name = match attempt {
-                0 => stored.inode.to_string(),
-                n => format!("{}-{n}", stored.inode),
-            };
-            match fs::renameat_with(fs::CWD, &self.path, router, &name, RenameFlags::NOREPLACE) {
+            let name = destination.file_name(stored.inode, attempt);
+            match fs::renameat_with(fs::CWD, &self.path, folder, &name, RenameFlags::NOREPLACE) {
                 Ok(()) => {
                     self.published = true;
                     return Ok(name);
@@ -93,6 +94,11 @@ impl TempFile {
             .map_err(|error| self.complaint("rename", error))?;
         self.published = true;
         Ok(())
+    }
+
+    /// Where it lies until it is published.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The spool it belongs to.
