@@ -63,7 +63,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         Some(account) => Stop::unfit(format!("{} (as {}, whom we become)", fault.line, account.name)),
         None => fault,
     };
-    let (fence, wish) = give_up_rights(args, &loaded, &postoffice, &layout, account.as_ref()).map_err(whose)?;
+    let (fence, wish) =
+        give_up_rights(args, &loaded, &postoffice, &layout, account.as_ref()).map_err(whose)?;
     let prepared = spool_fs::prepare(&postoffice, &layout).map_err(Stop::unfit);
     let postoffice = prepared.map_err(whose)?;
     let logs = log::open::open(&args.log, &settings).map_err(whose)?;

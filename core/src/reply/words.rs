@@ -77,7 +77,7 @@ impl Words {
     }
 
     /// The reply: what is not given is as in `ours`.
-    pub(super) fn or(&self, ours: Reply) -> Reply {
+    pub fn or(&self, ours: Reply) -> Reply {
         let code = self.code.unwrap_or(ours.own_code());
         let class = u8::try_from(code.0 / 100).unwrap_or_default();
         let fits = |enhanced: &Enhanced| enhanced.0 == class;

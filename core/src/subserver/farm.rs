@@ -224,7 +224,7 @@ impl Farm {
 
     /// When to bring [`Input::Tick`]; `None` when nothing is waited for.
     pub fn deadline(&self) -> Option<Instant> {
-        let helpers = self.helpers.iter().filter_map(|(_, worker)| self.worker_deadline(worker));
+        let helpers = self.helpers.values().filter_map(|worker| self.worker_deadline(worker));
         let waiting = self.waiting.values().next().map(|first| first.asked + self.terms.answer_max);
         let pause = (self.wants_helper() && self.may_start()).then_some(self.pause);
         helpers.chain(waiting).chain(pause).min()

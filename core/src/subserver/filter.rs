@@ -56,9 +56,9 @@ fn result(line: &[u8]) -> Option<(Fate, &[u8])> {
     if digits.is_empty() || !ends {
         return None;
     }
-    let number = digits.iter().fold(0_u32, |number, digit| {
-        number.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
-    });
+    let number = digits
+        .iter()
+        .fold(0_u32, |number, digit| number.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
     let fate = match number {
         0 => Fate::Kept,
         _ if negative => Fate::Destroyed,

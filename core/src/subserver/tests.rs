@@ -215,6 +215,9 @@ enum Manner {
     Late,
 }
 
+/// What a helper says, or that it dies.
+type Deed = (HelperId, Option<Vec<u8>>);
+
 fn manner() -> impl Strategy<Value = Manner> {
     prop_oneof![
         4 => Just(Manner::Good),
@@ -244,7 +247,7 @@ proptest! {
         let mut asked: BTreeMap<u64, u64> = BTreeMap::new();
         let mut answered: BTreeMap<u64, u64> = BTreeMap::new();
         // What helpers will do, by the hour.
-        let mut events: BTreeMap<(u64, u64), (HelperId, Option<Vec<u8>>)> = BTreeMap::new();
+        let mut events: BTreeMap<(u64, u64), Deed> = BTreeMap::new();
         let mut serial = 0;
         let mut gaps = gaps.into_iter();
         let mut next_job = gaps.next();

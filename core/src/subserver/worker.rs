@@ -12,13 +12,9 @@ use core::mem;
 #[derive(Debug)]
 pub(super) enum State {
     /// It was started and has not said that it can be asked.
-    Starting {
-        since: Instant,
-    },
+    Starting { since: Instant },
     /// It can be asked.
-    Hungry {
-        since: Instant,
-    },
+    Hungry { since: Instant },
     /// It was asked.
     Busy {
         /// `None` when nobody waits for the answer any more.

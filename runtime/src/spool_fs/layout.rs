@@ -112,9 +112,13 @@ mod tests {
         assert_eq!(layout("ROUTEDIRHASH=1", postoffice), hashed);
         assert_eq!(layout("ROUTERDIRHASH=1\nINPUTDIRHASH=0", postoffice), hashed);
         assert_eq!(hashed.folders(postoffice).len(), 27);
-        assert_eq!((hashed.below(0), hashed.below(25), hashed.below(26)), ("A".into(), "Z".into(), "A".into()));
+        assert_eq!(
+            (hashed.below(0), hashed.below(25), hashed.below(26)),
+            ("A".into(), "Z".into(), "A".into())
+        );
         let text = "INPUTDIRS=missing:scan:other\nINPUTNOTIFY=.input.notify\nROUTERNOTIFY=/x\nROUTEDIRHASH=1";
-        let scan = Layout { queue: "scan".into(), hashed: false, notify: Some(postoffice.join(".input.notify")) };
+        let scan =
+            Layout { queue: "scan".into(), hashed: false, notify: Some(postoffice.join(".input.notify")) };
         assert_eq!(layout(text, postoffice), scan);
         assert_eq!(scan.queue(postoffice), postoffice.join("scan"));
     }

@@ -208,7 +208,10 @@ mod tests {
         {
             std::fs::write(public.join(name), "x").expect("file");
         }
-        assert_eq!(Place::new(postoffice.path(), "mx", Layout::default()).remove_leftovers().expect("readable"), 1);
+        assert_eq!(
+            Place::new(postoffice.path(), "mx", Layout::default()).remove_leftovers().expect("readable"),
+            1
+        );
         assert!(!public.join("mx:4999999.1f").exists());
         assert!(public.join(format!("mx:{living}.1")).exists());
     }

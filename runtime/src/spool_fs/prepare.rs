@@ -87,7 +87,7 @@ fn try_rename(public: &Path, queue: &Path) -> io::Result<()> {
         Err(Errno::XDEV) => {
             let name = queue.file_name().unwrap_or_default().display();
             Err(io::Error::other(format!("public and {name} lie on different file systems")))
-        },
+        }
         Ok(()) => Err(io::Error::other("its file system replaces files by renaming, whatever it is told")),
         Err(error @ (Errno::INVAL | Errno::NOSYS)) => Err(io::Error::other(format!(
             "its file system cannot rename without replacing (RENAME_NOREPLACE): {error}"
