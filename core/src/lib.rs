@@ -33,6 +33,7 @@ mod session;
 pub mod spf;
 pub mod spool;
 pub mod subserver;
+pub mod tls;
 pub mod wire;
 
 pub use arrival::{Arrival, Arrived};

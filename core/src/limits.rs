@@ -59,6 +59,12 @@ pub const HELPER_LINE_MAX: usize = 8_192;
 pub const HELPER_LINES_MAX: usize = 64;
 /// Lines of a reply in a helper's words: as many as the ancestor took, and one.
 pub const WORDS_LINES_MAX: usize = 18;
+/// Octets of a text of TLS in a recording: a cipher's name, a server's name, a certificate's subject.
+pub const TLS_TEXT_MAX: usize = 256;
+/// Names of a client's certificate that are kept.
+pub const TLS_NAMES_MAX: usize = 16;
+/// How long a client on another port than 25 may take to begin TLS where a greeting is due (manual, `outlook-tls-bug`).
+pub const OUTLOOK_WAIT: Duration = Duration::from_secs(2);
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
 /// Longest line of a configuration file in octets, also with its variables put in.
@@ -146,6 +152,8 @@ pub struct Limits {
     pub same_source_max: u32,
     /// Connections in all (`MaxParallelConnections`).
     pub connections_max: u32,
+    /// TLS handshakes of one source within the hour, after which it is told to come later; 0 for no limit.
+    pub handshakes_max: u32,
     /// Files that are synced at the same moment.
     pub parallel_syncs_max: u32,
 }
@@ -160,6 +168,7 @@ impl Default for Limits {
             unknown_commands_max: 10,
             same_source_max: 100,
             connections_max: 800,
+            handshakes_max: 20_000,
             parallel_syncs_max: 64,
         }
     }
@@ -176,6 +185,8 @@ pub struct Timeouts {
     pub answer: Duration,
     /// For the spool's report after the end of data. The client waits ten minutes (RFC 2821 §4.5.3.2).
     pub store: Duration,
+    /// For a TLS handshake, from the reply to STARTTLS or from the connection.
+    pub handshake: Duration,
     /// For a whole session, after which it ends wherever it is (a commit under way is still reported).
     pub session: Duration,
     /// For sessions still open after the order to stop.
@@ -193,6 +204,7 @@ impl Default for Timeouts {
             data_block: Duration::from_secs(180),
             answer: Duration::from_secs(60),
             store: Duration::from_secs(540),
+            handshake: Duration::from_secs(30),
             session: Duration::from_secs(4 * 3600),
             drain: Duration::from_secs(30),
             data_rate_min: 200,

@@ -101,6 +101,8 @@ impl Default for Auth {
 pub struct Tls {
     /// `use-tls`.
     pub offered: bool,
+    /// The connection begins with the handshake: the service SMTPS, or `-t`.
+    pub first: bool,
     /// `tls-cert-file`.
     pub cert_file: Option<String>,
     /// `tls-key-file`.
