@@ -6,6 +6,7 @@ pub mod auth_window;
 pub mod commit;
 mod handshakes;
 pub mod rate_window;
+pub mod report;
 pub(crate) mod table;
 pub mod tarpit;
 

@@ -297,6 +297,7 @@ fn value(param: &param::Param) -> String {
             "NODE PORT SECRET" => "node.example 25 x",
             "NODE USER PASSWORD" => "node.example user x",
             "'NAMES'" => "\"PLAIN LOGIN\"",
+            "[ALLOW DENY]" => "",
             "[N]" => "5",
             "rfc3164|rfc5424" => "rfc5424",
             "NAME" => "local3",
