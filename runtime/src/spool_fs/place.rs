@@ -2,6 +2,8 @@
 //! Directories are named by path each time and never kept open: when an operator moves or re-makes one, the next
 //! message finds the new one, or fails, but never goes to a place where nobody looks.
 
+use super::names::Names;
+use super::ordered;
 use crate::limits::HOST_OCTETS_MAX;
 use rustix::fs;
 use rustix::io::Errno;
@@ -19,7 +21,9 @@ pub(crate) const ROUTER: &str = "router";
 /// A POSTOFFICE.
 pub(super) struct Place {
     public: PathBuf,
-    router: PathBuf,
+    names: Names,
+    /// Whether names that are durable prove that what was written out before them is durable, too.
+    ordered: bool,
     /// This host, as names of unfinished files begin.
     host: String,
     /// `host:pid.`
@@ -48,9 +52,11 @@ pub(super) struct Complaint {
 impl Place {
     pub(super) fn new(postoffice: &Path, host: &str) -> Place {
         let host = host_part(host);
+        let public = postoffice.join(PUBLIC);
         Place {
-            public: postoffice.join(PUBLIC),
-            router: postoffice.join(ROUTER),
+            ordered: ordered::keeps_order(&public),
+            public,
+            names: Names::new(postoffice.join(ROUTER)),
             prefix: format!("{host}:{}.", std::process::id()),
             host,
             serial: AtomicU64::new(0),
@@ -61,8 +67,18 @@ impl Place {
     }
 
     /// Where whole messages lie.
-    pub(super) fn router(&self) -> &Path {
-        &self.router
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_ordered(&mut self, ordered: bool) {
+        self.ordered = ordered;
+    }
+
+    /// Whether the file system keeps the order of what is done to it.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.ordered
     }
 
     #[cfg(test)]
