@@ -5,9 +5,11 @@ use crate::output::Reason;
 use crate::peer::TransactionId;
 use crate::refusal::Refusal;
 use crate::spool::id::SpoolId;
+use crate::tls::{HandshakeFault, TlsFacts};
 use crate::wire::command::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -29,6 +31,10 @@ pub enum Event {
         /// The reason.
         refusal: Refusal,
     },
+    /// A TLS handshake was done.
+    Secured(Arc<TlsFacts>),
+    /// A TLS handshake failed; the session ends.
+    Unsecured(HandshakeFault),
     /// A reply waits this long in the tarpit.
     TarpitDelayed(Duration),
     /// A transaction ended, one way or another.
@@ -130,6 +136,8 @@ impl Event {
             Event::Command(_) => "command",
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
+            Event::Secured(_) => "secured",
+            Event::Unsecured(_) => "unsecured",
             Event::TarpitDelayed(_) => "tarpit_delayed",
             Event::Transaction(record) => match record.outcome {
                 Outcome::Stored(_) => "message_stored",
@@ -152,6 +160,8 @@ impl fmt::Display for Event {
             Event::Refused { verb, refusal } => {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
+            Event::Secured(facts) => write!(f, "{facts}"),
+            Event::Unsecured(fault) => f.write_str(fault.name()),
             Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
             Event::Transaction(record) => match &record.outcome {
                 Outcome::Stored(id) => write!(f, "{id}"),
@@ -204,7 +214,7 @@ mod tests {
                             }
                         }
                     }
-                    Output::Order(_) | Output::Close(_) => {}
+                    Output::Order(_) | Output::Secure(_) | Output::Close(_) => {}
                 }
             }
         }

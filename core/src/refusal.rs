@@ -1,6 +1,7 @@
 //! Every way to say no, by blame. A refusal is data: what it sounds like on the wire is the catalogue's affair.
 
 use crate::spool::SpoolFault;
+use crate::tls::Distrust;
 use crate::wire::command::SyntaxFault;
 use crate::wire::line::LineFault;
 use crate::wire::text::TextFault;
@@ -30,6 +31,14 @@ pub enum Refusal {
     EarlyTalker,
     /// The client sent ahead where it must wait for a reply (RFC 2920 §3.1); the session ends.
     SentAhead,
+    /// STARTTLS where TLS is on already.
+    SecuredAlready,
+    /// STARTTLS of a client that a proxy has named: what was said of it in clear text must not outlive a handshake.
+    SecuredByProxy,
+    /// A command that needs TLS before it (`tls-enforce-tls`).
+    TlsFirst,
+    /// Mail of a client without a certificate that we trust (`tls-require-cert`); why the one it showed counts for nothing.
+    CertificateFirst(Option<Distrust>),
     /// A command that is not for transactions.
     InTransaction(Verb),
     /// MAIL inside a transaction.
@@ -75,6 +84,8 @@ pub enum Trouble {
     TooManyRecipients,
     /// The spool could not keep the message.
     Spool(SpoolFault),
+    /// Too many handshakes from there of late.
+    TooManyHandshakes,
     /// No answer to a question came in time.
     NoAnswer,
     /// The client was silent too long, or too slow.
@@ -101,6 +112,10 @@ impl Refusal {
             Refusal::HelloRefused(_) => "hello-refused",
             Refusal::EarlyTalker => "early-talker",
             Refusal::SentAhead => "sent-ahead",
+            Refusal::SecuredAlready => "secured-already",
+            Refusal::SecuredByProxy => "secured-by-proxy",
+            Refusal::TlsFirst => "tls-first",
+            Refusal::CertificateFirst(_) => "certificate-first",
             Refusal::InTransaction(_) => "in-transaction",
             Refusal::NestedMail => "nested-mail",
             Refusal::MailFirst => "mail-first",
@@ -123,6 +138,7 @@ impl Refusal {
                 Trouble::Spool(SpoolFault::Full) => "spool-full",
                 Trouble::Spool(SpoolFault::Unusable) => "spool-unusable",
                 Trouble::Spool(SpoolFault::Broken) => "spool-broken",
+                Trouble::TooManyHandshakes => "too-many-handshakes",
                 Trouble::NoAnswer => "no-answer",
                 Trouble::TimedOut => "timed-out",
                 Trouble::ShuttingDown => "shutting-down",
@@ -139,6 +155,7 @@ impl Refusal {
             Refusal::HelloSyntax
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
+                | Refusal::CertificateFirst(_)
                 | Refusal::NotAdmitted
                 | Refusal::TooManyErrorRecipients
         )
@@ -155,6 +172,7 @@ impl Refusal {
             | Refusal::HelloRefused(_)
             | Refusal::NestedMail
             | Refusal::MailFirst
+            | Refusal::CertificateFirst(_)
             | Refusal::NotAdmitted
             | Refusal::TooManyErrorRecipients
             | Refusal::DeliverByTooSoon
@@ -165,6 +183,9 @@ impl Refusal {
             | Refusal::EndlessLine
             | Refusal::EarlyTalker
             | Refusal::SentAhead
+            | Refusal::SecuredAlready
+            | Refusal::SecuredByProxy
+            | Refusal::TlsFirst
             | Refusal::InTransaction(_)
             | Refusal::RecipientFirst
             | Refusal::ChunksUnfinished(_)

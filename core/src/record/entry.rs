@@ -3,12 +3,14 @@
 use super::fault::{LogFault, LogFaultKind};
 use super::octets::{Cursor, put_length, put_number, put_signed};
 use super::said::{Deed, Said};
+use super::tls;
 use crate::input::Input;
 use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX};
 use crate::now::{Instant, Now, Wall};
 use crate::peer::Peer;
 use crate::policy::{Answer, Policy, Question, Space, Ticket, Verdict, decide};
 use crate::spool::{Report, SpoolFault, Stored};
+use crate::tls::{HandshakeFault, TlsFacts};
 use crate::wire::path::ForwardPath;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -24,7 +26,7 @@ pub enum Entry<'a> {
 }
 
 /// What was brought: an [`Input`] that can be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Brought<'a> {
     /// [`Input::Opened`].
     Opened,
@@ -36,6 +38,10 @@ pub enum Brought<'a> {
     Answered(Ticket, Ruling),
     /// [`Input::Reported`].
     Reported(Report),
+    /// [`Input::Secured`], without the channel binding.
+    Secured(Arc<TlsFacts>),
+    /// [`Input::Unsecured`].
+    Unsecured(HandshakeFault),
     /// [`Input::Sent`].
     Sent,
     /// [`Input::PeerClosed`].
@@ -92,6 +98,8 @@ impl<'a> Brought<'a> {
                 Brought::Answered(*ticket, ruling)
             }
             Input::Reported(report) => Brought::Reported(*report),
+            Input::Secured(facts) => Brought::Secured(Arc::clone(facts)),
+            Input::Unsecured(fault) => Brought::Unsecured(*fault),
             Input::Sent => Brought::Sent,
             Input::PeerClosed => Brought::PeerClosed,
             Input::ShuttingDown => Brought::ShuttingDown,
@@ -108,6 +116,8 @@ impl<'a> Brought<'a> {
                 Input::Answered(ticket, Answer { verdict: ruling.verdict() })
             }
             Brought::Reported(report) => Input::Reported(report),
+            Brought::Secured(facts) => Input::Secured(facts),
+            Brought::Unsecured(fault) => Input::Unsecured(fault),
             Brought::Sent => Input::Sent,
             Brought::PeerClosed => Input::PeerClosed,
             Brought::ShuttingDown => Input::ShuttingDown,
@@ -144,13 +154,15 @@ const REPORTED: u8 = 5;
 const PEER_CLOSED: u8 = 6;
 const SHUTTING_DOWN: u8 = 7;
 const SENT: u8 = 8;
+const SECURED: u8 = 9;
+const UNSECURED: u8 = 10;
 const WROTE: u8 = 32;
 /// The deeds begin here.
 const DID: u8 = 33;
 /// The last record.
 pub(super) const END: u8 = 64;
 
-const DEEDS: [Deed; 8] = [
+const DEEDS: [Deed; 9] = [
     Deed::Ask,
     Deed::Begin,
     Deed::Append,
@@ -159,6 +171,7 @@ const DEEDS: [Deed; 8] = [
     Deed::Event,
     Deed::Close,
     Deed::Leave,
+    Deed::Secure,
 ];
 const RULINGS: [Ruling; 6] =
     [Ruling::Accept, Ruling::Admit, Ruling::NoSpace, Ruling::NotAdmitted, Ruling::Busy, Ruling::TurnAway];
@@ -178,13 +191,15 @@ fn decoded<T: Copy>(table: &[T], cursor: &mut Cursor<'_>, what: &'static str) ->
 
 /// Appends all of an input but the octets of [`Brought::Bytes`], which stand behind it. `before` is the time of the
 /// input before it.
-pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Brought<'_>) {
+pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Brought<'_>) {
     out.push(match brought {
         Brought::Opened => OPENED,
         Brought::Bytes(_) => BYTES,
         Brought::Tick => TICK,
         Brought::Answered(..) => ANSWERED,
         Brought::Reported(_) => REPORTED,
+        Brought::Secured(_) => SECURED,
+        Brought::Unsecured(_) => UNSECURED,
         Brought::Sent => SENT,
         Brought::PeerClosed => PEER_CLOSED,
         Brought::ShuttingDown => SHUTTING_DOWN,
@@ -198,11 +213,11 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Bro
         Brought::Bytes(octets) => put_length(out, octets.len()),
         Brought::Answered(ticket, ruling) => {
             put_number(out, ticket.0);
-            out.push(code(&RULINGS, &ruling));
+            out.push(code(&RULINGS, ruling));
         }
         Brought::Reported(Report::Room(octets)) => {
             out.push(0);
-            put_length(out, octets);
+            put_length(out, *octets);
         }
         Brought::Reported(Report::Committed(stored)) => {
             out.push(1);
@@ -212,8 +227,10 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Bro
         }
         Brought::Reported(Report::Failed(fault)) => {
             out.push(2);
-            out.push(code(&SPOOL_FAULTS, &fault));
+            out.push(code(&SPOOL_FAULTS, fault));
         }
+        Brought::Secured(facts) => tls::put_facts(out, facts),
+        Brought::Unsecured(fault) => tls::put_fault(out, *fault),
     }
 }
 
@@ -254,7 +271,7 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
     if tag == WROTE {
         return Ok(Entry::Said(Said::Wrote(cursor.string(RECORDED_SAID_MAX)?.to_vec())));
     }
-    if !(OPENED..=SENT).contains(&tag) {
+    if !(OPENED..=UNSECURED).contains(&tag) {
         return Err(cursor.fault(LogFaultKind::UnknownRecord(tag)));
     }
     let steady = cursor.signed()?;
@@ -271,6 +288,8 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
         }
         REPORTED => Brought::Reported(report(cursor)?),
         SENT => Brought::Sent,
+        SECURED => Brought::Secured(Arc::new(tls::facts(cursor)?)),
+        UNSECURED => Brought::Unsecured(tls::fault(cursor)?),
         PEER_CLOSED => Brought::PeerClosed,
         _ => Brought::ShuttingDown,
     };

@@ -24,6 +24,7 @@ mod redact;
 mod replay;
 mod said;
 mod settings;
+mod tls;
 
 pub use entry::{Brought, Ending, Entry, Ruling};
 pub use fault::{LogFault, LogFaultKind};

@@ -224,7 +224,7 @@ impl Model {
                 }
                 Output::Welcome(_)
                 | Output::TurnAway(..)
-                | Output::Drop
+                | Output::Drop(_)
                 | Output::Answer(..)
                 | Output::MeasureSpace => {
                     panic!("not the commit machine's business: {output:?}")
