@@ -55,8 +55,8 @@ impl FileSpool {
     pub fn open(postoffice: &Path, host: &str) -> FileSpool {
         let place = Arc::new(Place::new(postoffice, host));
         match place.is_ordered() {
-            true => tracing::info!("spool: its file system keeps order, so one wait for the disk is enough"),
-            false => tracing::info!("spool: octets become durable first, and then names"),
+            true => tracing::debug!("spool: its file system keeps order, so one wait for the disk is enough"),
+            false => tracing::debug!("spool: octets become durable first, and then names"),
         }
         FileSpool { place, pool: Pool::new(THREADS_MAX), names_pool: Pool::new(NAMES_THREADS_MAX) }
     }
