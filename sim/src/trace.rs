@@ -155,6 +155,8 @@ pub enum Operation {
     Create(u64),
     /// Write so many octets at its end.
     Write(u64, u64),
+    /// Hand its octets to the device and wait until it has them; they are not durable yet.
+    Push(u64),
     /// Make its octets durable.
     Sync(u64),
     /// Move it into `router`.

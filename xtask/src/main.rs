@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod check;
 mod conformance;
+mod deny;
 mod fuzz;
 mod lab;
 mod peers;

@@ -67,8 +67,8 @@ pub enum Report {
     Shown(DraftPath),
     /// The draft's octets and its name are on stable storage: file synced, directory entry synced.
     Committed(Stored),
-    /// The draft is gone, and nothing of it is visible. (Only when the directory cannot be synced may the router have
-    /// taken the message a moment before it was removed again: then it is kept, and comes twice.)
+    /// The draft is gone, and nothing of it is visible. (Only when a sync failed after the name was given may the
+    /// router have taken the message a moment before that was removed again: then it is kept, and comes twice.)
     Failed(SpoolFault),
 }
 

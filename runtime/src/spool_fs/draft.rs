@@ -4,6 +4,7 @@
 //! comes, one job at a time, so its octets stay in order. Either way its memory stays below the credit window of the
 //! core: whatever was not written was not reported as room.
 
+use super::names::Round;
 use super::place::{Complaint, Place};
 use super::pool::{Job, Pool};
 use super::temp::TempFile;
@@ -61,6 +62,36 @@ impl FileDraft {
 
     /// Writes what is left and makes it durable. To be called when the draft is quiet.
     pub(super) fn finish(&self) -> Result<Stored, SpoolFault> {
+        self.complete(|file| {
+            file.sync()?;
+            file.stored()
+        })
+    }
+
+    /// The same, but the octets are only written out before the file gets its name, and become durable together with
+    /// that. Where order is kept, no crash leaves the name without the octets. `first` is told which sync of names is to
+    /// be started for this one.
+    pub(super) fn finish_named(
+        &self,
+        first: impl FnOnce(Destination, u64, &Arc<Round>),
+    ) -> Result<Stored, SpoolFault> {
+        let destination = self.inside.lock().destination;
+        self.complete(|file| {
+            file.push()?;
+            let stored = file.stored()?;
+            if let Some(round) = file.name(destination, stored)? {
+                first(destination, stored.inode, round);
+            }
+            file.sync()?;
+            Ok(stored)
+        })
+    }
+
+    /// Writes what is left, then does the rest.
+    fn complete(
+        &self,
+        rest: impl FnOnce(&mut TempFile) -> Result<Stored, Complaint>,
+    ) -> Result<Stored, SpoolFault> {
         let (pending, file) = {
             let mut state = self.inside.lock();
             if let Some(fault) = state.fault {
@@ -68,13 +99,13 @@ impl FileDraft {
             }
             (std::mem::take(&mut state.pending), state.file.take())
         };
-        let keep = || {
-            let file = file.map_or_else(|| TempFile::create(&self.inside.place), Ok)?;
+        let complete = || {
+            let mut file = file.map_or_else(|| TempFile::create(&self.inside.place), Ok)?;
             file.write(&pending)?;
-            let stored = file.sync()?;
+            let stored = rest(&mut file)?;
             Ok((file, stored))
         };
-        match keep() {
+        match complete() {
             Ok((file, stored)) => {
                 self.inside.lock().file = Some(file);
                 Ok(stored)
@@ -219,7 +250,7 @@ impl Inside {
         let written = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(broken()));
         self.account.room(octets.len());
         let path = written.and_then(|file| {
-            let path = self.place.draft_path(file.path());
+            let path = file.path().and_then(|path| self.place.draft_path(path));
             self.lock().file = Some(file);
             path.ok_or(SpoolFault::Unusable)
         });

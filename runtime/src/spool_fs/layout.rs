@@ -54,18 +54,30 @@ impl Layout {
         postoffice.join(&self.queue)
     }
 
-    /// The directories in which files of the queue lie.
-    pub(crate) fn folders(&self, postoffice: &Path) -> Vec<PathBuf> {
+    /// The directories of the queue's files, in the order of [`Layout::number`].
+    pub(super) fn queues(&self, postoffice: &Path) -> Vec<PathBuf> {
         let queue = self.queue(postoffice);
-        if !self.hashed {
-            return vec![queue];
+        if self.hashed {
+            (0..LETTERS).map(|number| queue.join(letter(number))).collect()
+        } else {
+            vec![queue]
         }
-        let letters = (0..LETTERS).map(|number| queue.join(letter(number)));
-        std::iter::once(queue.clone()).chain(letters).collect()
+    }
+
+    /// In which of them a file of this inode number lies.
+    pub(super) fn number(&self, inode: u64) -> usize {
+        let number = if self.hashed { inode % LETTERS } else { 0 };
+        usize::try_from(number).expect("there are 26")
+    }
+
+    /// The queue and the directories of its files.
+    pub(crate) fn folders(&self, postoffice: &Path) -> Vec<PathBuf> {
+        let hashed = if self.hashed { self.queues(postoffice) } else { Vec::new() };
+        std::iter::once(self.queue(postoffice)).chain(hashed).collect()
     }
 
     /// The directory of a file, below its queue; empty when it is the queue itself.
-    pub(super) fn below(&self, inode: u64) -> String {
+    fn below(&self, inode: u64) -> String {
         if self.hashed { letter(inode % LETTERS) } else { String::new() }
     }
 

@@ -3,6 +3,8 @@
 //! message finds the new one, or fails, but never goes to a place where nobody looks.
 
 use super::layout::Layout;
+use super::names::Names;
+use super::ordered;
 use crate::limits::HOST_OCTETS_MAX;
 use rustix::fs;
 use rustix::io::Errno;
@@ -22,10 +24,12 @@ pub(crate) const FREEZER: &str = "freezer";
 /// A POSTOFFICE.
 pub(super) struct Place {
     public: PathBuf,
-    /// The queue of whole messages.
-    queue: PathBuf,
-    freezer: PathBuf,
+    /// The directories of the queue of whole messages: one, or one for each letter.
+    queue: Vec<Names>,
+    freezer: Names,
     layout: Layout,
+    /// Whether names that are durable prove that what was written out before them is durable, too.
+    ordered: bool,
     /// This host, as names of unfinished files begin.
     host: String,
     /// `host:pid.`
@@ -54,10 +58,12 @@ pub(super) struct Complaint {
 impl Place {
     pub(super) fn new(postoffice: &Path, host: &str, layout: Layout) -> Place {
         let host = host_part(host);
+        let public = postoffice.join(PUBLIC);
         Place {
-            public: postoffice.join(PUBLIC),
-            queue: layout.queue(postoffice),
-            freezer: postoffice.join(FREEZER),
+            ordered: ordered::keeps_order(&public),
+            public,
+            queue: layout.queues(postoffice).into_iter().map(Names::new).collect(),
+            freezer: Names::new(postoffice.join(FREEZER)),
             layout,
             prefix: format!("{host}:{}.", std::process::id()),
             host,
@@ -69,10 +75,10 @@ impl Place {
     }
 
     /// The directory for a whole message of this inode number.
-    pub(super) fn folder(&self, destination: Destination, inode: u64) -> PathBuf {
+    pub(super) fn names(&self, destination: Destination, inode: u64) -> &Names {
         match destination {
-            Destination::Router => self.queue.join(self.layout.below(inode)),
-            Destination::Freezer(_) => self.freezer.clone(),
+            Destination::Router => &self.queue[self.layout.number(inode)],
+            Destination::Freezer(_) => &self.freezer,
         }
     }
 
@@ -85,6 +91,16 @@ impl Place {
     pub(super) fn draft_path(&self, path: &Path) -> Option<DraftPath> {
         let name = path.file_name()?.to_str()?;
         DraftPath::new(&format!("{PUBLIC}/{name}"))
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_ordered(&mut self, ordered: bool) {
+        self.ordered = ordered;
+    }
+
+    /// Whether the file system keeps the order of what is done to it.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.ordered
     }
 
     #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The spool with its real files and threads, without sessions.
 
-use super::place::{FREEZER, PUBLIC};
+use super::place::{Complaint, FREEZER, PUBLIC};
 use super::*;
 use crate::desk::Admission;
 use crate::drive::{Hands, Letter};
 use crate::mailbox::{DraftNumber, Mailbox};
 use crate::spool::Draft;
+use rustix::io::Errno;
 use smtpserver_core::spool::{Destination, Order, Report};
 use smtpserver_core::{Event, Now, Peer, Settings};
 use std::task::{Context, Poll, Waker};
@@ -18,10 +19,17 @@ struct Try {
 
 impl Try {
     fn new() -> Try {
+        Try::on(false)
+    }
+
+    /// On a file system that is taken for one that keeps order, or for another.
+    fn on(ordered: bool) -> Try {
         let folder = tempfile::tempdir().expect("a folder");
         let layout = Layout::default();
         let postoffice = prepare(folder.path(), &layout).expect("usable");
-        Try { spool: FileSpool::open(&postoffice, "mx", layout), folder, mailbox: Arc::default() }
+        let mut spool = FileSpool::open(&postoffice, "mx", layout);
+        Arc::get_mut(&mut spool.place).expect("nobody else has it yet").pretend_ordered(ordered);
+        Try { spool, folder, mailbox: Arc::default() }
     }
 
     fn draft(&self) -> FileDraft {
@@ -52,8 +60,9 @@ impl Try {
     /// Finishes a draft on this thread, or on the one that is still at work on it.
     fn finish(&self, draft: FileDraft) -> Result<(Stored, FileDraft), SpoolFault> {
         let (tell, told) = std::sync::mpsc::channel();
+        let spool = self.spool.clone();
         draft.when_quiet(move |draft| {
-            let stored = draft.finish();
+            let stored = spool.finish(&draft);
             let _ = tell.send(stored.map(|stored| (stored, draft)));
         });
         told.recv_timeout(Duration::from_secs(30)).expect("it becomes quiet")
@@ -80,6 +89,50 @@ fn a_small_draft_touches_no_disk_before_it_is_finished() {
     let path = the.folder.path().join(ROUTER).join(stored.inode.to_string());
     assert_eq!(std::fs::read(path).expect("published"), b"one two");
     assert!(the.files(PUBLIC).is_empty());
+}
+
+#[test]
+fn where_order_is_kept_the_name_is_there_before_it_is_durable_and_goes_with_the_draft() {
+    let the = Try::on(true);
+    let finished = |text: &str| {
+        let mut draft = the.draft();
+        draft.append(text.as_bytes().to_vec());
+        the.finish(draft).expect("kept")
+    };
+    let ((stored, kept), (_, dropped)) = (finished("kept"), finished("dropped"));
+    assert!(the.files(PUBLIC).is_empty());
+    assert_eq!(the.files(ROUTER).len(), 2);
+    assert_eq!(the.spool.publish(vec![(session(1), stored, kept)]), [(session(1), Ok(stored))]);
+    drop(dropped);
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert_eq!(the.files(ROUTER), [b"kept"]);
+    // Whatever the router has taken meanwhile is not missed.
+    let (stored, taken) = finished("taken");
+    std::fs::remove_file(the.folder.path().join(ROUTER).join(stored.inode.to_string())).expect("there");
+    drop(taken);
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert_eq!(the.files(ROUTER), [b"kept"]);
+}
+
+#[test]
+fn names_wait_for_a_sync_that_begins_after_them() {
+    let the = Try::new();
+    let names = the.spool.place.names(Destination::Router, 0);
+    let give = || names.give(|_| Ok(())).expect("given");
+    let sync = |round: &Arc<names::Round>| names.sync(round, |complaint| panic!("{complaint}"));
+    let ((), one, first) = give();
+    let ((), same, second) = give();
+    assert!(first && !second && Arc::ptr_eq(&one, &same));
+    assert_eq!(sync(&one), Ok(()));
+    let ((), other, first) = give();
+    assert!(first && !Arc::ptr_eq(&one, &other));
+    // It was done; to ask again changes nothing for those that wait for the next.
+    assert_eq!(sync(&same), Ok(()));
+    assert!(Arc::ptr_eq(&other, &give().1));
+    assert_eq!(sync(&other), Ok(()));
+    // A name that could not be given waits for nothing.
+    assert!(names.give(|_| Err::<(), _>(Complaint::new("rename", names.path(), Errno::IO))).is_err());
+    assert!(give().2);
 }
 
 #[test]
@@ -265,7 +318,12 @@ fn report(seat: &mut crate::seat::Seat<FileSpool>) -> Report {
 
 #[test]
 fn an_assertion_that_breaks_in_a_job_is_a_report_like_any_other() {
-    let the = Try::new();
+    for ordered in [false, true] {
+        assertions_that_break(&Try::on(ordered));
+    }
+}
+
+fn assertions_that_break(the: &Try) {
     let clock = Arc::new(crate::clock::SystemClock::default());
     let settings = Arc::new(Settings::new("mx.example"));
     let desk = Desk::new(settings, the.spool.clone(), clock, Arc::new(Nobody));

@@ -39,6 +39,7 @@ impl World<'_> {
                     }
                     crate::trace::Operation::Create(_)
                     | crate::trace::Operation::Write(..)
+                    | crate::trace::Operation::Push(_)
                     | crate::trace::Operation::Rename(_)
                     | crate::trace::Operation::Remove(_)
                     | crate::trace::Operation::Withdraw(_)
