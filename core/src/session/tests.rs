@@ -1,6 +1,7 @@
 //! What needs a clock, a disk or a client that no script can play: the bare session, input by input.
 
 mod manners;
+mod moves;
 mod tls;
 
 use super::*;
@@ -37,6 +38,13 @@ impl Bench {
 
     /// At this port of ours.
     fn at(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
+        let mut bench = Bench::unopened(port, change);
+        bench.handle(Input::Opened);
+        bench
+    }
+
+    /// Nothing was brought to it yet.
+    fn unopened(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
         let mut settings = Settings::new("mx.example");
         settings.policy.local_domains.insert("local.example".into());
         change(&mut settings);
@@ -44,7 +52,7 @@ impl Bench {
         let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let peer = Arc::new(Peer::new(end(4000), end(port)));
         let id = SessionId { began: 0, serial: 1 };
-        let mut bench = Bench {
+        Bench {
             session: Session::new(Arc::clone(&settings), id, peer),
             server: Server::new(settings),
             now: Now { instant: Instant::from_micros(1_000_000), wall: Wall::from_seconds(0) },
@@ -56,9 +64,7 @@ impl Bench {
             asked: 0,
             load: None,
             writes_max: 0,
-        };
-        bench.handle(Input::Opened);
-        bench
+        }
     }
 
     fn handle(&mut self, input: Input<'_>) {
