@@ -290,6 +290,7 @@ fn value(param: &param::Param) -> String {
             "reject|normalize" => "normalize",
             "DOMAIN" => "example.org",
             "PATH" => "/some/file",
+            "PATH ..." => "/some/file /other/file",
             "DBTYPE PATH" => "$DBTYPE $MAILVAR/db/smtp-policy",
             "freeze|defer" => "defer",
             "LEVEL" => "softfail",

@@ -48,7 +48,7 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         &[],
         "",
         words("PATH ...", "absolute paths", (1, FILES_MAX), |s, w| paths(&mut s.tls.cert_files, w)),
-        "Our certificate and its chain, PEM; or several, of which a client is shown the one for the name it asks for.",
+        "Our certificate and its chain, PEM; of several a client is shown the one for the name it wants.",
     ),
     row(
         "tls-key-file",
@@ -78,7 +78,7 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         words("NAMES", "names of cipher suites, with colons between them", (1, 1), |s, w| {
             ciphers(&mut s.tls.ciphers, w)
         }),
-        "The cipher suites to offer, by their names of the registry or of OpenSSL; all that are safe when nobody says.",
+        "The cipher suites to offer, by the registry's names or OpenSSL's; all that are safe if none is named.",
     ),
     row(
         "tls-loglevel",
@@ -134,8 +134,7 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         &[],
         "",
         words("'NAME'", "a name, or an absolute path", (1, 1), |s, w| named(&mut s.tls.cache_name, w)),
-        "A file with a secret of 32 or more random octets: servers that share it let clients resume each other's sessions. \
-         A name that is no path: a secret of this process.",
+        "A file of 32 or more random octets; servers that share it let clients resume each other's sessions.",
     ),
     row(
         "tls-scache-timeout",
