@@ -9,7 +9,7 @@ use crate::limits::BODY_WINDOW;
 use crate::now::Wall;
 use crate::policy::{Answer, Question, Ticket, judge_load};
 use crate::server::Server;
-use crate::spool::SpoolFault;
+use crate::spool::{Destination, SpoolFault};
 use crate::tls::Opening;
 use alloc::string::String;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -184,7 +184,7 @@ fn a_message_between_its_chunks_is_finished_before_the_server_stops() {
     bench.handle(Input::ShuttingDown);
     assert_eq!(bench.closed, None);
     bench.say("BDAT 3 LAST\r\nb\r\n");
-    assert!(matches!(bench.orders.last(), Some(Order::Commit)));
+    assert!(matches!(bench.orders.last(), Some(Order::Commit(_))));
     bench.handle(Input::Reported(Report::Committed(crate::spool::Stored {
         inode: 1,
         mtime_seconds: 0,
@@ -207,7 +207,7 @@ fn a_draft_lost_while_its_content_is_asked_about_is_refused_and_nothing_is_commi
     bench.handle(Input::Reported(Report::Failed(SpoolFault::Full)));
     assert!(bench.heard().starts_with("452 4.3.1"));
     assert_eq!(bench.closed, None);
-    assert!(!bench.orders.contains(&Order::Commit));
+    assert!(!bench.orders.contains(&Order::Commit(Destination::Router)));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_report_that_never_comes_gets_neither_yes_nor_no() {
     let mut bench = Bench::new(|settings| settings.timeouts.store = Duration::from_secs(10));
     bench.open_data();
     bench.say("text\r\n.\r\n");
-    assert_eq!(bench.orders.last(), Some(&Order::Commit));
+    assert_eq!(bench.orders.last(), Some(&Order::Commit(Destination::Router)));
     bench.pass(10);
     bench.handle(Input::Tick);
     assert_eq!(bench.closed, Some(Reason::Trouble));

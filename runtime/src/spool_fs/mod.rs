@@ -1,6 +1,6 @@
 //! Keeps messages in files, in ZMailer's format and directories: a message is written to a file in
-//! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>`, and that directory is synced. Only then is
-//! it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
+//! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>` (or to the freezer), and that directory is synced.
+//! Only then is it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
 //!
 //! Where the file system keeps order (`ordered`) one wait is enough for both syncs: the octets are handed to the device,
 //! the file gets its name, and then the file and the directory are synced at the same time, so both ride on one commit
@@ -13,6 +13,7 @@
 //! twice, and names that are given during one sync of the directory share the next.
 
 mod draft;
+mod layout;
 mod names;
 mod ordered;
 mod place;
@@ -22,6 +23,7 @@ mod push;
 mod temp;
 
 pub use draft::FileDraft;
+pub use layout::Layout;
 pub(crate) use place::ROUTER;
 pub use prepare::{Unusable, prepare};
 pub(crate) use prepare::{find, folders, make};
@@ -52,8 +54,8 @@ pub struct FileSpool {
 impl FileSpool {
     /// Opens the spool in a directory that [`prepare`] has found fit. To be called in the process that will serve:
     /// its pid is part of the names of unfinished files.
-    pub fn open(postoffice: &Path, host: &str) -> FileSpool {
-        let place = Arc::new(Place::new(postoffice, host));
+    pub fn open(postoffice: &Path, host: &str, layout: Layout) -> FileSpool {
+        let place = Arc::new(Place::new(postoffice, host, layout));
         match place.is_ordered() {
             true => tracing::debug!("spool: its file system keeps order, so one wait for the disk is enough"),
             false => tracing::debug!("spool: octets become durable first, and then names"),
@@ -143,8 +145,9 @@ impl FileSpool {
     }
 
     fn name(&self, stored: Stored, draft: FileDraft) -> Result<TempFile, SpoolFault> {
-        let mut file = draft.into_file().ok_or(SpoolFault::Broken)?;
-        file.name(stored).map_err(|complaint| {
+        let (file, destination) = draft.into_file();
+        let mut file = file.ok_or(SpoolFault::Broken)?;
+        file.name(destination, stored).map_err(|complaint| {
             self.place.log(&complaint);
             complaint.fault()
         })?;
@@ -156,10 +159,10 @@ impl FileSpool {
         if !self.place.is_ordered() {
             return draft.finish();
         }
-        draft.finish_named(|round| {
+        draft.finish_named(|destination, inode, round| {
             let (place, round) = (self.place.clone(), round.clone());
             let sync = move || {
-                let _ = place.names().sync(&round, |complaint| place.log(complaint));
+                let _ = place.names(destination, inode).sync(&round, |complaint| place.log(complaint));
             };
             // If there is no thread for it, whoever needs it first does it.
             let _ = self.names_pool.submit(Box::new(sync));

@@ -1,4 +1,4 @@
-//! A message's file: made in `public` under a name of our own, renamed into `router` when it is whole, and kept when
+//! A message's file: made in `public` under a name of our own, renamed into `router` (or the freezer) when it is whole, and kept when
 //! that name is durable. Until then it vanishes when it is dropped: whatever goes wrong, nothing half-written and
 //! nothing that nobody was told of stays behind.
 
@@ -8,7 +8,7 @@ use super::push;
 use crate::limits::NAMES_MAX;
 use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, write};
-use smtpserver_core::spool::{SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, SpoolFault, Stored};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub(super) struct TempFile {
 enum Whereabouts {
     /// In `public`, under this path.
     Public(PathBuf),
-    /// In `router`, under this name, which this sync makes durable.
-    Router(Arc<Round>, String),
+    /// Where it is bound for, under this name, which this sync makes durable.
+    Named { destination: Destination, inode: u64, round: Arc<Round>, name: String },
     /// Where it stays, whatever becomes of us.
     Kept,
 }
@@ -89,26 +89,34 @@ impl TempFile {
         })
     }
 
-    /// Gives the file its name in the router's directory, without taking anybody else's, unless it has it already. Says
+    /// Gives the file its name where it is bound for, without taking anybody else's, unless it has it already. Says
     /// which sync makes that name durable if it is the first to wait for that one.
-    pub(super) fn name(&mut self, stored: Stored) -> Result<Option<&Arc<Round>>, Complaint> {
+    pub(super) fn name(
+        &mut self,
+        destination: Destination,
+        stored: Stored,
+    ) -> Result<Option<&Arc<Round>>, Complaint> {
         let Whereabouts::Public(path) = &self.whereabouts else { return Ok(None) };
-        let (name, round, first) = self.place.names().give(|router| self.rename(path, router, stored))?;
-        self.whereabouts = Whereabouts::Router(round, name);
+        let inode = stored.inode;
+        let names = self.place.names(destination, inode);
+        let (name, round, first) = names.give(|folder| self.rename(path, folder, destination, inode))?;
+        self.whereabouts = Whereabouts::Named { destination, inode, round, name };
         match &self.whereabouts {
-            Whereabouts::Router(round, _) if first => Ok(Some(round)),
-            Whereabouts::Router(..) | Whereabouts::Public(_) | Whereabouts::Kept => Ok(None),
+            Whereabouts::Named { round, .. } if first => Ok(Some(round)),
+            Whereabouts::Named { .. } | Whereabouts::Public(_) | Whereabouts::Kept => Ok(None),
         }
     }
 
-    fn rename(&self, path: &Path, router: &OwnedFd, stored: Stored) -> Result<String, Complaint> {
+    fn rename(
+        &self,
+        path: &Path,
+        folder: &OwnedFd,
+        destination: Destination,
+        inode: u64,
+    ) -> Result<String, Complaint> {
         for attempt in 0..NAMES_MAX {
-            // The router takes every file whose name begins with a digit.
-            let name = match attempt {
-                0 => stored.inode.to_string(),
-                n => format!("{}-{n}", stored.inode),
-            };
-            match fs::renameat_with(fs::CWD, path, router, &name, RenameFlags::NOREPLACE) {
+            let name = destination.file_name(inode, attempt);
+            match fs::renameat_with(fs::CWD, path, folder, &name, RenameFlags::NOREPLACE) {
                 Ok(()) => return Ok(name),
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(self.complaint("rename", error)),
@@ -119,8 +127,14 @@ impl TempFile {
 
     /// Waits until its name is durable, or makes it so. From then on the file stays; a file that failed vanishes.
     pub(super) fn settle(mut self) -> Result<(), SpoolFault> {
-        let Whereabouts::Router(round, _) = &self.whereabouts else { return Err(SpoolFault::Broken) };
-        self.place.names().sync(round, |complaint| self.place.log(complaint))?;
+        let Whereabouts::Named { destination, inode, round, name } = &self.whereabouts else {
+            return Err(SpoolFault::Broken);
+        };
+        let names = self.place.names(*destination, *inode);
+        names.sync(round, |complaint| self.place.log(complaint))?;
+        if *destination == Destination::Router {
+            self.place.tell(*inode, name);
+        }
         self.whereabouts = Whereabouts::Kept;
         Ok(())
     }
@@ -135,12 +149,20 @@ impl TempFile {
         Ok(())
     }
 
+    /// Where it lies while it is not bound for anywhere.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.whereabouts {
+            Whereabouts::Public(path) => Some(path),
+            Whereabouts::Named { .. } | Whereabouts::Kept => None,
+        }
+    }
+
     /// The spool it belongs to.
     pub(super) fn place(&self) -> &Arc<Place> {
         &self.place
     }
 
-    /// Takes the name in the router's directory away again, durably. The router may have been faster: then the message
+    /// Takes the name away again, durably. The router may have been faster: then the message
     /// goes its way, and the client, which is told that it failed, sends it once more.
     fn withdraw(&self, round: &Round, name: &str) -> Result<(), Complaint> {
         match fs::unlinkat(round.directory(), name, AtFlags::empty()) {
@@ -155,10 +177,10 @@ impl TempFile {
     fn complaint(&self, doing: &'static str, error: Errno) -> Complaint {
         match &self.whereabouts {
             Whereabouts::Public(path) => Complaint::new(doing, path, error),
-            Whereabouts::Router(_, name) => {
-                Complaint::new(doing, &self.place.names().path().join(name), error)
+            Whereabouts::Named { destination, inode, name, .. } => {
+                Complaint::new(doing, &self.place.names(*destination, *inode).path().join(name), error)
             }
-            Whereabouts::Kept => Complaint::new(doing, self.place.names().path(), error),
+            Whereabouts::Kept => Complaint::new(doing, Path::new("a message that is kept"), error),
         }
     }
 }
@@ -167,7 +189,7 @@ impl Drop for TempFile {
     fn drop(&mut self) {
         let removed = match &self.whereabouts {
             Whereabouts::Public(path) => fs::unlink(path).map_err(|error| self.complaint("remove", error)),
-            Whereabouts::Router(round, name) => self.withdraw(round, name),
+            Whereabouts::Named { round, name, .. } => self.withdraw(round, name),
             Whereabouts::Kept => Ok(()),
         };
         if let Err(complaint) = removed {

@@ -118,6 +118,7 @@ impl World<'_> {
                         let (length, digest) = self.digest_of(id, draft);
                         News::Committed { inode: stored.inode, length, digest }
                     }
+                    Report::Shown(_) => News::Shown,
                     Report::Failed(_) => News::Failed,
                 };
                 self.tell(id, now, Input::Reported(report), news);

@@ -9,7 +9,7 @@ use super::plant::Plant;
 use crate::trace::{ConnectionId, Errno, Fingerprint, Operation};
 use smtpserver_core::SessionId;
 use smtpserver_core::server::commit::Publication;
-use smtpserver_core::spool::{SpoolFault, Stored};
+use smtpserver_core::spool::{DraftPath, SpoolFault, Stored};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 
@@ -35,6 +35,8 @@ struct Draft {
     abandoned: bool,
     /// To be synced for this session as soon as no job writes.
     sync_for: Option<SessionId>,
+    /// To be shown as soon as no job writes.
+    show: bool,
     /// Its file has its name in `router`, and this sync makes that durable.
     round: Option<RoundId>,
     written: Fingerprint,
@@ -49,6 +51,10 @@ enum Job {
     Pieces {
         draft: DraftId,
         piece: Vec<u8>,
+    },
+    Show {
+        draft: DraftId,
+        left: Vec<u8>,
     },
     Finish {
         session: SessionId,
@@ -97,6 +103,8 @@ pub(super) type Results = Vec<(SessionId, Result<Stored, SpoolFault>)>;
 pub(super) enum Word {
     /// Octets are off a draft's account.
     Room(ConnectionId, DraftId, usize),
+    /// All octets of a draft are in this file.
+    Shown(ConnectionId, DraftId, DraftPath),
     /// A draft cannot be kept; its commit was not ordered yet.
     Lost(ConnectionId, DraftId, SpoolFault),
     /// A draft was synced, or not.
@@ -208,6 +216,22 @@ impl Spool {
         }
     }
 
+    /// Writes what is left of a draft, for helpers to read.
+    pub(super) fn show(&mut self, id: DraftId) {
+        let draft = self.drafts.get_mut(&id).expect("a session shows its own draft");
+        if draft.writing {
+            draft.show = true;
+            return;
+        }
+        if let Some(fault) = draft.fault {
+            self.words.push_back(Word::Lost(draft.connection, id, fault));
+            return;
+        }
+        draft.writing = true;
+        let left = std::mem::take(&mut draft.pending);
+        self.submit(Job::Show { draft: id, left });
+    }
+
     /// Writes what is left of a draft and makes it durable.
     pub(super) fn sync(&mut self, session: SessionId, id: DraftId) {
         let draft = self.drafts.get_mut(&id).expect("a draft that is committed is there");
@@ -297,7 +321,7 @@ impl Spool {
         let (job, operation) = self.jobs.remove(&id)?;
         let octets: &[u8] = match &job {
             Job::Pieces { piece, .. } => piece,
-            Job::Finish { left, .. } => left,
+            Job::Finish { left, .. } | Job::Show { left, .. } => left,
             Job::Publish(_) | Job::Round(_) | Job::Remove { .. } | Job::Withdraw { .. } | Job::Measure => &[],
         };
         let result = disk.carry_out(operation, octets, mtime);
@@ -354,7 +378,7 @@ impl Spool {
     /// Begins a job's next operation.
     fn begin_operation(&mut self, id: JobId, job: Job, disk: &mut Disk) {
         let operation = match &job {
-            Job::Pieces { draft, piece } => match self.file_of(*draft) {
+            Job::Pieces { draft, piece } | Job::Show { draft, left: piece } => match self.file_of(*draft) {
                 Some(inode) => Operation::Write(inode, length(piece)),
                 None => Operation::Create(disk.fresh_inode()),
             },
@@ -419,6 +443,7 @@ impl Spool {
                 let left = if stage == Stage::Write { Vec::new() } else { left };
                 Some(Job::Finish { session, draft, left, stage: next })
             }
+            Job::Show { draft, left } => self.after_showing(draft, left, operation, result),
             Job::Round(round) => {
                 self.rounds.insert(round, result);
                 self.settle();
@@ -513,12 +538,50 @@ impl Spool {
                 }
             }
         }
+        self.rest(id);
+        None
+    }
+
+    /// No job writes to this draft any more: whoever waited for that goes on.
+    fn rest(&mut self, id: DraftId) {
+        let draft = self.drafts.get_mut(&id).expect("its job was at work");
         draft.writing = false;
         if draft.sync_for.is_some() {
             self.finish(id);
         } else if draft.abandoned {
             self.abandon(id);
+        } else if std::mem::take(&mut draft.show) {
+            self.show(id);
         }
+    }
+
+    fn after_showing(
+        &mut self,
+        id: DraftId,
+        left: Vec<u8>,
+        operation: Operation,
+        result: Result<(), Errno>,
+    ) -> Option<Job> {
+        self.keep_file(id, operation, result);
+        let draft = self.drafts.get_mut(&id).expect("its job is at work");
+        let connection = draft.connection;
+        match result {
+            Ok(()) if matches!(operation, Operation::Create(_)) => {
+                return Some(Job::Show { draft: id, left });
+            }
+            Ok(()) => {
+                let inode = draft.file.expect("it was written to");
+                let path = DraftPath::new(&format!("public/{inode}")).expect("it is short");
+                self.words.push_back(Word::Room(connection, id, left.len()));
+                self.words.push_back(Word::Shown(connection, id, path));
+            }
+            Err(errno) => {
+                draft.fault = Some(fault(errno));
+                self.words.push_back(Word::Room(connection, id, left.len()));
+                self.words.push_back(Word::Lost(connection, id, fault(errno)));
+            }
+        }
+        self.rest(id);
         None
     }
 

@@ -8,7 +8,7 @@ use crate::dice::Dice;
 use smtpserver::desk::Desk;
 use smtpserver::spool::{Account, Draft, Published, Spool, Task};
 use smtpserver_core::SessionId;
-use smtpserver_core::spool::{SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, DraftPath, SpoolFault, Stored};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -246,6 +246,14 @@ impl Draft for SimDraft {
             inside.spool.crew.spawn(inside.clone().write_pieces());
         }
     }
+
+    fn show(&mut self) {
+        self.0.spool.crew.spawn(self.0.clone().show());
+    }
+
+    fn bound_for(&mut self, _destination: Destination) {
+        // The simulated disk has one directory for whole messages; which of them is asked of real files.
+    }
 }
 
 impl Drop for SimDraft {
@@ -298,6 +306,30 @@ impl Inside {
             }
         }
         self.quiet.notify_one();
+    }
+
+    /// Writes what is left, for helpers to read.
+    async fn show(self: Arc<Self>) {
+        self.state().finishing = true;
+        while self.state().writing {
+            self.quiet.notified().await;
+        }
+        self.spool.store.work().await;
+        let shown = {
+            let mut state = self.state();
+            if state.abandoned || state.fault.is_some() {
+                return;
+            }
+            let octets = std::mem::take(&mut state.pending);
+            self.account.room(octets.len());
+            let written = self.write(&mut state, &octets);
+            state.fault = written.err();
+            written.map(|()| state.file.expect("it was written to"))
+        };
+        match shown {
+            Ok(inode) => self.account.shown(DraftPath::new(&format!("public/{inode}")).expect("it is short")),
+            Err(fault) => self.account.failed(fault),
+        }
     }
 
     /// Writes what is left and makes it durable.
