@@ -106,7 +106,10 @@ impl Names {
         *round.outcome.get_or_init(|| {
             // From here on names wait for another one.
             self.lock().take_if(|next| Arc::ptr_eq(&next.round, round));
-            fs::fsync(round.directory()).map_err(|error| {
+            // XFS, when it has had to shut itself down, says of a directory that it is synced, although all that was pending
+            // is lost; but then it does not say any more what a directory is like.
+            let synced = fs::fsync(round.directory()).and_then(|()| fs::fstat(round.directory()));
+            synced.map(drop).map_err(|error| {
                 let complaint = Complaint::new("sync", &self.path, error);
                 log(&complaint);
                 complaint.fault()
