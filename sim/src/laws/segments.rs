@@ -7,6 +7,7 @@ use crate::des::Run;
 use crate::dice::{Dice, Purpose};
 use crate::model::follow;
 use crate::plan::{Fault, Plan};
+use crate::tls;
 use crate::trace::{ConnectionId, News, Noted, What};
 use memchr::memmem;
 use smtpserver_core::policy::{Answer, Space, decide};
@@ -269,6 +270,7 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
                 let verdict = decide(&settings.policy, space, &question);
                 session.handle(now, Input::Answered(ticket, Answer { verdict }));
             }
+            Output::Secure(_) => session.handle(now, Input::Secured(Arc::new(tls::facts()))),
             Output::Order(Order::Append(octets)) => {
                 session.handle(now, Input::Reported(Report::Room(octets.len())));
             }
@@ -277,7 +279,6 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
             Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
-            | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}
         }
