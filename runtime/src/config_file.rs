@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 const ZENV_FILE: &str = "/opt/mail/zmailer.conf";
 /// The environment variable that names the ZENV file.
 const ZENV_VARIABLE: &str = "ZCONFIG";
+/// Variables of the manual on which this version does not act yet.
+const ZENV_LATER: [&str; 4] = ["INPUTDIRS", "INPUTNOTIFY", "ROUTEDIRHASH", "ROUTERNOTIFY"];
 /// The name of the configuration file in MAILSHARE.
 const CONFIG_NAME: &str = "smtpserver.conf";
 
@@ -179,14 +181,15 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
             configuration.groups.len() - 1
         ));
     }
-    let without_effect = args.without_effect();
+    let mut without_effect = args.without_effect();
+    without_effect.extend(ZENV_LATER.iter().filter(|name| configuration.zenv.get(name).is_some()));
     if !without_effect.is_empty() {
         notes.push(format!("understood, and not acted on by this version: {}", without_effect.join(" ")));
     }
     let file = file.map(|(path, _)| path);
     let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed);
     errors.extend(faults);
-    errors.extend(lmtp_at_the_port_of_smtp(&wanted));
+    errors.extend(lmtp_at_the_port_of_smtp(&wanted, &configuration));
     if !errors.is_empty() {
         return Err(LoadFault::Unfit(in_order(errors)));
     }
@@ -222,12 +225,16 @@ fn heed(args: &DaemonArgs, configuration: &mut Configuration) -> Vec<Remark> {
 
 //= rfc2033#5/1 rfc2033#1/1
 // LMTP where SMTP is expected would be taken for a broken server.
-fn lmtp_at_the_port_of_smtp(wanted: &[Wanted]) -> Vec<Remark> {
+fn lmtp_at_the_port_of_smtp(wanted: &[Wanted], configuration: &Configuration) -> Vec<Remark> {
     let wrong = wanted.iter().filter(|place| place.settings.lmtp && place.address.port() == 25);
     wrong
-        .map(|place| {
-            let hint = "give it another port, such as 2525";
-            place.asked_by.clone().error("lmtp-mode is not for port 25, where everybody expects SMTP", hint)
+        .map(|Wanted { asked_by, .. }| {
+            // Where no line asks for the place, one asks for the mode.
+            let mode = configuration.set_by(0, "lmtp-mode").filter(|_| asked_by.line == 0);
+            mode.unwrap_or(asked_by).clone().error(
+                "lmtp-mode is not for port 25, where everybody expects SMTP",
+                "give it another port, such as PARAM BindSmtp any 2525",
+            )
         })
         .collect()
 }

@@ -16,7 +16,6 @@ pub(super) const LATER: &[&str] = &[
     "rcvd-auth-user",
     "rcvd-tls-mode",
     "rcvd-tls-peer",
-    "no-received-header",
     "smtp-auth",
     "auth-failrate",
     "no-smtp-auth-on-25",
