@@ -1,11 +1,16 @@
 //! The configuration as the daemon needs it: the ZENV file, the configuration file and the command line together. Files
 //! are read here and understood in the core; nothing is opened for writing, and nothing is listened on.
 
+mod named;
+
 use crate::Stop;
 use crate::args::{self, DaemonArgs};
+use crate::clock::{Clock, SystemClock};
 use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::Wanted;
 use crate::places::{self, Passed};
+use crate::tls::shop::Shop;
+use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
 use smtpserver_core::config::file::remark::{Remark, Spot};
@@ -15,13 +20,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The ZENV file when nobody names one.
 const ZENV_FILE: &str = "/opt/mail/zmailer.conf";
 /// The environment variable that names the ZENV file.
 const ZENV_VARIABLE: &str = "ZCONFIG";
-/// Variables of the manual on which this version does not act yet.
-const ZENV_LATER: [&str; 4] = ["INPUTDIRS", "INPUTNOTIFY", "ROUTEDIRHASH", "ROUTERNOTIFY"];
 /// The name of the configuration file in MAILSHARE.
 const CONFIG_NAME: &str = "smtpserver.conf";
 
@@ -35,6 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) zenv: Option<PathBuf>,
     /// Where to listen.
     pub(crate) wanted: Vec<Wanted>,
+    /// On which terms handshakes are done.
+    pub(crate) tls: Shop,
     /// The spool.
     pub(crate) postoffice: PathBuf,
     /// What else the operator should know.
@@ -160,7 +166,7 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
             (path, file)
         }
     };
-    let files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
+    let mut files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
     let postoffice =
         args.postoffice.clone().unwrap_or_else(|| PathBuf::from(zenv.get("POSTOFFICE").unwrap_or_default()));
 
@@ -175,25 +181,35 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
         }
     };
     errors.extend(heed(args, &mut configuration));
+    let mut named = Named::default();
+    for group in &mut configuration.groups {
+        errors.extend(named.read(group));
+    }
+    files.append(&mut named.files);
+    notes.append(&mut named.notes);
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
         notes.push(format!(
             "--listen counts instead of all binds of the file: only its default group is served, {} others are not",
             configuration.groups.len() - 1
         ));
     }
-    let mut without_effect = args.without_effect();
-    without_effect.extend(ZENV_LATER.iter().filter(|name| configuration.zenv.get(name).is_some()));
+    let without_effect = args.without_effect();
     if !without_effect.is_empty() {
         notes.push(format!("understood, and not acted on by this version: {}", without_effect.join(" ")));
     }
     let file = file.map(|(path, _)| path);
-    let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let (tls, faults) = Shop::open(&configuration, &clock);
+    errors.extend(faults);
+    files.extend(tls.files.iter().cloned());
+    notes.extend(tls.notes.iter().cloned());
+    let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed, &tls);
     errors.extend(faults);
     errors.extend(lmtp_at_the_port_of_smtp(&wanted, &configuration));
     if !errors.is_empty() {
         return Err(LoadFault::Unfit(in_order(errors)));
     }
-    Ok(Loaded { configuration, file, zenv: zenv_path, wanted, postoffice, notes, files })
+    Ok(Loaded { configuration, file, zenv: zenv_path, wanted, tls, postoffice, notes, files })
 }
 
 /// Lets the command line and the environment have their say in every group: the command line wins. Gives what is wrong
@@ -239,7 +255,7 @@ fn lmtp_at_the_port_of_smtp(wanted: &[Wanted], configuration: &Configuration) ->
         .collect()
 }
 
-/// The file's errors by their lines, the options' behind them. Of one text only what was seen first is said: the rest
+/// Each file's errors by their lines, the options' behind them. Of one text only what was seen first is said: the rest
 /// mostly follows from it.
 fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
     let mut kept: Vec<Remark> = Vec::new();
@@ -250,8 +266,14 @@ fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
             kept.push(error);
         }
     }
-    let place = |spot: &Spot| if spot.line > 0 { (false, spot.line, spot.column) } else { (true, 0, 0) };
-    kept.sort_by_key(|one| place(&one.spot));
+    let place = |spot: &Spot| {
+        if spot.line > 0 {
+            (false, spot.file.clone(), spot.line, spot.column)
+        } else {
+            (true, String::new(), 0, 0)
+        }
+    };
+    kept.sort_by_cached_key(|one| place(&one.spot));
     kept
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass, from a fresh clone. What CI runs.
 
 use crate::steps::{Outcome, Steps};
-use crate::{cargo, check, conformance, fuzz, peers, sim, smoke};
+use crate::{cargo, check, conformance, deny, fuzz, peers, sim, smoke};
 use std::process::ExitCode;
 
 /// How strict and how long.
@@ -23,11 +23,17 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let mut steps = Steps::new(!options.fail_fast);
     check::style(&mut steps);
     peers::step(&mut steps, options.require_peers);
+    deny::steps(&mut steps);
     steps.step("release build", || Outcome::of(cargo::run(&["build", "--quiet", "--release"])));
     steps.step("unit tests", || {
         let words =
             ["test", "--quiet", "--workspace", "--exclude", "smtpserver-fuzz", "--exclude", "smtpserver"];
         Outcome::of(cargo::run(&words))
+    });
+    steps.step("two evaluators of policy, a hundred thousand times, release build", || {
+        let name = "a_hundred_thousand_times";
+        let cargo = ["test", "--quiet", "--release", "--package", "smtpserver-core", "--lib", "--"];
+        Outcome::of(cargo::run(&[&cargo[..], &["--ignored", name]].concat()))
     });
     // Its tests flood the server with mail and kill it under load: that is to be seen of the program that is used.
     steps.step("the daemon's tests, release build", || {

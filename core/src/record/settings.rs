@@ -36,6 +36,8 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         spf: _,
         helpers: _,
         sources: _,
+        host_access: _,
+        report_auth: _,
         cluster: _,
         greeting,
         contact,

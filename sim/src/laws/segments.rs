@@ -280,11 +280,11 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>, writt
                     session.handle(now, Input::Reported(Report::Room(std::mem::take(written))));
                 }
             }
-            Output::Order(Order::Commit) => {
+            Output::Order(Order::Commit(_)) => {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
-            Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+            Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
             | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}

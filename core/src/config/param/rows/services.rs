@@ -1,7 +1,7 @@
 //! Rows about logins, policy, helpers and clusters.
 
 use crate::config::Settings;
-use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel};
+use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, WrapperFiles};
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
 use alloc::string::String;
@@ -83,6 +83,24 @@ fn policydb(place: &mut Option<PolicyDb>, words: &[&str]) -> CheckedWords {
         return Err((index, Unfit::Missing));
     }
     *place = Some(PolicyDb { kind: words[0].into(), path: words[1].into() });
+    Ok(None)
+}
+
+fn wrapper_files(settings: &mut Settings, given: &[&str]) -> CheckedWords {
+    let mut files = WrapperFiles::default();
+    match given {
+        [] => {}
+        [allow, deny] => {
+            let path = |index: usize, word: &str| {
+                let mut place = None;
+                absolute(&mut place, &[word]).map_err(|(_, unfit)| (index, unfit))?;
+                Ok(place.unwrap_or_default())
+            };
+            files = WrapperFiles { allow: path(0, allow)?, deny: path(1, deny)? };
+        }
+        _ => return Err((given.len(), Unfit::Missing)),
+    }
+    settings.sources.tcp_wrapper = Some(files);
     Ok(None)
 }
 
@@ -247,8 +265,8 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "use-tcp-wrapper",
         &[],
         "",
-        Argument::Switch(|s| s.sources.tcp_wrapper = true),
-        "Ask hosts.allow and hosts.deny for the service smtp-receiver.",
+        words("[ALLOW DENY]", "nothing, or two absolute paths", (0, 2), wrapper_files),
+        "Ask hosts.allow and hosts.deny for the service smtp-receiver; those of /etc when none are named.",
     ),
     row(
         "policydb",
