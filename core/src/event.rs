@@ -1,5 +1,6 @@
 //! All that is worth logging: the one source of logs, counters and test assertions.
 
+use crate::auth::LoggedIn;
 use crate::now::Duration;
 use crate::output::Reason;
 use crate::peer::TransactionId;
@@ -29,6 +30,8 @@ pub enum Event {
         /// The reason.
         refusal: Refusal,
     },
+    /// The client has logged in.
+    LoggedIn(LoggedIn),
     /// A reply waits this long in the tarpit.
     TarpitDelayed(Duration),
     /// A transaction ended, one way or another.
@@ -130,6 +133,7 @@ impl Event {
             Event::Command(_) => "command",
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
+            Event::LoggedIn(_) => "logged_in",
             Event::TarpitDelayed(_) => "tarpit_delayed",
             Event::Transaction(record) => match record.outcome {
                 Outcome::Stored(_) => "message_stored",
@@ -152,6 +156,7 @@ impl fmt::Display for Event {
             Event::Refused { verb, refusal } => {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
+            Event::LoggedIn(login) => write!(f, "{} {}", login.user(), login.mechanism()),
             Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
             Event::Transaction(record) => match &record.outcome {
                 Outcome::Stored(id) => write!(f, "{id}"),
@@ -204,7 +209,7 @@ mod tests {
                             }
                         }
                     }
-                    Output::Order(_) | Output::Close(_) => {}
+                    Output::Inquire(..) | Output::Attempt(_) | Output::Order(_) | Output::Close(_) => {}
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! All that can happen to a session.
 
+use crate::auth::Advice;
 use crate::policy::{Answer, Ticket};
 use crate::spool::Report;
 
@@ -14,6 +15,8 @@ pub enum Input<'a> {
     Tick,
     /// The answer to a question.
     Answered(Ticket, Answer),
+    /// The answer to a question about logins.
+    Advised(Ticket, Advice),
     /// A report from the spool.
     Reported(Report),
     /// All that was written so far has left: the client takes our replies. Wanted when

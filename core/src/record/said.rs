@@ -45,6 +45,10 @@ pub enum Deed {
     Event,
     /// The end.
     Close,
+    /// A question about a login.
+    Inquire,
+    /// What became of a login.
+    Attempt,
 }
 
 impl Deed {
@@ -59,6 +63,8 @@ impl Deed {
             Deed::Leave => "leave the draft",
             Deed::Event => "event",
             Deed::Close => "close",
+            Deed::Inquire => "question about a login",
+            Deed::Attempt => "login",
         }
     }
 }
@@ -91,10 +97,14 @@ impl Sayer {
     pub(super) fn said(&mut self, output: &Output) -> Said {
         let did = |deed, print| Said::Did { deed, octets: 0, print };
         match output {
-            Output::Write(octets) => Said::Wrote(octets.clone()),
+            Output::Write(octets) => Said::Wrote(redact::said(octets)),
             Output::Ask(ticket, question) => {
                 did(Deed::Ask, Print::of(format_args!("{ticket:?} {question:?}")))
             }
+            Output::Inquire(ticket, inquiry) => {
+                did(Deed::Inquire, Print::of(format_args!("{ticket:?} {}", redact::Harmless(inquiry))))
+            }
+            Output::Attempt(attempt) => did(Deed::Attempt, Print::of(format_args!("{attempt:?}"))),
             Output::Order(order) => self.ordered(order),
             Output::Event(Event::Heard(line)) => {
                 did(Deed::Event, Print::of(format_args!("heard {}", redact::heard(line))))

@@ -2,8 +2,9 @@
 //! space) is left out: its conclusions are in the log, as answers. Every field is named here, so that the compiler asks
 //! whoever adds one where it belongs.
 
-use super::manners;
+use super::{logins, manners};
 use super::print::Print;
+use crate::config::choices::ReceivedParts;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
@@ -28,9 +29,9 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         transcript,
         logs: _,
         service: _,
-        received: _,
+        received,
         sockets: _,
-        auth: _,
+        auth: _, // In `logins`.
         tls: _,
         spf: _,
         helpers: _,
@@ -83,6 +84,8 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         style: *style,
         patterns: patterns.clone(),
         verbs: *verbs,
+        received: ReceivedParts { auth_user: received.auth_user, ..ReceivedParts::default() },
+        auth: logins::seen_by_a_session(settings),
         manners: manners::seen_by_a_session(manners),
         ..Settings::new("")
     }
@@ -119,6 +122,7 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
         lines.push("bare-newline normalize".to_string());
     }
     extensions(&mut lines, &settings.extensions);
+    logins::lines(&mut lines, settings);
     manners::lines(&mut lines, settings);
     lines.extend(settings.help.iter().map(|line| format!("help {line}")));
     lines
@@ -237,6 +241,16 @@ mod tests {
             "EXPNcmd",
             "VRFYcmd",
             "check-pipelining",
+            "smtp-auth",
+            "no-smtp-auth-on-25",
+            "AUTH-LOGIN-also-without-TLS",
+            "no-auth-equals-login",
+            "smtp-auth-username-prompt \"  Who? \"",
+            "smtp-auth-password-prompt \"\"",
+            "smtp-auth-sasl",
+            "sasl-mechanisms \"PLAIN SCRAM-SHA-256\"",
+            "sender-login-match local.example other.example",
+            "rcvd-auth-user",
             "help one line",
             "help",
         ]

@@ -3,6 +3,7 @@
 
 use super::state::{Receiving, Resume, State, Storing};
 use super::{Flow, Session};
+use crate::auth::LoggedIn;
 use crate::event::{Event, Outcome};
 use crate::limits::HOPS_MAX;
 use crate::mail::envelope::Hello;
@@ -27,10 +28,13 @@ impl Session {
         // The trace field is the first of the header, and ours.
         head.extend_from_slice(
             trace::received(
-                hello,
-                &self.origin(),
-                self.protocol(hello),
-                &self.settings.host,
+                trace::Way {
+                    hello,
+                    origin: &self.origin(),
+                    protocol: self.protocol(hello),
+                    host: &self.settings.host,
+                    user: self.settings.received.auth_user.then(|| self.login.as_ref().map(LoggedIn::user)),
+                },
                 &transaction,
                 now.wall,
             )

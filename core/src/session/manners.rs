@@ -17,6 +17,7 @@ impl Session {
             binarymime: extensions.chunking,
             dsn: extensions.dsn,
             deliverby: extensions.deliverby.is_some(),
+            auth: self.settings.auth.offered,
             source_route_kept: self.settings.source_routes,
             strictness: self.strictness(),
             ..Offered::default()
@@ -56,7 +57,7 @@ impl Session {
 
     /// The protocol, as traces name it.
     pub(super) fn protocol(&self, hello: &Hello) -> &'static str {
-        if self.marked { "BSMTP" } else { hello.protocol() }
+        if self.marked { "BSMTP" } else { hello.protocol(false, self.login.is_some()) }
     }
 
     /// Where messages come from, as traces say it.

@@ -13,6 +13,7 @@
 //! | ChunksRefused | LAST or RSET, after a chunk was refused | BDAT LAST; RSET, HELO, QUIT |
 //! | Unwanted | CRLF.CRLF, in a batch whose DATA was refused | the end of data |
 //! | Swallowing | the octets of a chunk that nobody wants | its last octet |
+//! | Login | the client's next line of a login | that line; its deadline |
 //! | Skipping | the end of a broken line | CRLF |
 //! | Asking | an answer | the answer; its deadline |
 //! | Storing | the spool's report | Committed, Failed; its deadline |
@@ -20,6 +21,7 @@
 //! | Closing | nothing | - |
 
 use super::pace::Pace;
+use crate::auth::{Asking, Awaiting, Request};
 use crate::config::patterns::Styles;
 use crate::mail::envelope::{Hello, Sender};
 use crate::mail::transaction::{Addressed, Message, Opened};
@@ -54,6 +56,7 @@ pub(super) enum State {
     ChunksRefused(Hello, u32),
     Unwanted(Box<Unwanted>),
     Swallowing(Box<Swallowing>),
+    Login(Box<LoggingIn>),
     Skipping {
         dropped: usize,
         then: Box<State>,
@@ -123,6 +126,13 @@ pub(super) struct Unwanted {
     pub(super) then: State,
 }
 
+/// AUTH under way, and the client's turn.
+#[derive(Debug)]
+pub(super) struct LoggingIn {
+    pub(super) hello: Hello,
+    pub(super) awaiting: Awaiting,
+}
+
 /// The client that a proxy named.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -152,6 +162,21 @@ pub(super) enum Resume {
         state: State,
         hello: Hello,
         styles: Styles,
+    },
+    /// The reply to HELO, which names what can be done to log in.
+    Offer {
+        state: State,
+        hello: Hello,
+        styles: Styles,
+    },
+    /// AUTH, which was not looked at yet.
+    Auth {
+        hello: Hello,
+        request: Request,
+    },
+    Login {
+        hello: Hello,
+        asking: Asking,
     },
     Mail {
         hello: Hello,
@@ -183,6 +208,7 @@ impl State {
             State::InChunk(..) => "in-chunk",
             State::ChunksRefused(..) => "chunks-refused",
             State::Swallowing(_) => "swallowing",
+            State::Login(_) => "login",
             State::Skipping { .. } => "skipping",
             State::Asking { .. } => "asking",
             State::Storing(_) => "storing",
@@ -192,7 +218,7 @@ impl State {
         }
     }
 
-    /// Whether the next octets would be a command: the boundary at which a session may be told to go.
+    /// Whether the next octets would be a command, or a line of a login: the boundary at which a session may be told to go.
     pub(super) fn is_at_command(&self) -> bool {
         match self {
             State::Ready(_)
@@ -201,6 +227,7 @@ impl State {
             | State::Chunking(_)
             | State::ChunksRefused(..)
             | State::Hush { .. }
+            | State::Login(_)
             | State::Skipping { .. } => true,
             State::Greeting
             | State::Unwanted(_)
@@ -240,6 +267,7 @@ impl State {
             State::Addressed(inside) => Some(&inside.hello),
             State::Chunking(chunking) => Some(&chunking.hello),
             State::ChunksRefused(hello, _) => Some(hello),
+            State::Login(login) => Some(&login.hello),
             _ => None,
         }
     }

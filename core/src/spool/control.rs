@@ -1,6 +1,7 @@
 //! The envelope lines at the head of a spooled file: keyword, blank, value, LF; the last is `env-end`. Written so
 //! that a ZMailer router reads them.
 
+use crate::auth::LoggedIn;
 use crate::config::manners::Batch;
 use crate::mail::envelope::{Hello, Recipient, Sender};
 use crate::peer::{Peer, TransactionId};
@@ -18,6 +19,7 @@ pub fn head(
     peer: &Peer,
     batch: Option<Batch>,
     protocol: &str,
+    login: Option<&LoggedIn>,
     sender: &Sender,
     id: TransactionId,
 ) -> String {
@@ -33,6 +35,9 @@ pub fn head(
     .to_string();
     if batch.is_none() {
         out.push_str("external\n");
+        if let Some(login) = login {
+            line(&mut out, "comment smtp-auth:", &quoted(login.user().as_str()));
+        }
         out.push_str(&rcvdfrom);
     }
     line(&mut out, "comment transaction", &id);
@@ -49,6 +54,14 @@ pub fn head(
     match &sender.path {
         ReversePath::Null => out.push_str("channel error\n"),
         path @ ReversePath::Address(_) => line(&mut out, "from", path),
+    }
+    if let Some(submitter) = &sender.params.auth {
+        //= rfc4954#5/1
+        // Whoever has not shown who it is has nothing to say about who wrote a message.
+        match login {
+            Some(_) => line(&mut out, "comment submitter:", submitter),
+            None => out.push_str("comment submitter: <>\n"),
+        }
     }
     if let Some(envid) = &sender.params.envid {
         line(&mut out, "envid", envid);
@@ -108,7 +121,7 @@ fn notify(wish: Option<&Notify>, by: Option<&DeliverBy>) -> String {
 
 /// A quoted string in the spool's way: octets outside printable ASCII as three octal digits, `" \ ( )` after a
 /// backslash.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for octet in text.bytes() {
         match octet {

@@ -76,6 +76,7 @@ impl Session {
                     &self.peer,
                     self.batch(),
                     self.protocol(&hello),
+                    self.login.as_ref(),
                     &transaction.sender,
                     transaction.id,
                 );
