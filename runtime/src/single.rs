@@ -49,7 +49,8 @@ pub(crate) fn inetd(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     // Nothing is said on standard error: inetd made it the client's.
     let settings = Arc::new(loaded.configuration.global().clone());
     // A stranger speaks: as for the daemon, with no more rights than are needed.
-    let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice).map_err(Stop::unfit)?;
+    let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice)
+        .map_err(|why| loaded.blame("user", why))?;
     give_up_rights(args, loaded, &loaded.postoffice, account.as_ref())?;
     let its = settings.clone();
     alone(args, &loaded.postoffice, settings, None, async move |desk| {
