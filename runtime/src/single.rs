@@ -177,6 +177,7 @@ impl Verdict {
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
+            | Event::LoggedIn(_)
             | Event::TarpitDelayed(_)
             | Event::Closed(_) => false,
         };

@@ -42,7 +42,11 @@ fn response_of(which: Line, response: Secret) -> Vec<u8> {
     match which {
         Line::First(Mechanism::Plain) => filled_behind(octets, plain_password_at(octets), nothing),
         Line::First(Mechanism::Login | Mechanism::External) => {
-            if UserName::from_octets(octets).is_some() { octets.to_vec() } else { nothing }
+            if UserName::from_octets(octets).is_some() {
+                octets.to_vec()
+            } else {
+                nothing
+            }
         }
         Line::First(Mechanism::OAuthBearer) => {
             let token = bearer::message(&response).ok().and_then(|_| memchr::memmem::find(octets, b"earer "));
@@ -75,7 +79,8 @@ fn response_of(which: Line, response: Secret) -> Vec<u8> {
             match (at, proof) {
                 (Some(at), Some(proof)) => {
                     let mut filled = octets[..at].to_vec();
-                    filled.extend_from_slice(base64::encode(&alloc::vec![0; proof.reveal().len()]).as_bytes());
+                    filled
+                        .extend_from_slice(base64::encode(&alloc::vec![0; proof.reveal().len()]).as_bytes());
                     filled
                 }
                 _ => nothing,

@@ -24,10 +24,12 @@ impl Hello {
     /// The protocol as `Received:` and the spool name it (RFC 3848): whether TLS is active, and whether the client has
     /// logged in, both need extensions, so that HELO does not tell.
     pub fn protocol(&self, secured: bool, logged_in: bool) -> &'static str {
-        let [plain, login, tls, both] = match self.verb {
-            Verb::Lhlo => ["LMTP", "LMTPA", "LMTPS", "LMTPSA"],
-            _ if self.is_extended() => ["ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"],
-            _ => ["SMTP"; 4],
+        let [plain, login, tls, both] = if self.verb == Verb::Lhlo {
+            ["LMTP", "LMTPA", "LMTPS", "LMTPSA"]
+        } else if self.is_extended() {
+            ["ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"]
+        } else {
+            ["SMTP"; 4]
         };
         match (secured, logged_in) {
             (false, false) => plain,

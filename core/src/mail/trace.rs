@@ -69,8 +69,7 @@ mod tests {
     fn no_name_ends_the_field_or_makes_a_line_too_long() {
         let hello = Hello { verb: Verb::Ehlo, name: ClientName::parse(b"c.example").expect("a name") };
         let id = TransactionId { session: SessionId { began: 0, serial: 1 }, number: 1 };
-        let sender =
-            Sender { path: ReversePath::Null, params: MailParams::default(), deliver_by: None };
+        let sender = Sender { path: ReversePath::Null, params: MailParams::default(), deliver_by: None };
         let end = core::net::SocketAddr::from(([127, 0, 0, 1], 25));
         let peer = alloc::sync::Arc::new(crate::Peer::new(end, end));
         let question = Question::Recipient { peer, path: ForwardPath::Postmaster };
@@ -96,7 +95,8 @@ mod tests {
             assert!(lines.all(|line| line.starts_with('\t') && line.len() < 998), "{field}");
             // The only brackets that are not escaped are those of the comment.
             let comment = field.lines().nth(1).expect("the user");
-            let inside = comment.strip_prefix("\t(").and_then(|rest| rest.strip_suffix(')')).expect("a comment");
+            let inside =
+                comment.strip_prefix("\t(").and_then(|rest| rest.strip_suffix(')')).expect("a comment");
             let mut escaped = false;
             for letter in inside.chars() {
                 assert!(escaped || !matches!(letter, '(' | ')'), "{comment}");

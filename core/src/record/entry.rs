@@ -3,8 +3,8 @@
 use super::fault::{LogFault, LogFaultKind};
 use super::octets::{Cursor, put_length, put_number, put_signed};
 use super::said::{Deed, Said};
-use crate::input::Input;
 use crate::auth::{Advice, Finding, Means, Nonce};
+use crate::input::Input;
 use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX, SCRAM_SALT_MAX};
 use crate::now::{Instant, Now, Wall};
 use crate::peer::Peer;
@@ -368,8 +368,7 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
         TERMS => {
             let ticket = Ticket(cursor.number()?);
             let bits = cursor.octet()?;
-            let means =
-                Means { passwords: bits & 1 != 0, proofs: bits & 2 != 0, tokens: bits & 4 != 0 };
+            let means = Means { passwords: bits & 1 != 0, proofs: bits & 2 != 0, tokens: bits & 4 != 0 };
             Brought::Terms(ticket, means, Nonce::new(cursor.octets()?))
         }
         FOUND => Brought::Found(Ticket(cursor.number()?), learnt(cursor)?),

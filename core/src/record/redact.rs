@@ -6,6 +6,7 @@
 //! `text` over what was stored of the message itself, in whatever pieces.
 
 use crate::auth::{Check, Inquiry};
+use crate::reply::catalog;
 use crate::wire::verb::Verb;
 use crate::wire::{command, text::COUNTED_FIELD};
 use alloc::vec::Vec;
@@ -90,11 +91,10 @@ pub(super) fn fill_rest(octets: &mut [u8]) {
 
 /// Replies as they may be written down: without the server's own proof, from which a password could be found out.
 pub(super) fn said(octets: &[u8]) -> Vec<u8> {
-    // `334` and the base64 of `v=`; it is said alone, or behind other replies.
-    const HEAD: &[u8] = b"334 dj";
     let mut said = octets.to_vec();
-    let at = memchr::memmem::rfind(octets, HEAD).filter(|at| *at == 0 || octets[at - 1] == b'\n');
-    if let Some(from) = at.map(|at| at + HEAD.len()) {
+    // It is said alone, or behind other replies.
+    let at = memchr::memmem::rfind(octets, catalog::PROOF).filter(|at| *at == 0 || octets[at - 1] == b'\n');
+    if let Some(from) = at.map(|at| at + catalog::PROOF.len()) {
         let end = memchr::memchr(b'\r', &said[from..]).map_or(said.len(), |to| from + to);
         said[from..end].fill(b'x');
     }

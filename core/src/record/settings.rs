@@ -2,8 +2,8 @@
 //! space) is left out: its conclusions are in the log, as answers. Every field is named here, so that the compiler asks
 //! whoever adds one where it belongs.
 
-use super::{logins, manners};
 use super::print::Print;
+use super::{logins, manners};
 use crate::config::choices::ReceivedParts;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};

@@ -161,8 +161,15 @@ fn advice(inquiry: &Inquiry) -> Advice {
             let means = Means { passwords: true, proofs: true, tokens: true };
             return Advice::Terms(means, Nonce::new([5; 18]));
         }
-        Inquiry::Check { check: Check::Password { password: secret, .. } | Check::Token { token: secret, .. }, .. } => {
-            if secret.reveal().starts_with(b"p") { Finding::Right } else { Finding::Wrong }
+        Inquiry::Check {
+            check: Check::Password { password: secret, .. } | Check::Token { token: secret, .. },
+            ..
+        } => {
+            if secret.reveal().starts_with(b"p") {
+                Finding::Right
+            } else {
+                Finding::Wrong
+            }
         }
         Inquiry::Check { check: Check::Salt { .. }, .. } => {
             Finding::Salt { salt: b"0123456789abcdef".to_vec(), iterations: 4096 }

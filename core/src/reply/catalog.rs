@@ -59,6 +59,9 @@ pub fn recipient_ok(path: &dyn Display) -> Reply {
     Reply::new(C250_OK, E2_1_5_RECIPIENT_OK, format!("recipient {path} ok"))
 }
 
+/// How a challenge begins that is the server's own proof: the base64 of `v=`, as far as it does not depend on the proof.
+pub(crate) const PROOF: &[u8] = b"334 dj";
+
 /// `334`: a challenge of a login, in base64.
 pub fn challenge(text: String) -> Reply {
     Reply::plain(C334_CHALLENGE, alloc::vec![Cow::Owned(text)])
@@ -260,22 +263,24 @@ fn login(fault: LoginFault) -> Reply {
         LoginFault::Cancelled => {
             Reply::new(C501_BAD_ARGUMENT, E5_7_0_SECURITY, "AUTH: given up, as you wish")
         }
-        LoginFault::NotBase64 => {
-            Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "AUTH: that is not base64")
-        }
+        LoginFault::NotBase64 => Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "AUTH: that is not base64"),
         LoginFault::Malformed => {
             Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "AUTH: that is not what the mechanism wants")
         }
-        LoginFault::TooLong => Reply::new(C500_UNRECOGNIZED, E5_5_6_LINE_TOO_LONG, "AUTH: the line is too long"),
+        LoginFault::TooLong => {
+            Reply::new(C500_UNRECOGNIZED, E5_5_6_LINE_TOO_LONG, "AUTH: the line is too long")
+        }
         LoginFault::NoSuchMechanism => Reply::new(
             C504_NO_SUCH_MECHANISM,
             E5_5_4_INVALID_ARGUMENTS,
             "AUTH: this mechanism is not offered here",
         ),
         LoginFault::Wrong => Reply::new(C535_NOT_LOGGED_IN, E5_7_8_WRONG, "AUTH: name or password is wrong"),
-        LoginFault::Trouble => {
-            Reply::new(C454_LOGIN_TROUBLE, E4_7_0_LOGIN_TROUBLE, "AUTH: cannot be checked now, try again later")
-        }
+        LoginFault::Trouble => Reply::new(
+            C454_LOGIN_TROUBLE,
+            E4_7_0_LOGIN_TROUBLE,
+            "AUTH: cannot be checked now, try again later",
+        ),
     }
 }
 

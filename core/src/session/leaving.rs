@@ -34,7 +34,9 @@ impl Session {
             State::Unwanted(unwanted) => return self.give_up(now, unwanted.then, outcome),
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
-                Resume::Hello { state, .. } | Resume::Offer { state, .. } => return self.give_up(now, state, outcome),
+                Resume::Hello { state, .. } | Resume::Offer { state, .. } => {
+                    return self.give_up(now, state, outcome);
+                }
                 Resume::Mail { hello, .. } | Resume::Auth { hello, .. } | Resume::Login { hello, .. } => {
                     return Some(hello);
                 }

@@ -4,7 +4,8 @@
 use super::state::{LoggingIn, Resume, State};
 use super::{Flow, Session};
 use crate::auth::{
-    Advice, Attempt, Channel, Inquiry, LoginFault, Mechanism, Means, Nonce, Prompts, Request, Step, Terms, begin,
+    Advice, Attempt, Channel, Inquiry, LoginFault, Means, Mechanism, Nonce, Prompts, Request, Step, Terms,
+    begin,
 };
 use crate::config::bind::Service;
 use crate::event::Event;
@@ -121,7 +122,8 @@ impl Session {
     /// The client's next line.
     pub(super) fn take_login_line(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
         let octets = *rest;
-        // RFC 4954 §4: lines of an exchange may be far longer than commands.
+        //= rfc4954#4/16
+        // Lines of an exchange may be far longer than commands.
         let found = line::find(octets, AUTH_LINE_MAX + 2);
         if found == Found::Incomplete {
             return Flow::Wait;

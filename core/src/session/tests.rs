@@ -118,11 +118,16 @@ impl Bench {
                     }
                     crate::server::Output::Check(id, ticket, check) => {
                         let found = (self.back_end)(&check);
-                        inputs.extend(
-                            found.map(|finding| crate::server::Input::Checked(id, ticket, finding)),
-                        );
+                        inputs
+                            .extend(found.map(|finding| crate::server::Input::Checked(id, ticket, finding)));
                     }
-                    _ => {}
+                    crate::server::Output::Welcome(_)
+                    | crate::server::Output::TurnAway(..)
+                    | crate::server::Output::Drop
+                    | crate::server::Output::Sync(_)
+                    | crate::server::Output::Publish(..)
+                    | crate::server::Output::Report(..)
+                    | crate::server::Output::MeasureSpace => {}
                 }
             }
         }

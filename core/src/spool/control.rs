@@ -56,7 +56,7 @@ pub fn head(
         path @ ReversePath::Address(_) => line(&mut out, "from", path),
     }
     if let Some(submitter) = &sender.params.auth {
-        //= rfc4954#5/1
+        //= rfc4954#5/7
         // Whoever has not shown who it is has nothing to say about who wrote a message.
         match login {
             Some(_) => line(&mut out, "comment submitter:", submitter),

@@ -52,6 +52,7 @@ pub struct Metrics {
     commands: ByName,
     replies: ByCode,
     refusals: ByName,
+    logins: ByName,
     transactions: ByName,
     recipients: Counter,
     recipients_refused: Counter,
@@ -87,6 +88,7 @@ impl Metrics {
             commands: ByName::of(&names),
             replies: ByCode::default(),
             refusals: ByName::default(),
+            logins: ByName::default(),
             transactions: ByName::of(&["stored", "refused", "reset", "cut"]),
             recipients: Counter::default(),
             recipients_refused: Counter::default(),
@@ -121,6 +123,7 @@ impl Metrics {
             Event::Command(verb) => self.commands.add(verb.map_or("other", Verb::name)),
             Event::Reply(code) => self.replies.add(*code),
             Event::Refused { refusal, .. } => self.refusals.add(refusal.name()),
+            Event::LoggedIn(login) => self.logins.add(login.mechanism().name()),
             Event::TarpitDelayed(delay) => {
                 self.tarpit_delays.add(1);
                 self.tarpit_micros.add(micros(*delay));
@@ -227,6 +230,8 @@ impl Metrics {
         self.replies.each(|code, count| page.sample(&[("code", code)], count));
         page.family("refusals_total", Kind::Counter, "Refused commands and messages, by why.");
         self.refusals.each(|why, count| page.sample(&[("why", why)], count));
+        page.family("logins_total", Kind::Counter, "Logins, by mechanism; those that failed are refusals.");
+        self.logins.each(|mechanism, count| page.sample(&[("mechanism", mechanism)], count));
         page.family("tarpit_delays_total", Kind::Counter, "Refusals that had to wait in the tarpit.");
         page.sample(&[], self.tarpit_delays.get());
         page.family("tarpit_delay_seconds_total", Kind::Counter, "How long they had to wait, together.");

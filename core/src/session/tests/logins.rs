@@ -53,12 +53,18 @@ fn plain_and_login_with_all_their_forms() {
         ("AUTH SCRAM-SHA-256\r\n", "504 5.5.4 AUTH: this mechanism is not offered here\r\n"),
         ("AUTH\r\n", "501 5.5.4 AUTH needs an argument\r\n"),
         // V2hvPw== is "Who?", UGFzc3dvcmQ6 is "Password:".
-        ("AUTH LOGIN\r\nYW5u\r\nY3JheW9u\r\n", "334 V2hvPw==\r\n334 UGFzc3dvcmQ6\r\n535 5.7.8 AUTH: name or password is wrong\r\n"),
+        (
+            "AUTH LOGIN\r\nYW5u\r\nY3JheW9u\r\n",
+            "334 V2hvPw==\r\n334 UGFzc3dvcmQ6\r\n535 5.7.8 AUTH: name or password is wrong\r\n",
+        ),
         ("auth login YW5u\r\n*\r\n", "334 UGFzc3dvcmQ6\r\n501 5.7.0 AUTH: given up, as you wish\r\n"),
         ("AUTH LOGIN =\r\n", "501 5.5.2 AUTH: that is not what the mechanism wants\r\n"),
         ("AUTH LOGIN\r\na\nb\r\n", "334 V2hvPw==\r\n501 5.5.2 AUTH: that is not base64\r\n"),
         ("NOOP\r\n", "250 2.0.0 NOOP ok\r\n"),
-        ("AUTH LOGIN\r\nYW5u\r\ncGVuY2ls\r\n", "334 V2hvPw==\r\n334 UGFzc3dvcmQ6\r\n235 2.7.0 AUTH: you are logged in\r\n"),
+        (
+            "AUTH LOGIN\r\nYW5u\r\ncGVuY2ls\r\n",
+            "334 V2hvPw==\r\n334 UGFzc3dvcmQ6\r\n235 2.7.0 AUTH: you are logged in\r\n",
+        ),
         (RIGHT, "503 5.5.1 AUTH: you are logged in already\r\n"),
     ] {
         bench.say(words);
@@ -66,7 +72,8 @@ fn plain_and_login_with_all_their_forms() {
     }
     bench.say("EHLO c.example\r\n");
     assert!(!bench.heard().contains("AUTH"), "nothing more is offered to whoever is in");
-    let told: Vec<String> = bench.events.iter().filter(|e| e.name() == "logged_in").map(|e| format!("{e}")).collect();
+    let told: Vec<String> =
+        bench.events.iter().filter(|e| e.name() == "logged_in").map(|e| format!("{e}")).collect();
     assert_eq!(told, ["ann LOGIN"]);
 }
 
@@ -102,7 +109,10 @@ fn who_has_logged_in_may_relay_and_the_trace_says_so() {
 fn where_there_are_no_logins_a_try_is_refused_and_counted() {
     for (change, reply) in [
         ((|s| s.auth.offered = false) as fn(&mut Settings), "502 5.5.1 AUTH is not offered here\r\n"),
-        (|s| s.auth.without_tls = false, "538 5.7.11 AUTH needs an encrypted connection, use STARTTLS first\r\n"),
+        (
+            |s| s.auth.without_tls = false,
+            "538 5.7.11 AUTH needs an encrypted connection, use STARTTLS first\r\n",
+        ),
         (|s| s.auth.not_on_smtp = true, "503 5.5.1 AUTH is not offered on this port\r\n"),
     ] {
         let mut bench = bench(change);
@@ -272,5 +282,8 @@ fn a_name_with_a_domain_is_the_sender() {
         bench.say(&format!("MAIL FROM:<{sender}>\r\nRSET\r\n"));
         assert!(bench.heard().starts_with(code), "{sender}");
     }
-    assert_eq!(bench.session.login.as_ref().map(|login| login.user().clone()), UserName::new("ann@c.example"));
+    assert_eq!(
+        bench.session.login.as_ref().map(|login| login.user().clone()),
+        UserName::new("ann@c.example")
+    );
 }

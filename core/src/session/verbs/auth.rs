@@ -19,7 +19,7 @@ impl Session {
             return self.refuse(now, Some(Verb::Auth), refusal, state);
         }
         let hello = match state {
-            //= rfc4954#4/1
+            //= rfc4954#4/2
             // One login is enough for a session.
             state if self.login.is_some() => {
                 return self.refuse(now, Some(Verb::Auth), Refusal::LoggedInAlready, state);
@@ -29,6 +29,7 @@ impl Session {
             State::Ready(None) => {
                 return self.refuse(now, Some(Verb::Auth), Refusal::HelloFirst, State::Ready(None));
             }
+            //= rfc4954#4/3
             state => {
                 return self.refuse(now, Some(Verb::Auth), Refusal::InTransaction(Verb::Auth), state);
             }

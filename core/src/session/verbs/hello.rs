@@ -57,7 +57,7 @@ impl Session {
 
     /// Nobody is against a client of this name.
     pub(in crate::session) fn hello_proceed(&mut self, now: Now, state: State, hello: Hello, styles: Styles) {
-        //= rfc4954#3/1
+        //= rfc4954#3/1 rfc4954#6/7
         // What can be offered depends on who knows the users, and may change.
         if hello.is_extended() && self.login.is_none() && self.takes_logins().is_ok() {
             return self.inquire(now, Inquiry::Terms, Resume::Offer { state, hello, styles });

@@ -122,8 +122,6 @@ fn purpose(verb: Verb) -> &'static str {
         Verb::Verb_ => "VERB; accepted, changes nothing",
         Verb::Tick => "TICK text; accepted, changes nothing",
         Verb::Debug | Verb::ZDebug => "DEBUG; tells what is known of this session, where that is allowed",
-        Verb::Lhlo | Verb::Xclient | Verb::Turn | Verb::Etrn | Verb::StartTls => {
-            "not offered here"
-        }
+        Verb::Lhlo | Verb::Xclient | Verb::Turn | Verb::Etrn | Verb::StartTls => "not offered here",
     }
 }
