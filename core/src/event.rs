@@ -6,9 +6,11 @@ use crate::output::Reason;
 use crate::peer::TransactionId;
 use crate::refusal::Refusal;
 use crate::spool::id::SpoolId;
+use crate::tls::{HandshakeFault, TlsFacts};
 use crate::wire::command::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -32,6 +34,10 @@ pub enum Event {
     },
     /// The client has logged in.
     LoggedIn(LoggedIn),
+    /// A TLS handshake was done.
+    Secured(Arc<TlsFacts>),
+    /// A TLS handshake failed; the session ends.
+    Unsecured(HandshakeFault),
     /// A reply waits this long in the tarpit.
     TarpitDelayed(Duration),
     /// A transaction ended, one way or another.
@@ -134,6 +140,8 @@ impl Event {
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
             Event::LoggedIn(_) => "logged_in",
+            Event::Secured(_) => "secured",
+            Event::Unsecured(_) => "unsecured",
             Event::TarpitDelayed(_) => "tarpit_delayed",
             Event::Transaction(record) => match record.outcome {
                 Outcome::Stored(_) => "message_stored",
@@ -157,6 +165,8 @@ impl fmt::Display for Event {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
             Event::LoggedIn(login) => write!(f, "{} {}", login.user(), login.mechanism()),
+            Event::Secured(facts) => write!(f, "{facts}"),
+            Event::Unsecured(fault) => f.write_str(fault.name()),
             Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
             Event::Transaction(record) => match &record.outcome {
                 Outcome::Stored(id) => write!(f, "{id}"),
@@ -209,7 +219,11 @@ mod tests {
                             }
                         }
                     }
-                    Output::Inquire(..) | Output::Attempt(_) | Output::Order(_) | Output::Close(_) => {}
+                    Output::Inquire(..)
+                    | Output::Attempt(_)
+                    | Output::Order(_)
+                    | Output::Secure(_)
+                    | Output::Close(_) => {}
                 }
             }
         }

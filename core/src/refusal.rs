@@ -2,6 +2,7 @@
 
 use crate::auth::LoginFault;
 use crate::spool::SpoolFault;
+use crate::tls::Distrust;
 use crate::wire::command::SyntaxFault;
 use crate::wire::line::LineFault;
 use crate::wire::text::TextFault;
@@ -31,6 +32,14 @@ pub enum Refusal {
     EarlyTalker,
     /// The client sent ahead where it must wait for a reply (RFC 2920 §3.1); the session ends.
     SentAhead,
+    /// STARTTLS where TLS is on already.
+    SecuredAlready,
+    /// STARTTLS of a client that a proxy has named: what was said of it in clear text must not outlive a handshake.
+    SecuredByProxy,
+    /// A command that needs TLS before it (`tls-enforce-tls`).
+    TlsFirst,
+    /// Mail of a client without a certificate that we trust (`tls-require-cert`); why the one it showed counts for nothing.
+    CertificateFirst(Option<Distrust>),
     /// A command that is not for transactions.
     InTransaction(Verb),
     /// MAIL inside a transaction.
@@ -63,8 +72,8 @@ pub enum Refusal {
     LoginElsewhere,
     /// AUTH, and the channel is not private.
     LoginNeedsTls,
-    /// AUTH after a login.
-    LoggedInAlready,
+    /// AUTH or STARTTLS after a login.
+    LoggedInAlready(Verb),
     /// A login that was none.
     Login(LoginFault),
     /// Mail is taken only from those who have logged in.
@@ -88,6 +97,8 @@ pub enum Trouble {
     TooManyRecipients,
     /// The spool could not keep the message.
     Spool(SpoolFault),
+    /// Too many handshakes from there of late.
+    TooManyHandshakes,
     /// No answer to a question came in time.
     NoAnswer,
     /// The client was silent too long, or too slow.
@@ -114,6 +125,10 @@ impl Refusal {
             Refusal::HelloRefused(_) => "hello-refused",
             Refusal::EarlyTalker => "early-talker",
             Refusal::SentAhead => "sent-ahead",
+            Refusal::SecuredAlready => "secured-already",
+            Refusal::SecuredByProxy => "secured-by-proxy",
+            Refusal::TlsFirst => "tls-first",
+            Refusal::CertificateFirst(_) => "certificate-first",
             Refusal::InTransaction(_) => "in-transaction",
             Refusal::NestedMail => "nested-mail",
             Refusal::MailFirst => "mail-first",
@@ -130,7 +145,7 @@ impl Refusal {
             Refusal::Looping => "looping",
             Refusal::LoginElsewhere => "login-elsewhere",
             Refusal::LoginNeedsTls => "login-needs-tls",
-            Refusal::LoggedInAlready => "logged-in-already",
+            Refusal::LoggedInAlready(_) => "logged-in-already",
             Refusal::Login(fault) => fault.name(),
             Refusal::LoginFirst => "login-first",
             Refusal::SenderNotUser => "sender-not-user",
@@ -142,6 +157,7 @@ impl Refusal {
                 Trouble::Spool(SpoolFault::Full) => "spool-full",
                 Trouble::Spool(SpoolFault::Unusable) => "spool-unusable",
                 Trouble::Spool(SpoolFault::Broken) => "spool-broken",
+                Trouble::TooManyHandshakes => "too-many-handshakes",
                 Trouble::NoAnswer => "no-answer",
                 Trouble::TimedOut => "timed-out",
                 Trouble::ShuttingDown => "shutting-down",
@@ -158,6 +174,7 @@ impl Refusal {
             Refusal::HelloSyntax
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
+                | Refusal::CertificateFirst(_)
                 | Refusal::NotAdmitted
                 | Refusal::TooManyErrorRecipients
                 | Refusal::SenderNotUser
@@ -183,6 +200,7 @@ impl Refusal {
             | Refusal::HelloRefused(_)
             | Refusal::NestedMail
             | Refusal::MailFirst
+            | Refusal::CertificateFirst(_)
             | Refusal::NotAdmitted
             | Refusal::TooManyErrorRecipients
             | Refusal::DeliverByTooSoon
@@ -193,6 +211,9 @@ impl Refusal {
             | Refusal::EndlessLine
             | Refusal::EarlyTalker
             | Refusal::SentAhead
+            | Refusal::SecuredAlready
+            | Refusal::SecuredByProxy
+            | Refusal::TlsFirst
             | Refusal::InTransaction(_)
             | Refusal::RecipientFirst
             | Refusal::ChunksUnfinished(_)
@@ -200,7 +221,7 @@ impl Refusal {
             | Refusal::ChunkAfterRefusal
             | Refusal::TooBig
             | Refusal::Text(_)
-            | Refusal::LoggedInAlready
+            | Refusal::LoggedInAlready(_)
             | Refusal::LoginFirst
             | Refusal::Looping => false,
         }

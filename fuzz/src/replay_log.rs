@@ -125,6 +125,7 @@ impl World {
                 Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
                 | Output::Attempt(_)
                 | Output::Write(_)
+                | Output::Secure(_)
                 | Output::Event(_) => {}
             }
         }

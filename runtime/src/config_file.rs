@@ -1,11 +1,14 @@
 //! The configuration as the daemon needs it: the ZENV file, the configuration file and the command line together. Files
 //! are read here and understood in the core; nothing is opened for writing, and nothing is listened on.
 
+mod named;
+
 use crate::Stop;
 use crate::args::{self, DaemonArgs};
 use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::Wanted;
 use crate::places::{self, Passed};
+use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
 use smtpserver_core::config::file::remark::{Remark, Spot};
@@ -158,7 +161,7 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
             (path, file)
         }
     };
-    let files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
+    let mut files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
     let postoffice =
         args.postoffice.clone().unwrap_or_else(|| PathBuf::from(zenv.get("POSTOFFICE").unwrap_or_default()));
 
@@ -173,6 +176,12 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
         }
     };
     errors.extend(heed(args, &mut configuration));
+    let mut named = Named::default();
+    for group in &mut configuration.groups {
+        errors.extend(named.read(group));
+    }
+    files.append(&mut named.files);
+    notes.append(&mut named.notes);
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
         notes.push(format!(
             "--listen counts instead of all binds of the file: only its default group is served, {} others are not",
@@ -245,7 +254,7 @@ fn lmtp_at_the_port_of_smtp(wanted: &[Wanted]) -> Vec<Remark> {
         .collect()
 }
 
-/// The file's errors by their lines, the options' behind them. Of one text only what was seen first is said: the rest
+/// Each file's errors by their lines, the options' behind them. Of one text only what was seen first is said: the rest
 /// mostly follows from it.
 fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
     let mut kept: Vec<Remark> = Vec::new();
@@ -256,8 +265,14 @@ fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
             kept.push(error);
         }
     }
-    let place = |spot: &Spot| if spot.line > 0 { (false, spot.line, spot.column) } else { (true, 0, 0) };
-    kept.sort_by_key(|one| place(&one.spot));
+    let place = |spot: &Spot| {
+        if spot.line > 0 {
+            (false, spot.file.clone(), spot.line, spot.column)
+        } else {
+            (true, String::new(), 0, 0)
+        }
+    };
+    kept.sort_by_cached_key(|one| place(&one.spot));
     kept
 }
 

@@ -23,6 +23,7 @@ use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::refusal::{Refusal, Trouble};
 use smtpserver_core::reply::catalog;
 use smtpserver_core::spool::{Order, Report};
+use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::wire::proxy::ProxyFault;
 use smtpserver_core::{Arrival, Arrived, Event, Input, Instant, Now, Output, Session};
 use std::future::poll_fn;
@@ -196,6 +197,7 @@ where
                 }
                 Output::Attempt(attempt) => hands.attempted(now, attempt),
                 Output::Order(order) => hands.order(now, order),
+                Output::Secure(_) => session.handle(now, Input::Unsecured(HandshakeFault::Unavailable)),
                 Output::Event(event) => hands.note(now, event),
                 Output::Close(_) => return,
             }

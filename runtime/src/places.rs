@@ -7,6 +7,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use smtpserver_core::Settings;
 use smtpserver_core::config::bind::{Bind, BindAddress, Service};
+use smtpserver_core::config::choices::Tls;
 use smtpserver_core::config::file::remark::{Remark, Spot};
 use smtpserver_core::config::file::{Configuration, Group};
 use std::collections::BTreeSet;
@@ -93,7 +94,9 @@ fn of_file(configuration: &Configuration, args: &DaemonArgs) -> (Vec<Wanted>, Ve
 
 /// The settings of a group for one of its services. Sessions of the same service share them.
 fn serving(group: &Group, service: Service) -> Arc<Settings> {
-    Arc::new(Settings { service, ..group.settings.clone() })
+    // This version cannot do a handshake yet: none is offered.
+    let tls = Tls { offered: false, ..group.settings.tls.clone() };
+    Arc::new(Settings { service, tls, ..group.settings.clone() })
 }
 
 /// A socket that somebody opened for us before we began.

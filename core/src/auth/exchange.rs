@@ -183,7 +183,11 @@ impl Awaiting {
         let which = match &self.turn {
             ClientTurn::First => Line::First(self.mechanism),
             ClientTurn::LoginPassword { .. } => Line::Password,
-            ClientTurn::ScramFinal(_) => Line::Proof,
+            ClientTurn::ScramFinal(challenged) => {
+                let Some(message) = base64::decode(line) else { return filler::line(Line::Proof, line) };
+                let message = challenged.without_channel(message.reveal());
+                return filler::line(Line::Proof, base64::encode(&message).as_bytes());
+            }
             ClientTurn::ScramDone(_) | ClientTurn::BearerDone => Line::Last,
         };
         filler::line(which, line)

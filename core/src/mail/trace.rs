@@ -25,6 +25,8 @@ pub struct Way<'a> {
     pub host: &'a str,
     /// Who has logged in, if that is to be told (`rcvd-auth-user`): nobody, or this user.
     pub user: Option<Option<&'a UserName>>,
+    /// What is told of TLS: a comment, with its brackets.
+    pub secured: Option<&'a str>,
 }
 
 /// The trace field in stored form: lines end with LF, continuation lines begin with a tab.
@@ -42,8 +44,9 @@ pub fn received(way: Way<'_>, transaction: &Addressed, now: Wall) -> String {
             format!("\n\t(smtp-auth: {})", quoted(&name[..end]))
         }
     };
+    let secured = way.secured.map(|secured| format!("\n\t{secured}")).unwrap_or_default();
     format!(
-        "Received: from {name} ({origin}){user}\n\tby {host} with {protocol} id {id}{recipient};\n\t{date} (UTC)\n",
+        "Received: from {name} ({origin}){user}{secured}\n\tby {host} with {protocol} id {id}{recipient};\n\t{date} (UTC)\n",
         name = way.hello.name,
         origin = way.origin,
         host = way.host,
@@ -87,6 +90,7 @@ mod tests {
                 protocol: hello.protocol(true, true),
                 host: "mx.example",
                 user: Some(Some(&user)),
+                secured: None,
             };
             let field = received(way, &transaction, Wall::from_seconds(0));
             assert!(field.contains("with ESMTPSA id") && field.is_ascii(), "{field}");

@@ -44,7 +44,9 @@ pub fn admit_user(_: &LoggedIn) -> Verdict {
 pub fn decide(policy: &Policy, space: Space, question: &Question) -> Verdict {
     match question {
         // What only the hands (the load) or the server (who is there) can know is no reason to refuse elsewhere.
-        Question::Connect | Question::Load { .. } | Question::Client { .. } => Verdict::Accept,
+        Question::Connect | Question::Load { .. } | Question::Client { .. } | Question::Handshake { .. } => {
+            Verdict::Accept
+        }
         Question::Sender { size, .. } => room(space, *size),
         Question::Content { .. } => room(space, 0),
         Question::Recipient { peer, path } => {

@@ -3,6 +3,7 @@
 use super::fault::{LogFault, LogFaultKind};
 use super::octets::{Cursor, put_length, put_number, put_signed};
 use super::said::{Deed, Said};
+use super::tls;
 use crate::auth::{Advice, Finding, Means, Nonce};
 use crate::input::Input;
 use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX, SCRAM_SALT_MAX};
@@ -10,6 +11,7 @@ use crate::now::{Instant, Now, Wall};
 use crate::peer::Peer;
 use crate::policy::{Answer, Policy, Question, Space, Ticket, Verdict, decide};
 use crate::spool::{Report, SpoolFault, Stored};
+use crate::tls::{HandshakeFault, TlsFacts};
 use crate::wire::path::ForwardPath;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -25,7 +27,7 @@ pub enum Entry<'a> {
 }
 
 /// What was brought: an [`Input`] that can be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Brought<'a> {
     /// [`Input::Opened`].
     Opened,
@@ -41,6 +43,10 @@ pub enum Brought<'a> {
     Found(Ticket, Learnt),
     /// [`Input::Reported`].
     Reported(Report),
+    /// [`Input::Secured`], without the channel binding.
+    Secured(Arc<TlsFacts>),
+    /// [`Input::Unsecured`].
+    Unsecured(HandshakeFault),
     /// [`Input::Sent`].
     Sent,
     /// [`Input::PeerClosed`].
@@ -117,6 +123,8 @@ impl<'a> Brought<'a> {
             Input::Advised(ticket, Advice::Terms(means, nonce)) => Brought::Terms(*ticket, *means, *nonce),
             Input::Advised(ticket, Advice::Found(finding)) => Brought::Found(*ticket, Learnt::of(finding)),
             Input::Reported(report) => Brought::Reported(*report),
+            Input::Secured(facts) => Brought::Secured(Arc::clone(facts)),
+            Input::Unsecured(fault) => Brought::Unsecured(*fault),
             Input::Sent => Brought::Sent,
             Input::PeerClosed => Brought::PeerClosed,
             Input::ShuttingDown => Brought::ShuttingDown,
@@ -135,6 +143,8 @@ impl<'a> Brought<'a> {
             Brought::Terms(ticket, means, nonce) => Input::Advised(ticket, Advice::Terms(means, nonce)),
             Brought::Found(ticket, learnt) => Input::Advised(ticket, Advice::Found(learnt.finding())),
             Brought::Reported(report) => Input::Reported(report),
+            Brought::Secured(facts) => Input::Secured(facts),
+            Brought::Unsecured(fault) => Input::Unsecured(fault),
             Brought::Sent => Input::Sent,
             Brought::PeerClosed => Input::PeerClosed,
             Brought::ShuttingDown => Input::ShuttingDown,
@@ -201,8 +211,10 @@ const REPORTED: u8 = 5;
 const PEER_CLOSED: u8 = 6;
 const SHUTTING_DOWN: u8 = 7;
 const SENT: u8 = 8;
-const TERMS: u8 = 9;
-const FOUND: u8 = 10;
+const SECURED: u8 = 9;
+const UNSECURED: u8 = 10;
+const TERMS: u8 = 11;
+const FOUND: u8 = 12;
 const WROTE: u8 = 32;
 /// The deeds begin here.
 const DID: u8 = 33;
@@ -213,7 +225,7 @@ pub(super) const END: u8 = 64;
 const LEARNT: [Learnt; 4] = [Learnt::Right, Learnt::Proven, Learnt::Wrong, Learnt::Trouble];
 const SALT: u8 = 4;
 
-const DEEDS: [Deed; 10] = [
+const DEEDS: [Deed; 11] = [
     Deed::Ask,
     Deed::Begin,
     Deed::Append,
@@ -222,6 +234,7 @@ const DEEDS: [Deed; 10] = [
     Deed::Event,
     Deed::Close,
     Deed::Leave,
+    Deed::Secure,
     Deed::Inquire,
     Deed::Attempt,
 ];
@@ -250,7 +263,7 @@ fn decoded<T: Copy>(table: &[T], cursor: &mut Cursor<'_>, what: &'static str) ->
 
 /// Appends all of an input but the octets of [`Brought::Bytes`], which stand behind it. `before` is the time of the
 /// input before it.
-pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Brought<'_>) {
+pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Brought<'_>) {
     out.push(match brought {
         Brought::Opened => OPENED,
         Brought::Bytes(_) => BYTES,
@@ -259,6 +272,8 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Bro
         Brought::Terms(..) => TERMS,
         Brought::Found(..) => FOUND,
         Brought::Reported(_) => REPORTED,
+        Brought::Secured(_) => SECURED,
+        Brought::Unsecured(_) => UNSECURED,
         Brought::Sent => SENT,
         Brought::PeerClosed => PEER_CLOSED,
         Brought::ShuttingDown => SHUTTING_DOWN,
@@ -272,12 +287,12 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Bro
         Brought::Bytes(octets) => put_length(out, octets.len()),
         Brought::Answered(ticket, ruling) => {
             put_number(out, ticket.0);
-            out.push(code(&RULINGS, &ruling));
+            out.push(code(&RULINGS, ruling));
         }
         Brought::Terms(ticket, means, nonce) => {
             put_number(out, ticket.0);
             let Means { passwords, proofs, tokens } = means;
-            out.push(u8::from(passwords) | u8::from(proofs) << 1 | u8::from(tokens) << 2);
+            out.push(u8::from(*passwords) | u8::from(*proofs) << 1 | u8::from(*tokens) << 2);
             out.extend_from_slice(&nonce.octets());
         }
         Brought::Found(ticket, learnt) => {
@@ -285,18 +300,18 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Bro
             match learnt {
                 Learnt::Salt(octets, count, iterations) => {
                     out.push(SALT);
-                    put_number(out, iterations.into());
-                    put_length(out, count.into());
-                    out.extend_from_slice(&octets[..usize::from(count)]);
+                    put_number(out, (*iterations).into());
+                    put_length(out, (*count).into());
+                    out.extend_from_slice(&octets[..usize::from(*count)]);
                 }
                 word @ (Learnt::Right | Learnt::Proven | Learnt::Wrong | Learnt::Trouble) => {
-                    out.push(code(&LEARNT, &word));
+                    out.push(code(&LEARNT, word));
                 }
             }
         }
         Brought::Reported(Report::Room(octets)) => {
             out.push(0);
-            put_length(out, octets);
+            put_length(out, *octets);
         }
         Brought::Reported(Report::Committed(stored)) => {
             out.push(1);
@@ -306,8 +321,10 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: Bro
         }
         Brought::Reported(Report::Failed(fault)) => {
             out.push(2);
-            out.push(code(&SPOOL_FAULTS, &fault));
+            out.push(code(&SPOOL_FAULTS, fault));
         }
+        Brought::Secured(facts) => tls::put_facts(out, facts),
+        Brought::Unsecured(fault) => tls::put_fault(out, *fault),
     }
 }
 
@@ -372,6 +389,8 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
             Brought::Terms(ticket, means, Nonce::new(cursor.octets()?))
         }
         FOUND => Brought::Found(Ticket(cursor.number()?), learnt(cursor)?),
+        SECURED => Brought::Secured(Arc::new(tls::facts(cursor)?)),
+        UNSECURED => Brought::Unsecured(tls::fault(cursor)?),
         PEER_CLOSED => Brought::PeerClosed,
         _ => Brought::ShuttingDown,
     };

@@ -25,6 +25,7 @@ mod redact;
 mod replay;
 mod said;
 mod settings;
+mod tls;
 
 pub use entry::{Brought, Ending, Entry, Learnt, Ruling};
 pub use fault::{LogFault, LogFaultKind};

@@ -82,7 +82,7 @@ impl<'a> Replay<'a> {
         let unlike = match entry {
             Entry::Brought(now, brought) => {
                 self.now = *now;
-                self.bring(*brought)
+                self.bring(brought.clone())
             }
             Entry::Said(recorded) => {
                 let replayed = self.poll();

@@ -7,6 +7,7 @@ use super::redact;
 use crate::event::Event;
 use crate::output::Output;
 use crate::spool::{Order, control};
+use crate::tls::Opening;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -41,6 +42,8 @@ pub enum Deed {
     Abandon,
     /// The draft is to stay, and not as a message.
     Leave,
+    /// A TLS handshake is to be done.
+    Secure,
     /// Something for logs.
     Event,
     /// The end.
@@ -61,6 +64,7 @@ impl Deed {
             Deed::Commit => "commit the draft",
             Deed::Abandon => "abandon the draft",
             Deed::Leave => "leave the draft",
+            Deed::Secure => "begin TLS",
             Deed::Event => "event",
             Deed::Close => "close",
             Deed::Inquire => "question about a login",
@@ -106,6 +110,11 @@ impl Sayer {
             }
             Output::Attempt(attempt) => did(Deed::Attempt, Print::of(format_args!("{attempt:?}"))),
             Output::Order(order) => self.ordered(order),
+            Output::Secure(Opening::Asked) => did(Deed::Secure, 0),
+            // The octets are those of the log.
+            Output::Secure(Opening::First(octets)) => {
+                did(Deed::Secure, Print::of(format_args!("{}", octets.len())))
+            }
             Output::Event(Event::Heard(line)) => {
                 did(Deed::Event, Print::of(format_args!("heard {}", redact::heard(line))))
             }

@@ -3,7 +3,7 @@
 //! whoever adds one where it belongs.
 
 use super::print::Print;
-use super::{logins, manners};
+use super::{logins, manners, tls};
 use crate::config::choices::ReceivedParts;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
@@ -32,10 +32,12 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         received,
         sockets: _,
         auth: _, // In `logins`.
-        tls: _,
+        tls,
         spf: _,
         helpers: _,
         sources: _,
+        host_access: _,
+        report_auth: _,
         cluster: _,
         greeting,
         contact,
@@ -56,6 +58,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         unknown_commands_max,
         same_source_max: _,
         connections_max: _,
+        handshakes_max: _,
         parallel_syncs_max: _,
     } = limits;
     Settings {
@@ -67,6 +70,8 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
             unknown_commands_max: *unknown_commands_max,
             ..Limits::default()
         },
+        received: ReceivedParts { auth_user: received.auth_user, ..tls::received(*received) },
+        tls: tls::seen_by_a_session(tls),
         timeouts: timeouts.clone(),
         tarpit: *tarpit,
         extensions: Extensions { ehlo: true, etrn: true, ..*extensions },
@@ -84,7 +89,6 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         style: *style,
         patterns: patterns.clone(),
         verbs: *verbs,
-        received: ReceivedParts { auth_user: received.auth_user, ..ReceivedParts::default() },
         auth: logins::seen_by_a_session(settings),
         manners: manners::seen_by_a_session(manners),
         ..Settings::new("")
@@ -124,17 +128,29 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
     extensions(&mut lines, &settings.extensions);
     logins::lines(&mut lines, settings);
     manners::lines(&mut lines, settings);
+    tls::lines(&mut lines, settings);
     lines.extend(settings.help.iter().map(|line| format!("help {line}")));
     lines
 }
 
 fn waits(lines: &mut Vec<String>, own: &Timeouts, default: &Timeouts) {
-    let Timeouts { command, data_block, answer, store, session, drain, data_rate_min: _, data_grace } = own;
+    let Timeouts {
+        command,
+        data_block,
+        answer,
+        store,
+        handshake,
+        session,
+        drain,
+        data_rate_min: _,
+        data_grace,
+    } = own;
     for (name, value, default) in [
         ("timeout-command", command, default.command),
         ("timeout-data", data_block, default.data_block),
         ("timeout-answer", answer, default.answer),
         ("timeout-store", store, default.store),
+        ("timeout-handshake", handshake, default.handshake),
         ("timeout-session", session, default.session),
         ("timeout-drain", drain, default.drain),
         ("data-grace", data_grace, default.data_grace),
@@ -211,6 +227,7 @@ mod tests {
             "timeout-data 7",
             "timeout-answer 8",
             "timeout-store 9",
+            "timeout-handshake 10",
             "timeout-session 100.000001",
             "timeout-drain 0.5",
             "data-grace 3",
@@ -251,6 +268,12 @@ mod tests {
             "sasl-mechanisms \"PLAIN SCRAM-SHA-256\"",
             "sender-login-match local.example other.example",
             "rcvd-auth-user",
+            "use-tls",
+            "tls-enforce-tls 1",
+            "tls-require-cert 1",
+            "outlook-tls-bug",
+            "rcvd-tls-mode",
+            "rcvd-tls-peer",
             "help one line",
             "help",
         ]

@@ -5,6 +5,7 @@ use crate::auth::{Advice, Check, Finding, Inquiry, Means, Nonce};
 use crate::config::param;
 use crate::policy::{Answer, Space, decide};
 use crate::spool::{Order, Report, SpoolFault, Stored};
+use crate::tls::{ChannelBinding, TlsFacts, TlsVersion};
 use crate::{Duration, Input, Instant, Now, Output, Peer, Session, SessionId, Settings, Wall};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -147,6 +148,7 @@ impl World {
                     }
                     Order::Begin | Order::Abandon | Order::Leave(_) => {}
                 },
+                Output::Secure(_) => self.handle(Input::Secured(facts())),
                 Output::Event(_) => {}
                 Output::Close(_) => self.closed = true,
             }
@@ -175,6 +177,18 @@ fn advice(inquiry: &Inquiry) -> Advice {
             Finding::Salt { salt: b"0123456789abcdef".to_vec(), iterations: 4096 }
         }
         Inquiry::Check { check: Check::Proof { .. }, .. } => Finding::Proven([0x5a; 32]),
+    })
+}
+
+fn facts() -> Arc<TlsFacts> {
+    Arc::new(TlsFacts {
+        version: TlsVersion::V1_3,
+        cipher: "TLS_AES_256_GCM_SHA384".into(),
+        bits: 256,
+        server_name: Some("mx.example".into()),
+        resumed: false,
+        binding: Some(ChannelBinding([0xab; 32])),
+        certificate: None,
     })
 }
 
@@ -267,7 +281,14 @@ fn logins_are_lived_through_again_and_nothing_of_their_secrets_is_kept() {
 
 #[test]
 fn sessions_in_other_manners_are_lived_through_again() {
-    let table: [(&[&str], &[Act<'_>], &str); 7] = [
+    let secured: &[Act<'_>] = &[
+        Act::Says(b"EHLO c.example\r\n"),
+        Act::Says(b"STARTTLS\r\n"),
+        Act::Says(b"EHLO c.example\r\n"),
+        Act::Says(GROUP),
+        Act::Says(SECRET),
+    ];
+    let table: [(&[&str], &[Act<'_>], &str); 9] = [
         (
             &["xclient-from 192.0.2.0/24", "max-loadaverage 4", "hdr220 %i %T %p"],
             &[
@@ -309,6 +330,8 @@ fn sessions_in_other_manners_are_lived_through_again() {
             &[Act::Says(b"EHLO a.bad.example\r\nEHLO a_b\r\nEHLO c.example\r\nDEBUG\r\nMAIL FROM:a@c\r\n")],
             "styles veS",
         ),
+        (&["use-tls", "tls-enforce-tls 1", "rcvd-tls-mode"], secured, "begin TLS"),
+        (&["use-tls", "tls-require-cert 1"], secured, "only of clients with a certificate"),
         (&["style strict"], &[Act::Says(b"EHLO  c.example\r\nQUIT \r\n")], "501 5.5.2"),
     ];
     for (params, acts, said) in table {

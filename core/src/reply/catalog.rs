@@ -7,6 +7,7 @@ use crate::auth::LoginFault;
 use crate::policy::Verdict;
 use crate::refusal::{Refusal, Trouble};
 use crate::spool::{Durable, SpoolFault};
+use crate::tls::Distrust;
 use crate::wire::command::{SyntaxFault, Verb};
 use crate::wire::line::LineFault;
 use crate::wire::path::PathFault;
@@ -95,6 +96,11 @@ pub fn noop_ok(verb: Verb) -> Reply {
 /// `250 2.0.0`: RSET.
 pub fn reset_ok() -> Reply {
     Reply::new(C250_OK, E2_0_0_OK, "RSET ok, nothing is kept")
+}
+
+/// `220 2.0.0`: the next octets are those of a TLS handshake (RFC 3207 §4).
+pub fn start_handshake() -> Reply {
+    Reply::new(C220_READY, E2_0_0_OK, "STARTTLS ok, begin TLS")
 }
 
 /// `250 2.0.0`: VERB, which turns on nothing.
@@ -187,6 +193,17 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             E5_5_1_INVALID_COMMAND,
             "you sent ahead where a client waits for the reply, closing connection",
         ),
+        Refusal::SecuredAlready => out_of_order("STARTTLS: TLS is on already"),
+        Refusal::SecuredByProxy => out_of_order("STARTTLS: not behind a proxy that has told who you are"),
+        Refusal::TlsFirst => Reply::new(C530_NEEDED_FIRST, E5_7_0_SECURITY, "send STARTTLS first"),
+        Refusal::CertificateFirst(None) => {
+            Reply::new(C550_REFUSED, E5_7_1_REFUSED, "mail is taken only of clients with a certificate")
+        }
+        Refusal::CertificateFirst(Some(why)) => Reply::new(
+            C550_REFUSED,
+            E5_7_1_REFUSED,
+            format!("your certificate is not trusted here: {}", distrust(*why)),
+        ),
         Refusal::InTransaction(verb) => {
             out_of_order(format!("{} does not belong in a transaction, RSET first", verb.name()))
         }
@@ -240,11 +257,13 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             E5_7_11_NEEDS_TLS,
             "AUTH needs an encrypted connection, use STARTTLS first",
         ),
-        Refusal::LoggedInAlready => out_of_order("AUTH: you are logged in already"),
+        Refusal::LoggedInAlready(verb) => out_of_order(format!("{verb}: you are logged in already")),
         Refusal::Login(fault) => login(*fault),
-        Refusal::LoginFirst => {
-            Reply::new(C530_LOGIN_FIRST, E5_7_0_SECURITY, "MAIL is taken only after a login, send AUTH first")
-        }
+        Refusal::LoginFirst => Reply::new(
+            C530_NEEDED_FIRST,
+            E5_7_0_SECURITY,
+            "MAIL is taken only after a login, send AUTH first",
+        ),
         Refusal::SenderNotUser => Reply::new(
             C553_NOT_THIS_SENDER,
             E5_7_1_REFUSED,
@@ -276,11 +295,9 @@ fn login(fault: LoginFault) -> Reply {
             "AUTH: this mechanism is not offered here",
         ),
         LoginFault::Wrong => Reply::new(C535_NOT_LOGGED_IN, E5_7_8_WRONG, "AUTH: name or password is wrong"),
-        LoginFault::Trouble => Reply::new(
-            C454_LOGIN_TROUBLE,
-            E4_7_0_LOGIN_TROUBLE,
-            "AUTH: cannot be checked now, try again later",
-        ),
+        LoginFault::Trouble => {
+            Reply::new(C454_SECURITY_NOT_NOW, E4_7_0_SECURITY, "AUTH: cannot be checked now, try again later")
+        }
     }
 }
 
@@ -305,6 +322,11 @@ fn trouble(trouble: Trouble) -> Reply {
         Trouble::Spool(SpoolFault::Unusable | SpoolFault::Broken) => {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "message not stored, try again later")
         }
+        Trouble::TooManyHandshakes => Reply::new(
+            C454_SECURITY_NOT_NOW,
+            E4_7_0_SECURITY,
+            "STARTTLS: too many handshakes from there, try later",
+        ),
         Trouble::NoAnswer => {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "no answer from a helper in time, try again later")
         }
@@ -377,6 +399,17 @@ fn syntax(fault: &SyntaxFault) -> Reply {
         SyntaxFault::ChunkSize => bad(String::from(
             "BDAT needs a size and perhaps LAST; what follows cannot be understood, closing connection",
         )),
+    }
+}
+
+/// What is wrong with a client's certificate, for a person.
+fn distrust(why: Distrust) -> &'static str {
+    match why {
+        Distrust::UnknownIssuer => "its issuer is not known",
+        Distrust::OutOfTime => "it has expired, or is not valid yet",
+        Distrust::WrongPurpose => "it is not for clients",
+        Distrust::TooDeep => "its chain is too long",
+        Distrust::Unfit => "it is not fit",
     }
 }
 

@@ -4,8 +4,10 @@
 pub mod admission;
 pub mod auth_window;
 pub mod commit;
+mod handshakes;
 mod logins;
 pub mod rate_window;
+pub mod report;
 pub(crate) mod table;
 pub mod tarpit;
 
@@ -16,12 +18,13 @@ use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId, Source};
 use crate::policy::{Answer, Question, Space, Ticket, Verdict, admit_user, decide};
 use crate::spool::{Report, SpoolFault, Stored};
-use admission::Admission;
+use admission::{Admission, Limit};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use auth_window::AuthWindows;
 use commit::{Commits, Publication};
+use handshakes::Handshakes;
 use logins::Logins;
 
 /// All that can happen to the server.
@@ -63,9 +66,9 @@ pub enum Output {
     /// The connection just accepted becomes no session: write these octets, give the client a moment to read
     /// them and to close (the ancestor gave 2 s), close, then say [`Input::Disconnected`]. Until then it counts
     /// towards the limits above which nobody is told anything.
-    TurnAway(SessionId, Vec<u8>),
+    TurnAway(SessionId, Vec<u8>, Limit),
     /// The connection just accepted is closed at once, without a word. Nothing more is said about it.
-    Drop,
+    Drop(Limit),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
     /// Ask the back end of this session; then say [`Input::Checked`] with the same ticket. When the session is over or
@@ -89,6 +92,7 @@ pub enum Output {
 pub struct Server {
     settings: Arc<Settings>,
     admission: Admission,
+    handshakes: Handshakes,
     commits: Commits,
     logins: Logins,
     free_kib: Option<u64>,
@@ -107,6 +111,7 @@ impl Server {
             commits: Commits::new(settings.limits.parallel_syncs_max),
             admission: Admission::default(),
             logins: Logins::default(),
+            handshakes: Handshakes::default(),
             settings,
             free_kib: None,
             measured_at: None,
@@ -130,6 +135,12 @@ impl Server {
             Input::Asked(session, ticket, Question::Client { peer }) => {
                 self.logins.forget(session);
                 let verdict = self.relabelled(session, &peer);
+                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+            }
+            Input::Asked(session, ticket, Question::Handshake { peer }) => {
+                let most = self.settings.limits.handshakes_max;
+                let may = self.handshakes.may_begin(peer.source(), now.instant, most);
+                let verdict = if may { Verdict::Accept } else { Verdict::Busy };
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
             Input::Asked(session, ticket, question) => {
@@ -217,13 +228,13 @@ impl Server {
                 self.begun_with.insert(session, settings);
                 Output::Welcome(session)
             }
-            admission::Decision::TurnAway => {
+            admission::Decision::TurnAway(limit) => {
                 let session = self.next_id(now);
                 self.admission.turn_away(session, source);
                 let reply = crate::reply::catalog::too_many_connections(&settings.host);
-                Output::TurnAway(session, reply.encode(false))
+                Output::TurnAway(session, reply.encode(false), limit)
             }
-            admission::Decision::Drop => Output::Drop,
+            admission::Decision::Drop(limit) => Output::Drop(limit),
         };
         self.outputs.push_back(output);
     }
@@ -238,7 +249,7 @@ impl Server {
                 Verdict::Accept
             }
             // It costs nothing more to tell it.
-            admission::Decision::TurnAway | admission::Decision::Drop => {
+            admission::Decision::TurnAway(_) | admission::Decision::Drop(_) => {
                 self.admission.turn_away(session, source);
                 Verdict::TurnAway
             }

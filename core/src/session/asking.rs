@@ -70,6 +70,7 @@ impl Session {
                 None => self.pause_before_greeting(now),
                 Some(refusal) => self.dismiss_unheard(now, refusal),
             },
+            Resume::Secure(beginning) => self.handshake_judged(now, beginning, &answer),
             Resume::Client(known) => self.client_judged(now, known, &answer),
             Resume::Hello { state, hello, styles } => match refusal {
                 None => self.hello_proceed(now, state, hello, styles),

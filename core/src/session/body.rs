@@ -34,6 +34,7 @@ impl Session {
                     protocol: self.protocol(hello),
                     host: &self.settings.host,
                     user: self.settings.received.auth_user.then(|| self.login.as_ref().map(LoggedIn::user)),
+                    secured: self.comment_on_tls().as_deref(),
                 },
                 &transaction,
                 now.wall,

@@ -5,7 +5,7 @@ use super::state::{LoggingIn, Resume, State};
 use super::{Flow, Session};
 use crate::auth::{
     Advice, Attempt, Channel, Inquiry, LoginFault, Means, Mechanism, Nonce, Prompts, Request, Step, Terms,
-    begin,
+    UserName, begin,
 };
 use crate::config::bind::Service;
 use crate::event::Event;
@@ -15,6 +15,7 @@ use crate::now::Now;
 use crate::output::Output;
 use crate::refusal::Refusal;
 use crate::reply::catalog;
+use crate::tls::Secured;
 use crate::wire::line::{self, Found, LineFault};
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
@@ -23,7 +24,19 @@ use alloc::vec::Vec;
 impl Session {
     /// What is known of the channel to the client.
     pub(super) fn channel(&self) -> Channel {
-        Channel { is_private: self.settings.auth.without_tls, ..Channel::default() }
+        let secured = self.secured.as_ref();
+        let names =
+            secured.and_then(Secured::client).map(|client| client.names.as_slice()).unwrap_or_default();
+        // Who has a mail address is known by it.
+        let name = names.iter().find(|name| name.contains('@')).or(names.first());
+        Channel {
+            is_private: secured.is_some() || self.settings.auth.without_tls,
+            certificate: name.and_then(|name| UserName::new(name)),
+            exporter: secured
+                .and_then(|secured| secured.facts().binding.as_ref())
+                .map(|bound| bound.0.to_vec()),
+            end_point: None,
+        }
     }
 
     /// Whether AUTH has a place here; if not, why.

@@ -4,6 +4,9 @@
 //! | --- | --- | --- |
 //! | Greeting | the connection, then the answer about it | 220 said; closed |
 //! | Hush | the hour of the greeting, and silence until then | 220 said; closed |
+//! | Early | a client that begins with a handshake unasked | its first octet; 2 s |
+//! | Turning | nothing: what came too soon is seen | 220 said, handshake begun; closed |
+//! | Securing | the end of a TLS handshake | done; failed; its deadline |
 //! | Ready | a command, no transaction open | MAIL, QUIT |
 //! | Opened | the first recipient | RCPT admitted; RSET, HELO, QUIT |
 //! | Addressed | more recipients, or the message | DATA, BDAT; RSET, HELO, QUIT |
@@ -38,6 +41,7 @@ use crate::wire::path::ForwardPath;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// Where a session is. See the table above.
 #[derive(Debug)]
@@ -45,6 +49,16 @@ pub(super) enum State {
     Greeting,
     Hush {
         until: Instant,
+    },
+    Early {
+        until: Instant,
+    },
+    Turning(Option<Hello>),
+    /// Nothing can be said or heard.
+    Securing {
+        until: Instant,
+        /// The client was not greeted yet.
+        first: bool,
     },
     Ready(Option<Hello>),
     Opened(Box<InTransaction<Opened>>),
@@ -133,6 +147,15 @@ pub(super) struct LoggingIn {
     pub(super) awaiting: Awaiting,
 }
 
+/// How a handshake came up.
+#[derive(Debug)]
+pub(super) enum Beginning {
+    /// By STARTTLS, of a client that had called itself so.
+    Asked(Option<Hello>),
+    /// The connection begins with it; these octets of it came already.
+    First(Vec<u8>),
+}
+
 /// The client that a proxy named.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -157,6 +180,8 @@ pub(super) enum Resume {
         again: bool,
     },
     Load,
+    /// A handshake is to begin.
+    Secure(Beginning),
     Client(Known),
     Hello {
         state: State,
@@ -193,12 +218,25 @@ pub(super) enum Resume {
     },
 }
 
+impl Beginning {
+    /// What the client called itself in clear text.
+    pub(super) fn hello(self) -> Option<Hello> {
+        match self {
+            Beginning::Asked(hello) => hello,
+            Beginning::First(_) => None,
+        }
+    }
+}
+
 impl State {
     /// One word, for assertions and recordings.
     pub(super) fn name(&self) -> &'static str {
         match self {
             State::Greeting => "greeting",
             State::Hush { .. } => "hush",
+            State::Early { .. } => "early",
+            State::Turning(_) => "turning",
+            State::Securing { .. } => "securing",
             State::Unwanted(_) => "unwanted",
             State::Ready(_) => "ready",
             State::Opened(_) => "opened",
@@ -228,8 +266,11 @@ impl State {
             | State::ChunksRefused(..)
             | State::Hush { .. }
             | State::Login(_)
+            | State::Early { .. }
             | State::Skipping { .. } => true,
             State::Greeting
+            | State::Turning(_)
+            | State::Securing { .. }
             | State::Unwanted(_)
             | State::Receiving(_)
             | State::InChunk(..)

@@ -2,6 +2,7 @@
 
 mod logins;
 mod manners;
+mod tls;
 
 use super::*;
 use crate::auth::{Advice, Check, Finding, Inquiry, Means, Nonce};
@@ -10,6 +11,7 @@ use crate::now::Wall;
 use crate::policy::{Answer, Question, Ticket, judge_load};
 use crate::server::Server;
 use crate::spool::SpoolFault;
+use crate::tls::Opening;
 use alloc::string::String;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -21,6 +23,8 @@ struct Bench {
     said: Vec<u8>,
     orders: Vec<Order>,
     closed: Option<Reason>,
+    /// Handshakes that were asked for.
+    securing: Vec<Opening>,
     answering: bool,
     asked: usize,
     /// Load of the machine, in hundredths.
@@ -34,12 +38,17 @@ struct Bench {
 
 impl Bench {
     fn new(change: impl FnOnce(&mut Settings)) -> Bench {
+        Bench::at(25, change)
+    }
+
+    /// At this port of ours.
+    fn at(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
         let mut settings = Settings::new("mx.example");
         settings.policy.local_domains.insert("local.example".into());
         change(&mut settings);
         let settings = Arc::new(settings);
         let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        let peer = Arc::new(Peer::new(end(4000), end(25)));
+        let peer = Arc::new(Peer::new(end(4000), end(port)));
         let id = SessionId { began: 0, serial: 1 };
         let mut bench = Bench {
             session: Session::new(Arc::clone(&settings), id, peer),
@@ -48,6 +57,7 @@ impl Bench {
             said: Vec::new(),
             orders: Vec::new(),
             closed: None,
+            securing: Vec::new(),
             answering: true,
             asked: 0,
             load: None,
@@ -91,6 +101,7 @@ impl Bench {
                 Output::Order(order) => self.orders.push(order),
                 Output::Close(reason) => self.closed = Some(reason),
                 Output::Event(event) => self.events.push(event),
+                Output::Secure(opening) => self.securing.push(opening),
             }
         }
     }
@@ -123,7 +134,7 @@ impl Bench {
                     }
                     crate::server::Output::Welcome(_)
                     | crate::server::Output::TurnAway(..)
-                    | crate::server::Output::Drop
+                    | crate::server::Output::Drop(_)
                     | crate::server::Output::Sync(_)
                     | crate::server::Output::Publish(..)
                     | crate::server::Output::Report(..)

@@ -11,24 +11,34 @@ use crate::wire::xtext::Xtext;
 use alloc::string::{String, ToString};
 use core::fmt::Write;
 
+/// The client that a message comes from, as its envelope tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    /// What it called itself.
+    pub hello: &'a Hello,
+    /// Where it is.
+    pub peer: &'a Peer,
+    /// Its words came out of a batch.
+    pub batch: Option<Batch>,
+    /// RFC 3848's word for how it spoke.
+    pub protocol: &'a str,
+    /// Who has logged in.
+    pub login: Option<&'a LoggedIn>,
+    /// What else the operator wants to be told of it, with a blank before it.
+    pub told: &'a str,
+}
+
 /// The lines that do not depend on recipients.
 ///
 /// A message out of a batch has no client at the other end of a connection, but a user of this machine.
-pub fn head(
-    hello: &Hello,
-    peer: &Peer,
-    batch: Option<Batch>,
-    protocol: &str,
-    login: Option<&LoggedIn>,
-    sender: &Sender,
-    id: TransactionId,
-) -> String {
+pub fn head(client: Client<'_>, sender: &Sender, id: TransactionId) -> String {
+    let Client { hello, peer, batch, protocol, login, told } = client;
     let mut out = String::with_capacity(512);
     let literal = peer.literal();
     let syntax = if hello.name.is_well_formed() { "OK" } else { "FAIL" };
     // No name was looked up: the flags say so (reversed: not asked, verified and HELO verified: no).
     let rcvdfrom = format_args!(
-        "rcvdfrom {literal} ({literal}:{port} {hello} rhost-flags-??-FAIL-{syntax}-FAIL)\n",
+        "rcvdfrom {literal} ({literal}:{port} {hello}{told} rhost-flags-??-FAIL-{syntax}-FAIL)\n",
         port = peer.client.port(),
         hello = quoted(&alloc::format!("{} {}", hello.verb.name(), hello.name)),
     )

@@ -272,3 +272,48 @@ fn every_form_of_line_is_read() {
     let configuration = read.unwrap_or_else(|remarks| panic!("{}", remarks[0]));
     assert_eq!(configuration.global().patterns.lines().len(), 4);
 }
+
+#[test]
+fn files_that_are_named_are_read_and_their_faults_have_a_place() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let write = |name: &str, text: &str| std::fs::write(path(name), text).expect("written");
+    let conf = path("smtpserver.conf");
+    write(
+        "smtpserver.conf",
+        &format!(
+            "PARAM use-tcp-wrapper {} {}\nPARAM report-auth-file {}\nPARAM BindSmtp any 2525\nPARAM newgroup\nPARAM BindSmtp any 2526\n",
+            path("hosts.allow"),
+            path("hosts.deny"),
+            path("scheduler.auth")
+        ),
+    );
+    let none = loaded(&["-C", &conf]);
+    let told = none.notes.join("\n");
+    assert!(told.contains("everybody may connect") && told.contains("nobody may use Z-REPORT"), "{told}");
+    assert!(none.configuration.global().report_auth.is_none());
+
+    write("hosts.allow", "smtp-receiver: 192.0.2.\n");
+    write("hosts.deny", "ALL: ALL\n");
+    write("scheduler.auth", "ann:pencil:SMTPIP:\n");
+    let there = loaded(&["-C", &conf]);
+    let [one, other] = &there.configuration.groups[..] else { panic!("two groups") };
+    let (one, other) = (&one.settings, &other.settings);
+    assert!(one.host_access.is_some() && one.report_auth.is_some());
+    assert!(std::sync::Arc::ptr_eq(
+        one.host_access.as_ref().expect("read"),
+        other.host_access.as_ref().expect("read")
+    ));
+    assert!(there.notes.iter().any(|note| note.contains("chmod 600")), "{:?}", there.notes);
+    assert!(there.files.contains(&PathBuf::from(path("hosts.deny"))), "{:?}", there.files);
+
+    write("hosts.deny", "ALL: ALL\nALL: @admins\n");
+    let wanted = format!("{}:2:6: @admins: netgroups cannot be supported", path("hosts.deny"));
+    assert!(faults(&["-C", &conf])[0].starts_with(&wanted));
+    write("hosts.deny", "");
+    write("scheduler.auth", "ann:pencil\n");
+    let told = faults(&["-C", &conf]).join("\n");
+    assert!(told.contains("scheduler.auth:1:1: there are fewer") && !told.contains("pencil"), "{told}");
+    let one = faults(&["--param", "use-tcp-wrapper /etc/hosts.allow"]);
+    assert!(one[0].contains("nothing, or two absolute paths"), "{one:?}");
+}

@@ -234,7 +234,7 @@ impl World<'_> {
                         }
                     }
                     ServerOutput::MeasureSpace => host.spool.measure(),
-                    ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop => {
+                    ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop(_) => {
                         unreachable!("only a connection is welcomed or not")
                     }
                 }

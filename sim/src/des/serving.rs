@@ -14,6 +14,7 @@ use smtpserver_core::config::worst;
 use smtpserver_core::now::micros;
 use smtpserver_core::server::Input as ServerInput;
 use smtpserver_core::spool::Report;
+use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::{Event, Input, Instant, Now, Output};
 
 impl World<'_> {
@@ -168,6 +169,10 @@ impl World<'_> {
                     }
                 }
                 Output::Order(order) => self.obey(id, order),
+                Output::Secure(_) => {
+                    let fault = Input::Unsecured(HandshakeFault::Unavailable);
+                    self.handle(id, self.clock(), fault);
+                }
                 Output::Event(event) => self.note_event(id, &event),
                 Output::Close(reason) => {
                     self.give_up_draft(id);

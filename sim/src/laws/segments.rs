@@ -283,6 +283,7 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
             }
             Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
             | Output::Attempt(_)
+            | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}
         }

@@ -300,6 +300,7 @@ fn value(param: &param::Param) -> String {
             "USER" => "nobody",
             "[DOMAINS]" => "local.example",
             "'NAMES'" => "\"PLAIN LOGIN\"",
+            "[ALLOW DENY]" => "",
             "[N]" => "5",
             "rfc3164|rfc5424" => "rfc5424",
             "NAME" => "local3",

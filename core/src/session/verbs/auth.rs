@@ -22,7 +22,7 @@ impl Session {
             //= rfc4954#4/2
             // One login is enough for a session.
             state if self.login.is_some() => {
-                return self.refuse(now, Some(Verb::Auth), Refusal::LoggedInAlready, state);
+                return self.refuse(now, Some(Verb::Auth), Refusal::LoggedInAlready(Verb::Auth), state);
             }
             State::Ready(Some(hello)) => hello,
             State::Ready(None) if self.needs_no_hello() => self.own_hello(),

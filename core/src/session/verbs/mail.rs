@@ -48,6 +48,7 @@ impl Session {
         if !self.may_send_as(path) {
             return Err(Refusal::SenderNotUser);
         }
+        self.check_certificate()?;
         let octets_max = self.settings.limits.message_octets_max;
         if octets_max != 0 && params.size.is_some_and(|size| size > octets_max) {
             return Err(Refusal::DeclaredTooBig);

@@ -9,6 +9,7 @@ mod hello;
 mod mail;
 mod others;
 mod rcpt;
+mod starttls;
 mod xclient;
 
 use super::Session;
@@ -21,6 +22,9 @@ impl Session {
     /// Carries out a well-formed command.
     pub(super) fn obey(&mut self, now: Now, command: Command) {
         let state = self.leave_state();
+        if let Some(verb) = self.lacks_tls(&command) {
+            return self.refuse_in_clear_text(now, state, verb, &command);
+        }
         match command {
             Command::Hello { verb, name } => self.hello(now, state, verb, name),
             Command::Mail { verb, path, params } => self.mail(now, state, verb, path, params),
@@ -40,8 +44,16 @@ impl Session {
             Command::Auth(words) => self.auth(now, state, words),
             Command::Xclient(told) => self.xclient(now, state, told),
             Command::Debug(_) => self.debug(now, state),
-            Command::StartTls => self.not_offered(now, state, Verb::StartTls),
+            Command::StartTls => self.start_tls(now, state),
         }
+    }
+
+    /// Says that TLS must come first; what belongs to the command is thrown away.
+    fn refuse_in_clear_text(&mut self, now: Now, state: State, verb: Verb, command: &Command) {
+        if let Command::Bdat(chunk) = command {
+            return self.refuse_chunk(now, *chunk, Refusal::TlsFirst, 1, state);
+        }
+        self.refuse(now, Some(verb), Refusal::TlsFirst, state);
     }
 
     fn not_offered(&mut self, now: Now, state: State, verb: Verb) {

@@ -44,6 +44,7 @@ impl Session {
         self.styles = self.settings.style;
         // Who logged in was the proxy's client before.
         self.login = None;
+        self.proxied = true;
         let known = Known { peer: Arc::clone(&peer), hello };
         self.ask(now, Question::Client { peer }, Resume::Client(known));
     }

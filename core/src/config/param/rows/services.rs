@@ -2,7 +2,9 @@
 
 use crate::auth::{Mechanism, Mechanisms};
 use crate::config::Settings;
-use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, Users};
+use crate::config::choices::{
+    EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, Users, WrapperFiles,
+};
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
 use alloc::string::String;
@@ -68,10 +70,11 @@ fn mechanisms(settings: &mut Settings, given: &[&str]) -> CheckedWords {
     let names: Vec<&str> = given.iter().flat_map(|word| word.split([' ', '\t', ','])).collect();
     let names = names.into_iter().filter(|name| !name.is_empty());
     let (known, foreign): (Vec<_>, Vec<_>) = names.map(Mechanism::parse).partition(Option::is_some);
-    if known.is_empty() {
-        return Err((0, if foreign.is_empty() { Unfit::Missing } else { Unfit::NotAChoice }));
+    if known.is_empty() && foreign.is_empty() {
+        return Err((0, Unfit::Missing));
     }
-    settings.auth.mechanisms = Some(Mechanisms::of(known.into_iter().flatten()));
+    let named = Mechanisms::of(known.into_iter().flatten());
+    settings.auth.mechanisms = (!named.names().is_empty()).then_some(named);
     let all = "only SCRAM-SHA-256-PLUS, SCRAM-SHA-256, OAUTHBEARER, EXTERNAL, PLAIN and LOGIN exist here; the other \
                names are left out";
     Ok((!foreign.is_empty()).then_some(all))
@@ -105,6 +108,24 @@ fn policydb(place: &mut Option<PolicyDb>, words: &[&str]) -> CheckedWords {
         return Err((index, Unfit::Missing));
     }
     *place = Some(PolicyDb { kind: words[0].into(), path: words[1].into() });
+    Ok(None)
+}
+
+fn wrapper_files(settings: &mut Settings, given: &[&str]) -> CheckedWords {
+    let mut files = WrapperFiles::default();
+    match given {
+        [] => {}
+        [allow, deny] => {
+            let path = |index: usize, word: &str| {
+                let mut place = None;
+                absolute(&mut place, &[word]).map_err(|(_, unfit)| (index, unfit))?;
+                Ok(place.unwrap_or_default())
+            };
+            files = WrapperFiles { allow: path(0, allow)?, deny: path(1, deny)? };
+        }
+        _ => return Err((given.len(), Unfit::Missing)),
+    }
+    settings.sources.tcp_wrapper = Some(files);
     Ok(None)
 }
 
@@ -325,8 +346,8 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "use-tcp-wrapper",
         &[],
         "",
-        Argument::Switch(|s| s.sources.tcp_wrapper = true),
-        "Ask hosts.allow and hosts.deny for the service smtp-receiver.",
+        words("[ALLOW DENY]", "nothing, or two absolute paths", (0, 2), wrapper_files),
+        "Ask hosts.allow and hosts.deny for the service smtp-receiver; those of /etc when none are named.",
     ),
     row(
         "policydb",
