@@ -5,7 +5,7 @@ use crate::desk::Desk;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use smtpserver_core::peer::SessionId;
 use smtpserver_core::server::commit::Publication;
-use smtpserver_core::spool::{Report, SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, DraftPath, Report, SpoolFault, Stored};
 use std::sync::Arc;
 
 /// Where messages are kept.
@@ -26,6 +26,13 @@ pub trait Draft: Send + 'static {
     /// Adds octets at its end. Never waits and never fails: a draft that cannot be kept says so on its account.
     fn append(&mut self, octets: Vec<u8>);
 
+    /// Brings all octets that were added into a file that others of our account can read, and says on its account where
+    /// that is. Never waits. Nothing is added afterwards.
+    fn show(&mut self);
+
+    /// Where it goes when it is published; to the router when nothing is said.
+    fn bound_for(&mut self, destination: Destination);
+
     /// Keeps what is there for a person to look at, under a name with this end and where no router takes it, if that can
     /// be done; never waits.
     fn leave(self, _suffix: &'static str)
@@ -41,7 +48,7 @@ pub trait Draft: Send + 'static {
 pub enum Task<D> {
     /// Write what is left of the draft and make its octets durable.
     Sync(SessionId, D),
-    /// Give each draft its name in the router's directory, then make that directory durable, once for all.
+    /// Give each draft its name in the directory that it is bound for, then make the directories with new names durable, once for all.
     Publish(Publication, Vec<(SessionId, Stored, D)>),
     /// Find out how much space is free.
     Measure,
@@ -68,6 +75,11 @@ impl Account {
         if octets > 0 {
             self.mailbox.put(Post::Report(self.draft, Report::Room(octets)));
         }
+    }
+
+    /// All octets are in this file.
+    pub fn shown(&self, path: DraftPath) {
+        self.mailbox.put(Post::Report(self.draft, Report::Shown(path)));
     }
 
     /// The draft cannot be kept; said once, and before its commit was ordered.

@@ -10,7 +10,7 @@ use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX, SCRAM_SALT_MAX};
 use crate::now::{Instant, Now, Wall};
 use crate::peer::Peer;
 use crate::policy::{Answer, Policy, Question, Space, Ticket, Verdict, decide};
-use crate::spool::{Report, SpoolFault, Stored};
+use crate::spool::{DraftPath, Report, SpoolFault, Stored};
 use crate::tls::{HandshakeFault, TlsFacts};
 use crate::wire::path::ForwardPath;
 use alloc::sync::Arc;
@@ -225,7 +225,7 @@ pub(super) const END: u8 = 64;
 const LEARNT: [Learnt; 4] = [Learnt::Right, Learnt::Proven, Learnt::Wrong, Learnt::Trouble];
 const SALT: u8 = 4;
 
-const DEEDS: [Deed; 11] = [
+const DEEDS: [Deed; 12] = [
     Deed::Ask,
     Deed::Begin,
     Deed::Append,
@@ -234,6 +234,7 @@ const DEEDS: [Deed; 11] = [
     Deed::Event,
     Deed::Close,
     Deed::Leave,
+    Deed::Show,
     Deed::Secure,
     Deed::Inquire,
     Deed::Attempt,
@@ -318,6 +319,11 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Br
             put_number(out, stored.inode);
             put_signed(out, stored.mtime_seconds);
             put_number(out, stored.mtime_nanos.into());
+        }
+        Brought::Reported(Report::Shown(path)) => {
+            out.push(3);
+            put_length(out, path.as_str().len());
+            out.extend_from_slice(path.as_str().as_bytes());
         }
         Brought::Reported(Report::Failed(fault)) => {
             out.push(2);
@@ -425,6 +431,11 @@ fn report(cursor: &mut Cursor<'_>) -> Result<Report, LogFault> {
             Ok(Report::Committed(stored))
         }
         2 => Ok(Report::Failed(decoded(&SPOOL_FAULTS, cursor, "an unknown fault of the spool")?)),
+        3 => {
+            let path = core::str::from_utf8(cursor.string(DraftPath::OCTETS_MAX)?).ok();
+            let path = path.and_then(DraftPath::new);
+            path.map(Report::Shown).ok_or_else(|| cursor.fault(LogFaultKind::Unfit("a path that is none")))
+        }
         _ => Err(cursor.fault(LogFaultKind::Unfit("an unknown report"))),
     }
 }

@@ -141,8 +141,9 @@ impl World {
                 Output::Attempt(_) => {}
                 Output::Order(order) => match order {
                     Order::Append(octets) => self.late.push(Report::Room(octets.len())),
-                    Order::Commit if self.stalled => self.late.push(Report::Failed(SpoolFault::Full)),
-                    Order::Commit => {
+                    Order::Show => {}
+                    Order::Commit(_) if self.stalled => self.late.push(Report::Failed(SpoolFault::Full)),
+                    Order::Commit(_) => {
                         let stored = Stored { inode: 4711, mtime_seconds: -5, mtime_nanos: 999_999_999 };
                         self.late.push(Report::Committed(stored));
                     }

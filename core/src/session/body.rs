@@ -14,7 +14,7 @@ use crate::output::Reason;
 use crate::policy::Question;
 use crate::refusal::{Refusal, Trouble};
 use crate::reply::catalog;
-use crate::spool::{Durable, Order, Report, SpoolFault, control};
+use crate::spool::{Destination, Durable, Order, Report, SpoolFault, control};
 use crate::wire::command::Verb;
 use crate::wire::text::TextFault;
 use alloc::boxed::Box;
@@ -147,7 +147,7 @@ impl Session {
     pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
         //= rfc2821#6.1/1
         // Nothing is promised before the spool has reported.
-        self.order(Order::Commit);
+        self.order(Order::Commit(Destination::Router));
         let deadline = now.instant + self.settings.timeouts.store;
         self.state = State::Storing(Box::new(Storing { hello, message, deadline }));
     }

@@ -2,6 +2,7 @@
 
 mod logins;
 mod manners;
+mod moves;
 mod tls;
 
 use super::*;
@@ -10,7 +11,7 @@ use crate::limits::BODY_WINDOW;
 use crate::now::Wall;
 use crate::policy::{Answer, Question, Ticket, judge_load};
 use crate::server::Server;
-use crate::spool::SpoolFault;
+use crate::spool::{Destination, SpoolFault};
 use crate::tls::Opening;
 use alloc::string::String;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -43,6 +44,13 @@ impl Bench {
 
     /// At this port of ours.
     fn at(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
+        let mut bench = Bench::unopened(port, change);
+        bench.handle(Input::Opened);
+        bench
+    }
+
+    /// Nothing was brought to it yet.
+    fn unopened(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
         let mut settings = Settings::new("mx.example");
         settings.policy.local_domains.insert("local.example".into());
         change(&mut settings);
@@ -50,7 +58,7 @@ impl Bench {
         let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let peer = Arc::new(Peer::new(end(4000), end(port)));
         let id = SessionId { began: 0, serial: 1 };
-        let mut bench = Bench {
+        Bench {
             session: Session::new(Arc::clone(&settings), id, peer),
             server: Server::new(settings),
             now: Now { instant: Instant::from_micros(1_000_000), wall: Wall::from_seconds(0) },
@@ -65,9 +73,7 @@ impl Bench {
             events: Vec::new(),
             back_end: |_| None,
             means: Means::default(),
-        };
-        bench.handle(Input::Opened);
-        bench
+        }
     }
 
     fn handle(&mut self, input: Input<'_>) {
@@ -225,7 +231,7 @@ fn a_message_between_its_chunks_is_finished_before_the_server_stops() {
     bench.handle(Input::ShuttingDown);
     assert_eq!(bench.closed, None);
     bench.say("BDAT 3 LAST\r\nb\r\n");
-    assert!(matches!(bench.orders.last(), Some(Order::Commit)));
+    assert!(matches!(bench.orders.last(), Some(Order::Commit(_))));
     bench.handle(Input::Reported(Report::Committed(crate::spool::Stored {
         inode: 1,
         mtime_seconds: 0,
@@ -248,7 +254,7 @@ fn a_draft_lost_while_its_content_is_asked_about_is_refused_and_nothing_is_commi
     bench.handle(Input::Reported(Report::Failed(SpoolFault::Full)));
     assert!(bench.heard().starts_with("452 4.3.1"));
     assert_eq!(bench.closed, None);
-    assert!(!bench.orders.contains(&Order::Commit));
+    assert!(!bench.orders.contains(&Order::Commit(Destination::Router)));
 }
 
 #[test]
@@ -256,7 +262,7 @@ fn a_report_that_never_comes_gets_neither_yes_nor_no() {
     let mut bench = Bench::new(|settings| settings.timeouts.store = Duration::from_secs(10));
     bench.open_data();
     bench.say("text\r\n.\r\n");
-    assert_eq!(bench.orders.last(), Some(&Order::Commit));
+    assert_eq!(bench.orders.last(), Some(&Order::Commit(Destination::Router)));
     bench.pass(10);
     bench.handle(Input::Tick);
     assert_eq!(bench.closed, Some(Reason::Trouble));

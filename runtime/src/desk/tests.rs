@@ -3,7 +3,7 @@
 use super::*;
 use crate::drive::{Hands, Letter};
 use crate::spool::{Account, Draft};
-use smtpserver_core::spool::{Order, Report};
+use smtpserver_core::spool::{Destination, Order, Report};
 use smtpserver_core::{Event, Instant, Wall};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
@@ -25,6 +25,8 @@ impl Draft for Octets {
     fn append(&mut self, octets: Vec<u8>) {
         self.octets.extend_from_slice(&octets);
     }
+    fn show(&mut self) {}
+    fn bound_for(&mut self, _destination: Destination) {}
 }
 
 impl Drop for Octets {
@@ -75,7 +77,7 @@ fn order_message(seat: &mut Seat<Tasks>, octets: &[u8]) {
     let now = seat.now();
     seat.order(now, Order::Begin);
     seat.order(now, Order::Append(octets.to_vec()));
-    seat.order(now, Order::Commit);
+    seat.order(now, Order::Commit(Destination::Router));
 }
 
 /// The task that waits, which must be the only one.

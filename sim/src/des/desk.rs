@@ -11,7 +11,7 @@ use crate::users;
 use smtpserver_core::auth::{Advice, Check, Finding, Inquiry, Nonce};
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
-use smtpserver_core::spool::{Order, Report, SpoolFault};
+use smtpserver_core::spool::{Destination, Order, Report, SpoolFault};
 use smtpserver_core::{Input, SessionId};
 use std::collections::VecDeque;
 
@@ -108,7 +108,9 @@ impl World<'_> {
         let ordered = match &order {
             Order::Begin => Ordered::Begin,
             Order::Append(octets) => Ordered::Append(octets.len()),
-            Order::Commit => Ordered::Commit,
+            Order::Show => Ordered::Show,
+            Order::Commit(Destination::Router) => Ordered::Commit,
+            Order::Commit(Destination::Freezer(_)) => Ordered::Freeze,
             Order::Abandon | Order::Leave(_) => Ordered::Abandon,
         };
         self.note(What::Ordered(id, ordered));
@@ -126,7 +128,19 @@ impl World<'_> {
                     host.spool.append(draft, &octets);
                 }
             }
-            Order::Commit => self.commit(id),
+            Order::Show => {
+                let connection = &mut self.connections[usize_of(id)];
+                match (&mut self.host, connection.draft) {
+                    (Some(host), Some(draft)) => host.spool.show(draft),
+                    _ => {
+                        let lost = Report::Failed(SpoolFault::Broken);
+                        let current = connection.current.unwrap_or_default();
+                        connection.letters.push_back(Letter::Reported(current, lost));
+                        self.ready.push_back(id);
+                    }
+                }
+            }
+            Order::Commit(_) => self.commit(id),
             Order::Abandon | Order::Leave(_) => self.give_up_draft(id),
         }
     }
@@ -249,6 +263,11 @@ impl World<'_> {
         match word {
             Word::Room(id, draft, octets) => {
                 let letter = Letter::Reported(draft, Report::Room(octets));
+                self.connections[usize_of(id)].letters.push_back(letter);
+                self.ready.push_back(id);
+            }
+            Word::Shown(id, draft, path) => {
+                let letter = Letter::Reported(draft, Report::Shown(path));
                 self.connections[usize_of(id)].letters.push_back(letter);
                 self.ready.push_back(id);
             }

@@ -277,11 +277,11 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
             Output::Order(Order::Append(octets)) => {
                 session.handle(now, Input::Reported(Report::Room(octets.len())));
             }
-            Output::Order(Order::Commit) => {
+            Output::Order(Order::Commit(_)) => {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
-            Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+            Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
             | Output::Attempt(_)
             | Output::Secure(_)
             | Output::Event(_)

@@ -254,6 +254,9 @@ fn the_end_of_the_stream_stores_nothing() {
         bench.say(message);
         bench.handle(Input::PeerClosed);
         assert_eq!(bench.closed, Some(Reason::PeerClosed));
-        assert!(bench.orders.contains(&Order::Abandon) && !bench.orders.contains(&Order::Commit));
+        assert!(
+            bench.orders.contains(&Order::Abandon)
+                && !bench.orders.iter().any(|order| matches!(order, Order::Commit(_)))
+        );
     }
 }
