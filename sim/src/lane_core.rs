@@ -8,7 +8,7 @@ use smtpserver_core::auth::Inquiry;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
-use smtpserver_core::tls::HandshakeFault;
+use smtpserver_core::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,7 +27,7 @@ impl Lane for CoreLane {
     }
 
     fn abilities(&self) -> Abilities {
-        script_world::abilities()
+        Abilities { tls: true, ..script_world::abilities() }
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
@@ -41,6 +41,8 @@ struct Connection {
     session: Option<Session>,
     /// Octets that the client sent and the session did not want yet.
     sent: VecDeque<u8>,
+    /// The server waits for a handshake.
+    securing: bool,
     client_ended: bool,
     told_of_end: bool,
     /// What the server did and the client did not take yet.
@@ -135,7 +137,7 @@ impl World {
                     self.tell_server(server::Input::Attempted(id, attempt));
                 }
                 Output::Order(order) => self.obey(index, order),
-                Output::Secure(_) => self.handle(index, Input::Unsecured(HandshakeFault::Unavailable)),
+                Output::Secure(_) => self.connections[index].securing = true,
                 Output::Event(event) => self.note(&event),
                 Output::Close(_) => {
                     let connection = &mut self.connections[index];
@@ -265,6 +267,7 @@ impl Stage for World {
             id: None,
             session: None,
             sent: VecDeque::new(),
+            securing: false,
             client_ended: false,
             told_of_end: false,
             done: VecDeque::new(),
@@ -291,7 +294,10 @@ impl Stage for World {
     }
 
     fn send(&mut self, connection: usize, segment: &[u8]) -> Result<(), Trouble> {
-        if self.connections[connection].session.is_some() {
+        if std::mem::take(&mut self.connections[connection].securing) {
+            // Whatever a script can say is no handshake.
+            self.handle(connection, Input::Unsecured(HandshakeFault::Garbled));
+        } else if self.connections[connection].session.is_some() {
             self.connections[connection].sent.extend(segment);
             self.deliver(connection);
         }
@@ -325,6 +331,23 @@ impl Stage for World {
             end.sent.clear();
         }
         self.deliver(connection);
+        Ok(())
+    }
+
+    fn start_tls(&mut self, connection: usize) -> Result<(), Trouble> {
+        if !std::mem::take(&mut self.connections[connection].securing) {
+            return Err(Trouble(format!("connection {connection}: the server waits for no handshake")));
+        }
+        let facts = TlsFacts {
+            version: TlsVersion::V1_3,
+            cipher: "TLS_AES_256_GCM_SHA384".into(),
+            bits: 256,
+            server_name: None,
+            resumed: false,
+            binding: None,
+            certificate: None,
+        };
+        self.handle(connection, Input::Secured(Arc::new(facts)));
         Ok(())
     }
 

@@ -12,7 +12,7 @@ const HOST: &str = "mx.local.example";
 /// The domain whose mailboxes are admitted in the world `plain`.
 const LOCAL_DOMAIN: &str = "localnames local.example";
 
-/// Everything but TLS and helpers, with exact time.
+/// Everything but helpers, with exact time; TLS where the lane says so.
 pub(crate) fn abilities() -> Abilities {
     Abilities {
         clock: Clock::Exact,

@@ -137,7 +137,8 @@ impl Session {
     pub(in crate::session) fn secured(&mut self, now: Now, facts: Arc<TlsFacts>) {
         let State::Securing { first, .. } = self.state else { return };
         self.event(Event::Secured(Arc::clone(&facts)));
-        // RFC 3207 §4.2: the state that follows holds nothing of what was said before.
+        //= rfc3207#4.2/1
+        // The state that follows holds nothing of what was said before.
         assert!(self.backlog.is_empty() && self.outbox.is_empty(), "clear text was left behind a handshake");
         self.secured = Some(Secured::by(facts));
         self.styles = self.settings.style;
