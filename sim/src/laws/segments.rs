@@ -8,6 +8,7 @@ use crate::dice::{Dice, Purpose};
 use crate::model::follow;
 use crate::plan::{Fault, Plan};
 use crate::trace::{ConnectionId, News, Noted, What};
+use crate::users;
 use memchr::memmem;
 use smtpserver_core::policy::{Answer, Space, decide};
 use smtpserver_core::spool::{Order, Report, Stored};
@@ -274,6 +275,10 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>, writt
                 let verdict = decide(&settings.policy, space, &question);
                 session.handle(now, Input::Answered(ticket, Answer { verdict }));
             }
+            Output::Inquire(ticket, inquiry) => {
+                let advice = users::advice(&inquiry);
+                session.handle(now, Input::Advised(ticket, advice));
+            }
             Output::Order(Order::Append(octets)) => {
                 *written += octets.len();
                 if *written >= BLOCK {
@@ -285,6 +290,7 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>, writt
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
             Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
+            | Output::Attempt(_)
             | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}
