@@ -36,6 +36,8 @@ const RUNS: &[(&str, u32)] = &[
     ("spf_record", 5_000),
     ("xtext", 200_000),
 ];
+/// Longest that one run may take. Worlds of the target `plan` take seconds, and others may need the machine as well.
+const UNIT_SECONDS_MAX: u32 = 60;
 /// Runs of a target that is not entered.
 const RUNS_OF_OTHERS: u32 = 2_000;
 
@@ -178,7 +180,7 @@ fn ready(target: &str, seconds: u32, hunt: Hunt) -> Result<Command, String> {
     let mut command = Command::new(folder().join(host()?).join("release").join(target));
     command.args([
         format!("-max_total_time={seconds}"),
-        "-timeout=10".to_owned(),
+        format!("-timeout={UNIT_SECONDS_MAX}"),
         "-rss_limit_mb=2048".to_owned(),
         "-print_final_stats=1".to_owned(),
         format!("-artifact_prefix={}/", kept.display()),
