@@ -1,5 +1,6 @@
 //! All that is worth logging: the one source of logs, counters and test assertions.
 
+use crate::auth::LoggedIn;
 use crate::now::Duration;
 use crate::output::Reason;
 use crate::peer::TransactionId;
@@ -31,6 +32,8 @@ pub enum Event {
         /// The reason.
         refusal: Refusal,
     },
+    /// The client has logged in.
+    LoggedIn(LoggedIn),
     /// A TLS handshake was done.
     Secured(Arc<TlsFacts>),
     /// A TLS handshake failed; the session ends.
@@ -136,6 +139,7 @@ impl Event {
             Event::Command(_) => "command",
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
+            Event::LoggedIn(_) => "logged_in",
             Event::Secured(_) => "secured",
             Event::Unsecured(_) => "unsecured",
             Event::TarpitDelayed(_) => "tarpit_delayed",
@@ -160,6 +164,7 @@ impl fmt::Display for Event {
             Event::Refused { verb, refusal } => {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
+            Event::LoggedIn(login) => write!(f, "{} {}", login.user(), login.mechanism()),
             Event::Secured(facts) => write!(f, "{facts}"),
             Event::Unsecured(fault) => f.write_str(fault.name()),
             Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
@@ -214,7 +219,11 @@ mod tests {
                             }
                         }
                     }
-                    Output::Order(_) | Output::Secure(_) | Output::Close(_) => {}
+                    Output::Inquire(..)
+                    | Output::Attempt(_)
+                    | Output::Order(_)
+                    | Output::Secure(_)
+                    | Output::Close(_) => {}
                 }
             }
         }

@@ -122,6 +122,11 @@ impl World {
                     let verdict = decide(&self.settings.policy, space, &question);
                     self.session.handle(self.now, Input::Answered(ticket, Answer { verdict }));
                 }
+                Output::Inquire(ticket, inquiry) => {
+                    let advice = smtpserver_sim::users::advice(&inquiry);
+                    self.session.handle(self.now, Input::Advised(ticket, advice));
+                }
+                Output::Attempt(_) => {}
                 Output::Order(order) => {
                     if let Some(report) = self.carry_out(order) {
                         self.session.handle(self.now, Input::Reported(report));

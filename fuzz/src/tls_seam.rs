@@ -292,7 +292,8 @@ impl World {
                     self.broken = Some("a command was obeyed in a handshake");
                 }
             }
-            Output::Event(_) => {}
+            // Nobody is asked for anything else here.
+            Output::Inquire(..) | Output::Attempt(_) | Output::Event(_) => {}
             Output::Close(_) => self.closed = true,
         }
     }

@@ -81,7 +81,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host, Layout::default());
-    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, None);
+    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, Vec::new(), None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }

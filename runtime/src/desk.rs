@@ -9,6 +9,7 @@
 
 mod books;
 
+use crate::auth::BackEnds;
 use crate::clock::Clock;
 use crate::journal::{Journal, Work};
 use crate::limits::{ARRIVALS_MAX, handshakes_at_once};
@@ -17,11 +18,12 @@ use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use books::{Books, Entry, Errands};
+use smtpserver_core::auth::{Attempt, Check, Finding};
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::Input;
 use smtpserver_core::server::commit::Publication;
 use smtpserver_core::spool::{SpoolFault, Stored};
-use smtpserver_core::{Now, Peer, SessionId, Settings};
+use smtpserver_core::{Now, Peer, SessionId, Settings, Source};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -66,6 +68,7 @@ pub struct Desk<S: Spool> {
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
+    back_ends: BackEnds,
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
     panics: AtomicU64,
@@ -97,6 +100,7 @@ impl<S: Spool> Desk<S> {
             clock,
             journal,
             recorder,
+            back_ends: BackEnds::default(),
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
@@ -123,6 +127,11 @@ impl<S: Spool> Desk<S> {
     /// What records the sessions, if they are recorded.
     pub(crate) fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref()
+    }
+
+    /// Who knows users.
+    pub fn back_ends(&self) -> &BackEnds {
+        &self.back_ends
     }
 
     /// A place for a connection whose client is not known yet, until it is dropped; none when too many have one.
@@ -167,7 +176,8 @@ impl<S: Spool> Desk<S> {
             Some(Entry::Welcome(session, mailbox, settings)) => {
                 self.journal.opened(now, session, peer);
                 let presence = Presence { desk: self.clone(), session };
-                Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox))
+                let door = self.back_ends.door(&settings);
+                Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox, door))
             }
             Some(Entry::TurnAway(session, words, limit)) => {
                 self.journal.count(Work::TurnedAway(limit));
@@ -193,6 +203,33 @@ impl<S: Spool> Desk<S> {
         let answer = errands.answer.take();
         self.run(errands);
         answer
+    }
+
+    /// A session wants to know whether a claim is true. What comes back is to be asked of its back end.
+    pub(crate) fn inquire(
+        self: &Arc<Self>,
+        now: Now,
+        session: SessionId,
+        ticket: Ticket,
+        (source, check): (Source, Check),
+    ) -> Option<Check> {
+        let mut errands = self.books().bring(now, Input::Inquired(session, ticket, source, check));
+        let check = errands.check.take();
+        self.run(errands);
+        check
+    }
+
+    /// A back end has found something out.
+    pub(crate) fn checked(self: &Arc<Self>, session: SessionId, ticket: Ticket, finding: Finding) {
+        let now = self.now();
+        let errands = self.books().bring(now, Input::Checked(session, ticket, finding));
+        self.run(errands);
+    }
+
+    /// A session tells of a login that was tried or has passed.
+    pub(crate) fn attempted(self: &Arc<Self>, now: Now, session: SessionId, attempt: Attempt) {
+        let errands = self.books().bring(now, Input::Attempted(session, attempt));
+        self.run(errands);
     }
 
     /// A session orders its draft to be committed.

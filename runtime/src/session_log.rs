@@ -37,7 +37,8 @@ impl SessionLog {
             Event::Said(line) => self.write(now, session, 'w', line),
             // They are there already, as what was heard and said.
             Event::Refused { .. } | Event::Command(_) | Event::Reply(_) => {}
-            Event::TarpitDelayed(_)
+            Event::LoggedIn(_)
+            | Event::TarpitDelayed(_)
             | Event::Secured(_)
             | Event::Unsecured(_)
             | Event::Transaction(_)

@@ -192,6 +192,7 @@ impl Verdict {
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
+            | Event::LoggedIn(_)
             | Event::Secured(_)
             | Event::Unsecured(_)
             | Event::TarpitDelayed(_) => false,

@@ -1,9 +1,10 @@
 //! The lane `core`: scripts against bare sessions, microseconds a script, time exact. The world around the core is
 //! the kindest there is: questions are answered at once, the disk is memory and never fails.
 
-use crate::script_world;
+use crate::{script_world, users};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
+use smtpserver_core::auth::Inquiry;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
@@ -124,6 +125,17 @@ impl World {
                     let id = self.connections[index].id.expect("a session has an id");
                     self.tell_server(server::Input::Asked(id, ticket, question));
                 }
+                Output::Inquire(ticket, terms @ Inquiry::Terms) => {
+                    self.handle(index, Input::Advised(ticket, users::advice(&terms)));
+                }
+                Output::Inquire(ticket, Inquiry::Check { source, check }) => {
+                    let id = self.connections[index].id.expect("a session has an id");
+                    self.tell_server(server::Input::Inquired(id, ticket, source, check));
+                }
+                Output::Attempt(attempt) => {
+                    let id = self.connections[index].id.expect("a session has an id");
+                    self.tell_server(server::Input::Attempted(id, attempt));
+                }
                 Output::Order(order) => self.obey(index, order),
                 Output::Secure(_) => self.connections[index].securing = true,
                 Output::Event(event) => self.note(&event),
@@ -181,6 +193,14 @@ impl World {
                     if let Some(&index) = self.by_session.get(&id) {
                         self.handle(index, Input::Answered(ticket, answer));
                     }
+                }
+                server::Output::Advise(id, ticket, advice) => {
+                    if let Some(&index) = self.by_session.get(&id) {
+                        self.handle(index, Input::Advised(ticket, advice));
+                    }
+                }
+                server::Output::Check(id, ticket, check) => {
+                    self.tell_server(server::Input::Checked(id, ticket, users::find(&check)));
                 }
                 server::Output::Sync(id) => {
                     let index = self.by_session[&id];

@@ -4,6 +4,7 @@
 use smtpserver_conformance::lane::{Abilities, Clock, Refused, Trouble};
 use smtpserver_conformance::script;
 use smtpserver_core::Settings;
+use smtpserver_core::config::choices::Users;
 use smtpserver_core::config::param;
 
 /// The name of the server in every world.
@@ -34,5 +35,7 @@ pub(crate) fn settings(world: &script::World) -> Result<Settings, Refused> {
         param::apply(&mut settings, line)
             .map_err(|fault| Refused::Trouble(Trouble(format!("{line}: {fault}"))))?;
     }
+    // Everybody knows the same users, and nobody opens a file.
+    settings.auth.users = settings.auth.offered.then(|| Users::File("/users".into()));
     Ok(settings)
 }

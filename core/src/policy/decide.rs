@@ -2,6 +2,7 @@
 
 use super::question::Question;
 use super::verdict::{Admitted, Verdict};
+use crate::auth::LoggedIn;
 use crate::wire::path::ForwardPath;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -32,6 +33,11 @@ impl Space {
     pub fn has_room_for(self, octets: u64) -> bool {
         self.free_kib.is_none_or(|free| free.saturating_sub(octets.div_ceil(1024)) >= self.free_kib_min)
     }
+}
+
+/// A client that has logged in may send to whom it likes.
+pub fn admit_user(_: &LoggedIn) -> Verdict {
+    Verdict::Admit(Admitted(()))
 }
 
 /// Answers a question from what is at hand.

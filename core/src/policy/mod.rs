@@ -7,7 +7,7 @@ pub mod rules;
 pub mod source;
 mod verdict;
 
-pub use decide::{Policy, Space, decide, judge_load};
+pub use decide::{Policy, Space, admit_user, decide, judge_load};
 pub use question::{Answer, Question, Ticket};
 pub use rules::Rules;
 pub use source::{Role, SourceFile, compile};

@@ -13,6 +13,8 @@ pub enum Verdict {
     Busy,
     /// Not now: too many connections from there, or in all.
     TurnAway,
+    /// Not before the client has logged in.
+    LoginFirst,
     /// Not here: no rule admits this recipient.
     NotAdmitted,
 }

@@ -1,12 +1,11 @@
 //! A reply and its octets: one line or many (RFC 2821 §4.2.1). Texts are cut and made printable here, so that no
 //! text whatever can break a line or the group.
 
-use super::code::{Code, Enhanced};
+use super::code::{C334_CHALLENGE, Code, Enhanced};
 use crate::limits::{REPLY_LINES_MAX, REPLY_TEXT_MAX};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
 /// Something the server says. Made only by the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +54,16 @@ impl Reply {
         Reply { times, ..self }
     }
 
+    /// Whether it is a challenge of a login.
+    pub fn is_challenge(&self) -> bool {
+        self.code == C334_CHALLENGE
+    }
+
+    /// Its code, with something else behind it: for logs.
+    pub fn code_and(&self, text: &str) -> String {
+        alloc::format!("{} {text}", self.code.0)
+    }
+
     /// The same in one line, for clients that know no others; the reply to EHLO stays as it is.
     pub fn in_one_line(&self) -> Reply {
         let lines = if self.is_list { self.lines.len() } else { 1 };
@@ -98,17 +107,30 @@ impl Reply {
     fn encode_once(&self, enhanced: bool, out: &mut Vec<u8>) {
         let last = self.lines.len() - 1;
         for (index, line) in self.lines.iter().enumerate() {
-            let mut head = String::with_capacity(16);
-            let mark = if index == last { ' ' } else { '-' };
-            write!(head, "{}{mark}", self.code.0).expect("writing to memory");
+            decimal(self.code.0, out);
+            out.push(if index == last { b' ' } else { b'-' });
             if let Some(Enhanced(class, subject, detail)) = self.enhanced.filter(|_| enhanced) {
-                write!(head, "{class}.{subject}.{detail} ").expect("writing to memory");
+                for (number, mark) in [(class, b'.'), (subject, b'.'), (detail, b' ')] {
+                    decimal(number.into(), out);
+                    out.push(mark);
+                }
             }
-            out.extend_from_slice(head.as_bytes());
             out.extend(line.bytes().take(REPLY_TEXT_MAX).map(printable));
             out.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// Appends a number, which is below a thousand.
+fn decimal(number: u16, out: &mut Vec<u8>) {
+    let digit = |number: u16| b'0' + u8::try_from(number % 10).expect("a digit");
+    if number >= 100 {
+        out.push(digit(number / 100));
+    }
+    if number >= 10 {
+        out.push(digit(number / 10));
+    }
+    out.push(digit(number));
 }
 
 fn printable(octet: u8) -> u8 {

@@ -5,23 +5,27 @@ pub mod admission;
 pub mod auth_window;
 pub mod commit;
 mod handshakes;
+mod logins;
 pub mod rate_window;
 pub mod report;
 pub(crate) mod table;
 pub mod tarpit;
 
+use crate::auth::{Advice, Attempt, Check, Finding, LoggedIn};
 use crate::config::Settings;
 use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
-use crate::peer::{Peer, SessionId};
-use crate::policy::{Answer, Question, Space, Ticket, Verdict, decide};
+use crate::peer::{Peer, SessionId, Source};
+use crate::policy::{Answer, Question, Space, Ticket, Verdict, admit_user, decide};
 use crate::spool::{Report, SpoolFault, Stored};
 use admission::{Admission, Limit};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use auth_window::AuthWindows;
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
+use logins::Logins;
 
 /// All that can happen to the server.
 #[derive(Debug)]
@@ -36,6 +40,12 @@ pub enum Input {
     Disconnected(SessionId),
     /// A session asks.
     Asked(SessionId, Ticket, Question),
+    /// A session wants to know whether what a client at this source claims is true.
+    Inquired(SessionId, Ticket, Source, Check),
+    /// The hands have carried out [`Output::Check`].
+    Checked(SessionId, Ticket, Finding),
+    /// A session tells of a login that was tried or has passed.
+    Attempted(SessionId, Attempt),
     /// A session orders its draft to be committed.
     CommitOrdered(SessionId),
     /// The hands have carried out [`Output::Sync`] for this session.
@@ -61,6 +71,11 @@ pub enum Output {
     Drop(Limit),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
+    /// Ask the back end of this session; then say [`Input::Checked`] with the same ticket. When the session is over or
+    /// asks something else, the answer is not wanted any more.
+    Check(SessionId, Ticket, Check),
+    /// Bring this to the session.
+    Advise(SessionId, Ticket, Advice),
     /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`]. Where a name that
     /// survives a crash proves that the octets do, the hands may give it before that, once the octets were written out.
     Sync(SessionId),
@@ -80,6 +95,7 @@ pub struct Server {
     admission: Admission,
     handshakes: Handshakes,
     commits: Commits,
+    logins: Logins,
     free_kib: Option<u64>,
     measured_at: Option<Instant>,
     measuring: bool,
@@ -95,6 +111,7 @@ impl Server {
         Server {
             commits: Commits::new(settings.limits.parallel_syncs_max),
             admission: Admission::default(),
+            logins: Logins::default(),
             handshakes: Handshakes::default(),
             settings,
             free_kib: None,
@@ -114,8 +131,10 @@ impl Server {
             Input::Disconnected(session) => {
                 self.admission.leave(session);
                 self.begun_with.remove(&session);
+                self.logins.forget(session);
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
+                self.logins.forget(session);
                 let verdict = self.relabelled(session, &peer);
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
@@ -129,9 +148,24 @@ impl Server {
                 self.measure_when_stale(now);
                 let space =
                     Space { free_kib: self.free_kib, free_kib_min: self.settings.limits.free_kib_min };
-                let verdict = decide(&self.settings_of(session).policy, space, &question);
+                let verdict = match (&question, self.logins.of(session)) {
+                    (Question::Sender { .. }, None) if self.settings_of(session).wants_login() => {
+                        Verdict::LoginFirst
+                    }
+                    (Question::Recipient { .. }, Some(user)) => admit_user(user),
+                    (question, _) => decide(&self.settings_of(session).policy, space, question),
+                };
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
+            Input::Inquired(session, ticket, source, check) => {
+                let limit = self.settings_of(session).auth.failures_max;
+                let claim = (source, check);
+                self.logins.inquired(session, ticket, claim, (now.instant, limit), &mut self.outputs);
+            }
+            Input::Checked(session, ticket, finding) => {
+                self.logins.checked(session, ticket, finding, now.instant, &mut self.outputs);
+            }
+            Input::Attempted(session, attempt) => self.logins.attempted(session, attempt, now.instant),
             Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
             Input::Synced(session, result) => self.commits.synced(session, result, &mut self.outputs),
             Input::Published(publication, results) => {
@@ -172,6 +206,16 @@ impl Server {
     /// The settings with which a session began; those of the whole process when it is not known.
     pub fn settings_of(&self, session: SessionId) -> &Arc<Settings> {
         self.begun_with.get(&session).unwrap_or(&self.settings)
+    }
+
+    /// Who has logged in, in this session.
+    pub fn logged_in(&self, session: SessionId) -> Option<&LoggedIn> {
+        self.logins.of(session)
+    }
+
+    /// Logins that have failed within the hour, for reports.
+    pub fn auth_windows(&mut self) -> &mut AuthWindows {
+        self.logins.windows()
     }
 
     fn connected(&mut self, now: Now, peer: &Peer, settings: Arc<Settings>) {

@@ -3,6 +3,7 @@
 
 use super::state::{Receiving, Resume, State, Storing};
 use super::{Flow, Session};
+use crate::auth::LoggedIn;
 use crate::event::{Event, Outcome};
 use crate::limits::HOPS_MAX;
 use crate::mail::envelope::Hello;
@@ -23,20 +24,30 @@ impl Session {
     /// The envelope is complete: its last line and the trace field go to the draft, the message follows.
     pub(super) fn begin_message(&mut self, now: Now, hello: &Hello, transaction: Addressed) -> Message {
         let mut head = control::END.as_bytes().to_vec();
-        //= rfc2821#4.4/1 rfc2821#4.4/8
-        // The trace field is the first of the header, and ours.
-        head.extend_from_slice(
-            trace::received(
-                hello,
-                &self.origin(),
-                self.protocol(hello),
-                &self.settings.host,
-                &transaction,
-                now.wall,
-                self.comment_on_tls().as_deref(),
-            )
-            .as_bytes(),
-        );
+        // An operator whose router makes the field of the envelope's lines wants no second one.
+        if !self.settings.received.none {
+            //= rfc2821#4.4/1 rfc2821#4.4/8
+            // The trace field is the first of the header, and ours.
+            head.extend_from_slice(
+                trace::received(
+                    trace::Way {
+                        hello,
+                        origin: &self.origin(),
+                        protocol: self.protocol(hello),
+                        host: &self.settings.host,
+                        user: self
+                            .settings
+                            .received
+                            .auth_user
+                            .then(|| self.login.as_ref().map(LoggedIn::user)),
+                        secured: self.comment_on_tls().as_deref(),
+                    },
+                    &transaction,
+                    now.wall,
+                )
+                .as_bytes(),
+            );
+        }
         self.order(Order::Append(head));
         transaction.begin(now.instant)
     }
@@ -45,10 +56,6 @@ impl Session {
         let State::Receiving(mut receiving) = self.leave_state() else {
             unreachable!("the state was looked at by the caller")
         };
-        if rest.is_empty() {
-            self.state = State::Receiving(receiving);
-            return Flow::Wait;
-        }
         let mut text = Vec::with_capacity(rest.len());
         let progress = receiving.reader.read(rest, &mut text);
         *rest = &rest[progress.used..];

@@ -9,6 +9,7 @@ mod chunks;
 mod fates;
 mod greet;
 mod leaving;
+mod login;
 mod manners;
 mod pace;
 mod saying;
@@ -16,6 +17,7 @@ mod state;
 mod timers;
 mod verbs;
 
+use crate::auth::LoggedIn;
 use crate::config::Settings;
 use crate::config::patterns::Styles;
 use crate::event::{Event, NamedRefusal, SessionRecord};
@@ -54,6 +56,8 @@ pub struct Session {
     styles: Styles,
     /// The messages come over a BSMTP channel.
     marked: bool,
+    /// Who has logged in.
+    login: Option<LoggedIn>,
     state: State,
     backlog: Backlog,
     /// Replies that wait for company (RFC 2920 §3.2).
@@ -104,6 +108,7 @@ impl Session {
             settings,
             id,
             peer,
+            login: None,
             state: State::Greeting,
             backlog: Backlog::default(),
             outbox: Vec::new(),
@@ -147,6 +152,7 @@ impl Session {
                 Input::Bytes(octets) => self.hear(now, octets),
                 Input::Tick => self.tick(now),
                 Input::Answered(ticket, answer) => self.answered(now, ticket, answer),
+                Input::Advised(ticket, advice) => self.advised(now, ticket, advice),
                 Input::Reported(report) => self.reported(now, report),
                 Input::Secured(facts) => self.secured(now, facts),
                 Input::Unsecured(fault) => self.unsecured(now, fault),
@@ -262,11 +268,15 @@ impl Session {
             return Flow::Wait;
         }
         match &mut self.state {
+            // Most steps come to nothing, as all there was is used: they shall cost nothing, either.
+            State::Receiving(_) | State::Unwanted(_) if rest.is_empty() => Flow::Wait,
+            State::InChunk(_, chunk) if rest.is_empty() && chunk.octets > 0 => Flow::Wait,
             State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
             | State::ChunksRefused(..) => self.take_line(now, rest),
+            State::Login(_) => self.take_login_line(now, rest),
             State::Skipping { .. } => self.skip(now, rest),
             State::Receiving(_) => self.take_text(now, rest),
             State::InChunk(..) => self.take_chunk(now, rest),
@@ -297,7 +307,7 @@ impl Session {
             Found::Line { text, used } => {
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
-                self.heard(text);
+                self.heard_command(text);
                 self.event(Event::Command(command::verb(text)));
                 self.echo(text);
                 self.since = now.instant;

@@ -4,6 +4,7 @@
 
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::spool::Task;
+use smtpserver_core::auth::Check;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::admission::Limit;
 use smtpserver_core::server::{Input, Output, Server};
@@ -44,6 +45,8 @@ pub(super) enum Entry {
 pub(super) struct Errands<D> {
     /// The answer for whoever asked.
     pub(super) answer: Option<Answer>,
+    /// What the session's back end is to be asked.
+    pub(super) check: Option<Check>,
     pub(super) entry: Option<Entry>,
     pub(super) posts: Vec<(Arc<Mailbox>, Post)>,
     pub(super) tasks: Vec<Task<D>>,
@@ -177,6 +180,10 @@ impl<D> Books<D> {
                     Output::Answer(session, ticket, answer) => {
                         self.post(session, Post::Answer(ticket, answer), &mut errands);
                     }
+                    Output::Check(_, _, check) => errands.check = Some(check),
+                    Output::Advise(session, ticket, advice) => {
+                        self.post(session, Post::Advice(ticket, advice), &mut errands);
+                    }
                     Output::Sync(session) => match self.take_draft(session, &mut errands) {
                         Some(draft) => errands.tasks.push(Task::Sync(session, draft)),
                         None => inputs.push(Input::Synced(session, Err(SpoolFault::Broken))),
@@ -242,6 +249,13 @@ impl<D> Books<D> {
 
 impl<D> Errands<D> {
     fn none() -> Errands<D> {
-        Errands { answer: None, entry: None, posts: Vec::new(), tasks: Vec::new(), discarded: Vec::new() }
+        Errands {
+            answer: None,
+            check: None,
+            entry: None,
+            posts: Vec::new(),
+            tasks: Vec::new(),
+            discarded: Vec::new(),
+        }
     }
 }

@@ -37,6 +37,10 @@ impl super::Hands for Hands {
         let space = Space { free_kib: None, free_kib_min: 0 };
         Some(Answer { verdict: decide(&self.settings.policy, space, &question) })
     }
+    fn inquire(&mut self, _: Now, _: Ticket, _: Inquiry) -> Option<Advice> {
+        unreachable!("no AUTH is offered")
+    }
+    fn attempted(&mut self, _now: Now, _attempt: Attempt) {}
     fn order(&mut self, _now: Now, _order: Order) {}
     fn note(&mut self, _now: Now, event: Event) {
         if let Event::Closed(SessionRecord { reason, lasted, .. }) = event {

@@ -10,6 +10,7 @@ use crate::plan::LinkPlan;
 use crate::tls::Seal;
 use crate::trace::ConnectionId;
 use bytes::Bytes;
+use smtpserver_core::auth::Advice;
 use smtpserver_core::policy::{Answer, Ticket};
 use smtpserver_core::record::Recorder;
 use smtpserver_core::spool::Report;
@@ -48,6 +49,7 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) enum Letter {
     Answered(Ticket, Answer),
+    Advised(Ticket, Advice),
     Reported(DraftId, Report),
     ShuttingDown,
 }

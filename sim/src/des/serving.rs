@@ -106,6 +106,9 @@ impl World<'_> {
             Letter::Answered(ticket, answer) => {
                 self.tell(id, now, Input::Answered(ticket, answer), News::Answered(ticket.number()));
             }
+            Letter::Advised(ticket, advice) => {
+                self.tell(id, now, Input::Advised(ticket, advice), News::Answered(ticket.number()));
+            }
             Letter::ShuttingDown => self.tell(id, now, Input::ShuttingDown, News::ShuttingDown),
             Letter::Reported(draft, report) => {
                 let connection = &self.connections[usize_of(id)];
@@ -162,6 +165,12 @@ impl World<'_> {
                     self.write_sealed(id, &octets);
                 }
                 Output::Ask(ticket, question) => self.ask(id, ticket, question),
+                Output::Inquire(ticket, inquiry) => self.inquire(id, ticket, inquiry),
+                Output::Attempt(attempt) => {
+                    if let Some(session) = self.connections[usize_of(id)].id {
+                        self.tell_server(ServerInput::Attempted(session, attempt));
+                    }
+                }
                 Output::Order(order) => self.obey(id, order),
                 Output::Secure(opening) => self.secure(id, opening),
                 Output::Event(event) => self.note_event(id, &event),

@@ -163,6 +163,8 @@ impl World<'_> {
                 self.send_down(id, Parcel::End);
             }
             server::Output::Answer(..)
+            | server::Output::Check(..)
+            | server::Output::Advise(..)
             | server::Output::Sync(_)
             | server::Output::Publish(..)
             | server::Output::Report(..)

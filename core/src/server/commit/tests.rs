@@ -226,6 +226,8 @@ impl Model {
                 | Output::TurnAway(..)
                 | Output::Drop(_)
                 | Output::Answer(..)
+                | Output::Check(..)
+                | Output::Advise(..)
                 | Output::MeasureSpace => {
                     panic!("not the commit machine's business: {output:?}")
                 }

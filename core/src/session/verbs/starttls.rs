@@ -27,13 +27,16 @@ impl Session {
     pub(in crate::session) fn start_tls(&mut self, now: Now, state: State) {
         let refusal = match state {
             _ if self.secured.is_some() => Refusal::SecuredAlready,
+            // A login in clear text must not seem to have been one within TLS.
+            _ if self.login.is_some() => Refusal::LoggedInAlready(Verb::StartTls),
             _ if self.settings.tls.offered && self.proxied => Refusal::SecuredByProxy,
             _ if !self.offers_tls() => Refusal::NotOffered(Verb::StartTls),
             State::Ready(hello) => {
                 let question = Question::Handshake { peer: Arc::clone(&self.peer) };
                 return self.ask(now, question, Resume::Secure(Beginning::Asked(hello)));
             }
-            State::Greeting
+            State::Login(_)
+            | State::Greeting
             | State::Hush { .. }
             | State::Early { .. }
             | State::Opened(_)
@@ -140,6 +143,7 @@ impl Session {
         self.secured = Some(Secured::by(facts));
         self.styles = self.settings.style;
         self.verdicts.clear();
+        assert!(self.login.is_none(), "a login in clear text has outlived a handshake");
         self.since = now.instant;
         if first {
             self.open_plain(now);
