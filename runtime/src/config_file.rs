@@ -6,6 +6,7 @@ use crate::args::{self, DaemonArgs};
 use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::{self, Wanted};
 use crate::places::{self, Passed};
+use crate::policy_db::Shelf;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
 use smtpserver_core::config::file::remark::Remark;
@@ -15,6 +16,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The ZENV file when nobody names one.
 const ZENV_FILE: &str = "/opt/mail/zmailer.conf";
@@ -156,7 +158,7 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
             (path, file)
         }
     };
-    let files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
+    let mut files = vec![zenv_path.clone().unwrap_or_else(|| ZENV_FILE.into()), config_path];
     let postoffice =
         args.postoffice.clone().unwrap_or_else(|| PathBuf::from(zenv.get("POSTOFFICE").unwrap_or_default()));
 
@@ -171,6 +173,7 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
             warnings: Vec::new(),
         },
     };
+    let (own, mut policies) = (Arc::new(places::own_addresses(&configuration.zenv)), Shelf::default());
     let flags = configuration.zenv.get("SYSLOGFLG").unwrap_or_default();
     let events_to_syslog = flags.contains(['s', 'S']);
     for (index, group) in configuration.groups.iter_mut().enumerate() {
@@ -189,7 +192,16 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
         group.settings.manners.load_max = args.load_max.or(group.settings.manners.load_max);
         group.settings.manners.hello_syntax |= args.check_helo;
         group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
+        group.settings.own_addresses = own.clone();
+        let read = policies.provide(&mut group.settings);
+        read.map_err(|faults| LoadFault::Other(faults.lines().map(Into::into).collect()))?;
+        if index == 0 && group.settings.rules.is_some() && !group.settings.policy.local_domains.is_empty() {
+            notes.push(
+                "localnames counts only where there is no policydb: name our domains in the policy".into(),
+            );
+        }
     }
+    files.extend(policies.files().map(Path::to_path_buf));
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
         notes.push(format!(
             "--listen counts instead of all binds of the file: only its default group is served, {} others are not",

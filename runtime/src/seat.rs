@@ -108,8 +108,9 @@ impl<S: Spool> Hands for Seat<S> {
                     draft.append(octets);
                 }
             }
-            Order::Commit => match self.draft.take() {
-                Some(draft) => {
+            Order::Commit(place) => match self.draft.take() {
+                Some(mut draft) => {
+                    draft.goes_to(place);
                     self.committing = Some(now.instant);
                     self.desk().commit(now, self.session(), self.number, draft);
                 }

@@ -4,6 +4,7 @@
 use crate::desk::Desk;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use smtpserver_core::peer::SessionId;
+use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::server::commit::Publication;
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
 use std::sync::Arc;
@@ -26,6 +27,9 @@ pub trait Draft: Send + 'static {
     /// Adds octets at its end. Never waits and never fails: a draft that cannot be kept says so on its account.
     fn append(&mut self, octets: Vec<u8>);
 
+    /// Where it will be published; the router if nobody says so.
+    fn goes_to(&mut self, place: Place);
+
     /// Keeps what is there for a person to look at, under a name with this end and where no router takes it, if that can
     /// be done; never waits.
     fn leave(self, _suffix: &'static str)
@@ -41,7 +45,7 @@ pub trait Draft: Send + 'static {
 pub enum Task<D> {
     /// Write what is left of the draft and make its octets durable.
     Sync(SessionId, D),
-    /// Give each draft its name in the router's directory, then make that directory durable, once for all.
+    /// Give each draft its name in the directory of its place, then make that directory durable, once for all.
     Publish(Publication, Vec<(SessionId, Stored, D)>),
     /// Find out how much space is free.
     Measure,

@@ -54,7 +54,7 @@ impl Recorder {
     pub fn input(&mut self, now: Now, input: &Input<'_>) {
         let brought = Brought::of(input);
         let before = core::mem::replace(&mut self.before, now);
-        entry::put_brought(self.tail(), before, now, brought);
+        entry::put_brought(self.tail(), before, now, &brought);
         if let Brought::Bytes(octets) = brought {
             self.heard.extend_from_slice(octets);
             match self.waiting.back_mut() {

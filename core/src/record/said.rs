@@ -6,6 +6,7 @@ use super::print::Print;
 use super::redact;
 use crate::event::Event;
 use crate::output::Output;
+use crate::policy::evaluate::Place;
 use crate::spool::{Order, control};
 use alloc::vec::Vec;
 use core::fmt;
@@ -118,7 +119,10 @@ impl Sayer {
                 (Deed::Append, octets.len())
             }
             Order::Begin => (Deed::Begin, 0),
-            Order::Commit => (Deed::Commit, 0),
+            Order::Commit(place) => {
+                print.add([u8::from(*place == Place::Freezer)]);
+                (Deed::Commit, 0)
+            }
             Order::Abandon => (Deed::Abandon, 0),
             Order::Leave(leftover) => {
                 print.add(leftover.suffix().bytes());

@@ -57,13 +57,14 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// What becomes of one more connection from `source`; a proxy that speaks for many sources has none. Nothing is counted yet: [`Self::enter`] or
-    /// [`Self::turn_away`] does that.
-    pub fn judge(&self, limits: &Limits, source: Option<Source>) -> Decision {
+    /// What becomes of one more connection from `source`; a proxy that speaks for many sources has none.
+    /// `same_source_max` connections may come from there. Nothing is counted yet: [`Self::enter`] or [`Self::turn_away`]
+    /// does that.
+    pub fn judge(&self, limits: &Limits, source: Option<Source>, same_source_max: u32) -> Decision {
         let here = source.and_then(|source| self.by_source.get(&source)).copied().unwrap_or_default();
-        if here.sessions < limits.same_source_max && self.total.sessions < limits.connections_max {
+        if here.sessions < same_source_max && self.total.sessions < limits.connections_max {
             Decision::Welcome
-        } else if here.next() > limits.same_source_max.saturating_mul(TURN_AWAY_FACTOR)
+        } else if here.next() > same_source_max.saturating_mul(TURN_AWAY_FACTOR)
             || self.total.next() > limits.connections_max.saturating_add(TURN_AWAY_MARGIN)
         {
             Decision::Drop
@@ -142,7 +143,7 @@ mod tests {
     ) -> [u32; 3] {
         let mut fates = [0; 3];
         for serial in serials {
-            match admission.judge(limits, from) {
+            match admission.judge(limits, from, limits.same_source_max) {
                 Decision::Welcome => {
                     admission.enter(session(serial), from);
                     fates[0] += 1;
@@ -169,12 +170,12 @@ mod tests {
         );
         admission.leave(session(39));
         assert_eq!(
-            admission.judge(&limits, source(1)),
+            admission.judge(&limits, source(1), limits.same_source_max),
             Decision::TurnAway,
             "one was told: room to tell another"
         );
         admission.leave(session(0));
-        assert_eq!(admission.judge(&limits, source(1)), Decision::Welcome);
+        assert_eq!(admission.judge(&limits, source(1), limits.same_source_max), Decision::Welcome);
         assert_eq!((admission.total(), admission.leaving()), (14, 29));
     }
 
@@ -183,7 +184,7 @@ mod tests {
         let limits = limits(1_000, 800);
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits, source(1), 0..1_000), [800, 100, 100]);
-        assert_eq!(admission.judge(&limits, source(2)), Decision::Drop);
+        assert_eq!(admission.judge(&limits, source(2), limits.same_source_max), Decision::Drop);
     }
 
     #[test]
@@ -191,8 +192,8 @@ mod tests {
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits(1, 2), source(1), 0..6), [1, 3, 2]);
         let total_full = limits(1, 1);
-        assert_eq!(admission.judge(&total_full, source(2)), Decision::TurnAway);
-        assert_eq!(admission.judge(&total_full, source(1)), Decision::Drop);
+        assert_eq!(admission.judge(&total_full, source(2), total_full.same_source_max), Decision::TurnAway);
+        assert_eq!(admission.judge(&total_full, source(1), total_full.same_source_max), Decision::Drop);
     }
 
     #[test]
@@ -206,7 +207,7 @@ mod tests {
         // Twenty sessions are full, sixty clients are being told. One session goes: a newcomer gets its place.
         admission.leave(session(1_000));
         assert_eq!(admission.leaving(), 60);
-        assert_eq!(admission.judge(&limits, source(3)), Decision::Welcome);
+        assert_eq!(admission.judge(&limits, source(3), limits.same_source_max), Decision::Welcome);
     }
 
     #[test]
@@ -214,7 +215,11 @@ mod tests {
         let limits = limits(2, 20);
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits, None, 0..25), [20, 5, 0]);
-        assert_eq!(admission.judge(&limits, source(1)), Decision::TurnAway, "the total is full");
+        assert_eq!(
+            admission.judge(&limits, source(1), limits.same_source_max),
+            Decision::TurnAway,
+            "the total is full"
+        );
         for serial in 0..25 {
             admission.leave(session(serial));
         }
@@ -262,7 +267,7 @@ mod tests {
                 } else {
                     Decision::TurnAway
                 };
-                prop_assert_eq!(admission.judge(&limits, from), expected);
+                prop_assert_eq!(admission.judge(&limits, from, limits.same_source_max), expected);
                 match expected {
                     Decision::Welcome => admission.enter(session(serial), from),
                     Decision::TurnAway => admission.turn_away(session(serial), from),

@@ -25,7 +25,9 @@ impl Session {
         let (hello, record) = match state {
             State::Ready(hello) => return hello,
             State::ChunksRefused(hello, _) => return Some(hello),
-            State::Greeting | State::Hush { .. } | State::Closing | State::Moving => return None,
+            State::Greeting | State::Hush { .. } | State::Unwelcome | State::Closing | State::Moving => {
+                return None;
+            }
             State::Skipping { then, .. } | State::Paused { then, .. } => {
                 return self.give_up(now, *then, outcome);
             }
@@ -33,7 +35,9 @@ impl Session {
             State::Unwanted(unwanted) => return self.give_up(now, unwanted.then, outcome),
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
-                Resume::Hello { state, .. } => return self.give_up(now, state, outcome),
+                Resume::HelloLoad { state, .. } | Resume::Hello { state, .. } => {
+                    return self.give_up(now, state, outcome);
+                }
                 Resume::Mail { hello, .. } => return Some(hello),
                 Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),

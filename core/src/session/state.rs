@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | Greeting | the connection, then the answer about it | 220 said; closed |
 //! | Hush | the hour of the greeting, and silence until then | 220 said; closed |
+//! | Unwelcome | QUIT, and nothing else, after a 554 in place of the greeting | QUIT; closed |
 //! | Ready | a command, no transaction open | MAIL, QUIT |
 //! | Opened | the first recipient | RCPT admitted; RSET, HELO, QUIT |
 //! | Addressed | more recipients, or the message | DATA, BDAT; RSET, HELO, QUIT |
@@ -44,6 +45,7 @@ pub(super) enum State {
     Hush {
         until: Instant,
     },
+    Unwelcome,
     Ready(Option<Hello>),
     Opened(Box<InTransaction<Opened>>),
     Addressed(Box<InTransaction<Addressed>>),
@@ -148,6 +150,12 @@ pub(super) enum Resume {
     },
     Load,
     Client(Known),
+    /// Whether the machine is busy, before anybody is asked about the client's name.
+    HelloLoad {
+        state: State,
+        hello: Hello,
+        styles: Styles,
+    },
     Hello {
         state: State,
         hello: Hello,
@@ -174,6 +182,7 @@ impl State {
         match self {
             State::Greeting => "greeting",
             State::Hush { .. } => "hush",
+            State::Unwelcome => "unwelcome",
             State::Unwanted(_) => "unwanted",
             State::Ready(_) => "ready",
             State::Opened(_) => "opened",
@@ -195,7 +204,8 @@ impl State {
     /// Whether the next octets would be a command: the boundary at which a session may be told to go.
     pub(super) fn is_at_command(&self) -> bool {
         match self {
-            State::Ready(_)
+            State::Unwelcome
+            | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)

@@ -5,6 +5,7 @@ mod manners;
 use super::*;
 use crate::limits::BODY_WINDOW;
 use crate::now::Wall;
+use crate::policy::evaluate::Place;
 use crate::policy::{Answer, Question, Ticket, judge_load};
 use crate::server::Server;
 use crate::spool::SpoolFault;
@@ -34,10 +35,12 @@ impl Bench {
         let settings = Arc::new(settings);
         let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let peer = Arc::new(Peer::new(end(4000), end(25)));
-        let id = SessionId { began: 0, serial: 1 };
+        let mut server = Server::new(Arc::clone(&settings));
+        server.handle(Now::default(), crate::server::Input::Connected(Arc::clone(&peer)));
+        let Some(crate::server::Output::Welcome(id)) = server.poll() else { panic!("there is room") };
         let mut bench = Bench {
-            session: Session::new(Arc::clone(&settings), id, peer),
-            server: Server::new(settings),
+            session: Session::new(settings, id, peer),
+            server,
             now: Now { instant: Instant::from_micros(1_000_000), wall: Wall::from_seconds(0) },
             said: Vec::new(),
             orders: Vec::new(),
@@ -167,7 +170,7 @@ fn a_message_between_its_chunks_is_finished_before_the_server_stops() {
     bench.handle(Input::ShuttingDown);
     assert_eq!(bench.closed, None);
     bench.say("BDAT 3 LAST\r\nb\r\n");
-    assert!(matches!(bench.orders.last(), Some(Order::Commit)));
+    assert!(matches!(bench.orders.last(), Some(Order::Commit(_))));
     bench.handle(Input::Reported(Report::Committed(crate::spool::Stored {
         inode: 1,
         mtime_seconds: 0,
@@ -190,7 +193,7 @@ fn a_draft_lost_while_its_content_is_asked_about_is_refused_and_nothing_is_commi
     bench.handle(Input::Reported(Report::Failed(SpoolFault::Full)));
     assert!(bench.heard().starts_with("452 4.3.1"));
     assert_eq!(bench.closed, None);
-    assert!(!bench.orders.contains(&Order::Commit));
+    assert!(!bench.orders.contains(&Order::Commit(Place::Router)));
 }
 
 #[test]
@@ -198,7 +201,7 @@ fn a_report_that_never_comes_gets_neither_yes_nor_no() {
     let mut bench = Bench::new(|settings| settings.timeouts.store = Duration::from_secs(10));
     bench.open_data();
     bench.say("text\r\n.\r\n");
-    assert_eq!(bench.orders.last(), Some(&Order::Commit));
+    assert_eq!(bench.orders.last(), Some(&Order::Commit(Place::Router)));
     bench.pass(10);
     bench.handle(Input::Tick);
     assert_eq!(bench.closed, Some(Reason::Trouble));

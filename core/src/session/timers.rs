@@ -25,6 +25,7 @@ impl Session {
         }
         Some(match &self.state {
             State::Greeting
+            | State::Unwelcome
             | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
@@ -102,7 +103,9 @@ impl Session {
                 self.state = State::Greeting;
                 self.dismiss(now, Refusal::Trouble(Trouble::Internal), Reason::Trouble);
             }
-            Resume::Hello { state, hello, .. } => self.refuse(now, Some(hello.verb), refusal, state),
+            Resume::HelloLoad { state, hello, .. } | Resume::Hello { state, hello, .. } => {
+                self.refuse(now, Some(hello.verb), refusal, state);
+            }
             Resume::Mail { hello, .. } => {
                 self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));
             }

@@ -1,5 +1,6 @@
 //! Orders from a session to the spool. A session has at most one draft at a time.
 
+use crate::policy::evaluate::Place;
 use alloc::vec::Vec;
 
 /// What the spool is to do for a session. Orders are carried out in the order in which they were given.
@@ -10,9 +11,9 @@ pub enum Order {
     /// Add octets to the draft. The spool answers with [`super::Report::Room`] when it has taken them off the
     /// session's account: until then they count against the credit window.
     Append(Vec<u8>),
-    /// Make the draft durable, then visible, then report it: [`super::Report::Committed`] or
+    /// Make the draft durable, then visible in this place, then report it: [`super::Report::Committed`] or
     /// [`super::Report::Failed`].
-    Commit,
+    Commit(Place),
     /// Throw the draft away. Nothing is reported. Harmless when there is no draft.
     Abandon,
     /// Keep the draft, which is the beginning of a message, where no router takes it, for a person to look at (style `D`).

@@ -3,6 +3,7 @@
 use super::*;
 use crate::drive::{Hands, Letter};
 use crate::spool::{Account, Draft};
+use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::spool::{Order, Report};
 use smtpserver_core::{Event, Instant, Wall};
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ struct Octets {
 }
 
 impl Draft for Octets {
+    fn goes_to(&mut self, _place: Place) {}
+
     fn append(&mut self, octets: Vec<u8>) {
         self.octets.extend_from_slice(&octets);
     }
@@ -75,7 +78,7 @@ fn order_message(seat: &mut Seat<Tasks>, octets: &[u8]) {
     let now = seat.now();
     seat.order(now, Order::Begin);
     seat.order(now, Order::Append(octets.to_vec()));
-    seat.order(now, Order::Commit);
+    seat.order(now, Order::Commit(Place::Router));
 }
 
 /// The task that waits, which must be the only one.

@@ -9,6 +9,7 @@ use super::pool::{Job, Pool};
 use super::temp::TempFile;
 use crate::limits::PIECE;
 use crate::spool::{Account, Draft};
+use smtpserver_core::policy::evaluate::Place as Goal;
 use smtpserver_core::spool::{SpoolFault, Stored};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,7 @@ struct Inside {
 struct State {
     /// Octets that were not written yet.
     pending: Vec<u8>,
+    place: Goal,
     file: Option<TempFile>,
     fault: Option<SpoolFault>,
     /// A job of the pool is at work on this draft: nobody else touches its file.
@@ -81,6 +83,11 @@ impl FileDraft {
         }
     }
 
+    /// Where it is to be published.
+    pub(super) fn goal(&self) -> Goal {
+        self.inside.lock().place
+    }
+
     /// Takes the file out, to be published.
     pub(super) fn into_file(self) -> Option<TempFile> {
         self.inside.lock().file.take()
@@ -111,6 +118,10 @@ impl Draft for FileDraft {
             tracing::error!("spool: too much waits for the disk, a message is refused");
             inside.fail(SpoolFault::Broken);
         }
+    }
+
+    fn goes_to(&mut self, place: Goal) {
+        self.inside.lock().place = place;
     }
 
     fn leave(self, suffix: &'static str) {

@@ -1,6 +1,6 @@
 //! Keeps messages in files, in ZMailer's format and directories: a message is written to a file in
 //! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>`, and that directory is synced. Only then is
-//! it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
+//! it reported as committed. A message that a person is to look at goes to `POSTOFFICE/freezer` instead. It knows nothing of SMTP and nothing of what is inside a message.
 //!
 //! Work goes to few hands: the thread that has finished a draft tells the desk itself and carries out on the spot
 //! what the desk orders next, which is the publication of all drafts that are ready. So a message changes threads
@@ -25,6 +25,7 @@ use place::{Complaint, Place};
 use pool::Pool;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use smtpserver_core::peer::SessionId;
+use smtpserver_core::policy::evaluate::Place as Goal;
 use smtpserver_core::spool::{SpoolFault, Stored};
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -107,10 +108,24 @@ impl FileSpool {
         }
     }
 
-    /// Renames all, then syncs the directory once. All that is not safely there afterwards has failed.
+    /// Renames all, then syncs each directory once. All that is not safely there afterwards has failed.
     fn publish(&self, batch: Vec<(SessionId, Stored, FileDraft)>) -> Published {
-        let router = match self.open_router() {
-            Ok(router) => router,
+        let (frozen, routed): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|(_, _, draft)| draft.goal() == Goal::Freezer);
+        let mut results = self.publish_in(Goal::Router, routed);
+        results.append(&mut self.publish_in(Goal::Freezer, frozen));
+        if results.iter().all(|(_, result)| result.is_ok()) {
+            self.place.all_is_well();
+        }
+        results
+    }
+
+    fn publish_in(&self, goal: Goal, batch: Vec<(SessionId, Stored, FileDraft)>) -> Published {
+        if batch.is_empty() {
+            return Vec::new();
+        }
+        let folder = match self.open_folder(goal) {
+            Ok(folder) => folder,
             Err(complaint) => {
                 let fault = self.log(&complaint);
                 return batch.into_iter().map(|(session, ..)| (session, Err(fault))).collect();
@@ -120,7 +135,9 @@ impl FileSpool {
         let mut names = Vec::with_capacity(batch.len());
         for (session, stored, draft) in batch {
             let result = match draft.into_file() {
-                Some(mut file) => file.publish(&router, stored).map_err(|complaint| self.log(&complaint)),
+                Some(mut file) => {
+                    file.publish(&folder, goal, stored).map_err(|complaint| self.log(&complaint))
+                }
                 None => Err(SpoolFault::Broken),
             };
             results.push((
@@ -132,27 +149,25 @@ impl FileSpool {
             ));
         }
         if !names.is_empty()
-            && let Err(error) = fs::fsync(&router)
+            && let Err(error) = fs::fsync(&folder)
         {
-            let fault = self.log(&Complaint::new("sync", self.place.router(), error));
+            let fault = self.log(&Complaint::new("sync", self.place.folder(goal), error));
             for name in names {
                 // The names are not safe, so they are not kept. The router may have been faster: then the message
                 // goes its way and the client, which is told that it failed, sends it once more.
-                let _ = fs::unlinkat(&router, &name, AtFlags::empty());
+                let _ = fs::unlinkat(&folder, &name, AtFlags::empty());
             }
             for (_, result) in &mut results {
                 *result = Err(fault);
             }
-        } else if results.iter().all(|(_, result)| result.is_ok()) {
-            self.place.all_is_well();
         }
         results
     }
 
-    fn open_router(&self) -> Result<OwnedFd, Complaint> {
+    fn open_folder(&self, goal: Goal) -> Result<OwnedFd, Complaint> {
         #[cfg(test)]
         self.place.stumble("publish");
-        let path = self.place.router();
+        let path = self.place.folder(goal);
         fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|error| Complaint::new("open", path, error))
     }

@@ -5,6 +5,7 @@
 use crate::limits::HOST_OCTETS_MAX;
 use rustix::fs;
 use rustix::io::Errno;
+use smtpserver_core::policy::evaluate::Place as Goal;
 use smtpserver_core::spool::SpoolFault;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,10 +17,14 @@ pub(super) const PUBLIC: &str = "public";
 /// The directory of whole messages.
 pub(crate) const ROUTER: &str = "router";
 
+/// The directory of messages that a person is to look at.
+pub(crate) const FREEZER: &str = "freezer";
+
 /// A POSTOFFICE.
 pub(super) struct Place {
     public: PathBuf,
     router: PathBuf,
+    freezer: PathBuf,
     /// This host, as names of unfinished files begin.
     host: String,
     /// `host:pid.`
@@ -51,6 +56,7 @@ impl Place {
         Place {
             public: postoffice.join(PUBLIC),
             router: postoffice.join(ROUTER),
+            freezer: postoffice.join(FREEZER),
             prefix: format!("{host}:{}.", std::process::id()),
             host,
             serial: AtomicU64::new(0),
@@ -60,9 +66,12 @@ impl Place {
         }
     }
 
-    /// Where whole messages lie.
-    pub(super) fn router(&self) -> &Path {
-        &self.router
+    /// Where whole messages lie that go here.
+    pub(super) fn folder(&self, goal: Goal) -> &Path {
+        match goal {
+            Goal::Router => &self.router,
+            Goal::Freezer => &self.freezer,
+        }
     }
 
     #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Finds out, before anybody relies on it, whether a spool can be kept in a directory; makes what is missing there, and
 //! sees to it that a crash on the first day does not take it away again.
 
-use super::place::{PUBLIC, ROUTER};
+use super::place::{FREEZER, PUBLIC, ROUTER};
 use rustix::fs::{self, RenameFlags};
 use rustix::io::Errno;
 use std::fmt;
@@ -43,25 +43,27 @@ pub(crate) fn find(postoffice: &Path) -> Result<PathBuf, Unusable> {
 }
 
 /// The directories in which messages are kept; where they really are, when they are links to elsewhere.
-pub(crate) fn folders(postoffice: &Path) -> [PathBuf; 2] {
-    [PUBLIC, ROUTER].map(|name| {
+pub(crate) fn folders(postoffice: &Path) -> [PathBuf; 3] {
+    [PUBLIC, ROUTER, FREEZER].map(|name| {
         let path = postoffice.join(name);
         path.canonicalize().unwrap_or(path)
     })
 }
 
-/// Finds out whether a spool can be kept in this directory, which must exist; makes `public` and `router` in it when
-/// they are missing. Returns its absolute path.
+/// Finds out whether a spool can be kept in this directory, which must exist; makes `public`, `router` and
+/// `freezer` in it when they are missing. Returns its absolute path.
 pub fn prepare(postoffice: &Path) -> Result<PathBuf, Unusable> {
     let absolute = find(postoffice)?;
-    for name in [PUBLIC, ROUTER] {
+    for name in [PUBLIC, ROUTER, FREEZER] {
         let path = absolute.join(name);
         try_directory(&path).map_err(|error| Unusable { path, error })?;
     }
     let unusable = |error| Unusable { path: absolute.clone(), error };
     // Always: whoever made them may have crashed before they were safe.
     sync(&absolute).map_err(unusable)?;
-    try_rename(&absolute).map_err(unusable)?;
+    for name in [ROUTER, FREEZER] {
+        try_rename(&absolute, name).map_err(unusable)?;
+    }
     Ok(absolute)
 }
 
@@ -75,11 +77,13 @@ fn try_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// Publication rests on a rename from one directory to the other that never replaces a file.
-fn try_rename(postoffice: &Path) -> io::Result<()> {
-    let (from, to) = (Probe::make(&postoffice.join(PUBLIC))?, Probe::make(&postoffice.join(ROUTER))?);
+fn try_rename(postoffice: &Path, folder: &str) -> io::Result<()> {
+    let (from, to) = (Probe::make(&postoffice.join(PUBLIC))?, Probe::make(&postoffice.join(folder))?);
     match fs::renameat_with(fs::CWD, &from.path, fs::CWD, &to.path, RenameFlags::NOREPLACE) {
         Err(Errno::EXIST) => Ok(()),
-        Err(Errno::XDEV) => Err(io::Error::other("public and router lie on different file systems")),
+        Err(Errno::XDEV) => {
+            Err(io::Error::other(format!("public and {folder} lie on different file systems")))
+        }
         Ok(()) => Err(io::Error::other("its file system replaces files by renaming, whatever it is told")),
         Err(error @ (Errno::INVAL | Errno::NOSYS)) => Err(io::Error::other(format!(
             "its file system cannot rename without replacing (RENAME_NOREPLACE): {error}"

@@ -5,10 +5,14 @@ use super::place::{Complaint, Place};
 use crate::limits::NAMES_MAX;
 use rustix::fs::{self, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, write};
+use smtpserver_core::policy::evaluate::Place as Goal;
 use smtpserver_core::spool::Stored;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// What the name of a frozen message ends with: it says why it was frozen.
+const FROZEN_SUFFIX: &str = ".policy";
 
 /// A file that is not published yet.
 pub(super) struct TempFile {
@@ -66,15 +70,24 @@ impl TempFile {
         })
     }
 
-    /// Gives the file its name in the router's directory, without taking anybody else's. Returns that name.
-    pub(super) fn publish(&mut self, router: &OwnedFd, stored: Stored) -> Result<String, Complaint> {
+    /// Gives the file its name in the directory of its place, without taking anybody else's. Returns that name.
+    pub(super) fn publish(
+        &mut self,
+        folder: &OwnedFd,
+        goal: Goal,
+        stored: Stored,
+    ) -> Result<String, Complaint> {
+        let suffix = match goal {
+            Goal::Router => "",
+            Goal::Freezer => FROZEN_SUFFIX,
+        };
         for attempt in 0..NAMES_MAX {
             // The router takes every file whose name begins with a digit.
             let name = match attempt {
-                0 => stored.inode.to_string(),
-                n => format!("{}-{n}", stored.inode),
+                0 => format!("{}{suffix}", stored.inode),
+                n => format!("{}-{n}{suffix}", stored.inode),
             };
-            match fs::renameat_with(fs::CWD, &self.path, router, &name, RenameFlags::NOREPLACE) {
+            match fs::renameat_with(fs::CWD, &self.path, folder, &name, RenameFlags::NOREPLACE) {
                 Ok(()) => {
                     self.published = true;
                     return Ok(name);

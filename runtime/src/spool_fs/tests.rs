@@ -6,6 +6,7 @@ use crate::desk::Admission;
 use crate::drive::{Hands, Letter};
 use crate::mailbox::{DraftNumber, Mailbox};
 use crate::spool::Draft;
+use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::spool::{Order, Report};
 use smtpserver_core::{Event, Now, Peer, Settings};
 use std::task::{Context, Poll, Waker};
@@ -229,7 +230,7 @@ fn an_assertion_that_breaks_in_a_job_is_a_report_like_any_other() {
             for _ in 0..octets / 10 {
                 seat.order(now, Order::Append(vec![b'x'; 10]));
             }
-            seat.order(now, Order::Commit);
+            seat.order(now, Order::Commit(Place::Router));
             match report(&mut seat) {
                 Report::Committed(_) => assert_eq!(planted, ""),
                 Report::Failed(fault) => assert_eq!((planted, fault), (step, SpoolFault::Broken)),

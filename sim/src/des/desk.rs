@@ -7,6 +7,7 @@ use super::plant::Plant;
 use super::spool::Word;
 use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Ordered, What};
+use smtpserver_core::dns;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
@@ -63,7 +64,7 @@ impl World<'_> {
         let ordered = match &order {
             Order::Begin => Ordered::Begin,
             Order::Append(octets) => Ordered::Append(octets.len()),
-            Order::Commit => Ordered::Commit,
+            Order::Commit(_) => Ordered::Commit,
             Order::Abandon | Order::Leave(_) => Ordered::Abandon,
         };
         self.note(What::Ordered(id, ordered));
@@ -81,7 +82,7 @@ impl World<'_> {
                     host.spool.append(draft, &octets);
                 }
             }
-            Order::Commit => self.commit(id),
+            Order::Commit(_) => self.commit(id),
             Order::Abandon | Order::Leave(_) => self.give_up_draft(id),
         }
     }
@@ -180,6 +181,10 @@ impl World<'_> {
                         }
                     }
                     ServerOutput::MeasureSpace => host.spool.measure(),
+                    ServerOutput::Look { look_up, .. } => {
+                        let answer = dns::Answer::Trouble(dns::Trouble::Unreachable);
+                        inputs.push_back(ServerInput::Looked(look_up, answer));
+                    }
                     ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop => {
                         unreachable!("only a connection is welcomed or not")
                     }

@@ -8,6 +8,7 @@ use crate::dice::Dice;
 use smtpserver::desk::Desk;
 use smtpserver::spool::{Account, Draft, Published, Spool, Task};
 use smtpserver_core::SessionId;
+use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::spool::{SpoolFault, Stored};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -165,9 +166,14 @@ struct State {
     /// The commit was ordered: what is left is written then.
     finishing: bool,
     abandoned: bool,
+    place: Place,
 }
 
 impl Draft for SimDraft {
+    fn goes_to(&mut self, place: Place) {
+        self.0.state().place = place;
+    }
+
     fn append(&mut self, octets: Vec<u8>) {
         let inside = &self.0;
         let mut state = inside.state();

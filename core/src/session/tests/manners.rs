@@ -44,7 +44,7 @@ fn what_is_sent_ahead_where_it_must_not_be_ends_the_session() {
             "{ahead}: {heard}"
         );
         assert_eq!(bench.closed, Some(Reason::Misbehaved), "{ahead}");
-        assert!(!bench.orders.iter().any(|order| matches!(order, Order::Commit)));
+        assert!(!bench.orders.iter().any(|order| matches!(order, Order::Commit(_))));
     }
 }
 
@@ -144,7 +144,7 @@ fn what_was_refused_of_one_message_is_no_part_of_another() {
     bench.say("MAIL FROM:<z@c.example>\r\nRCPT TO:<w@local.example>\r\nDATA\r\ntext\r\n.\r\n");
     let heard = bench.heard();
     assert!(heard.ends_with("503 5.5.1 send MAIL first\r\n503 5.5.1 send MAIL first\r\n"), "{heard}");
-    assert!(!bench.orders.iter().any(|order| matches!(order, Order::Commit)));
+    assert!(!bench.orders.iter().any(|order| matches!(order, Order::Commit(_))));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_batch_repeats_its_commands_and_marks_its_messages() {
     assert!(heard.starts_with("TICK 17\r\n250 2.0.0 TICK 17\r\nMAIL FROM:<a@c.example>\r\n250 "), "{heard}");
     let head = bench.orders.iter().find_map(|order| match order {
         Order::Append(octets) => Some(String::from_utf8_lossy(octets).into_owned()),
-        Order::Begin | Order::Commit | Order::Abandon | Order::Leave(_) => None,
+        Order::Begin | Order::Commit(_) | Order::Abandon | Order::Leave(_) => None,
     });
     let head = head.expect("the head of the envelope");
     assert!(head.contains("with BSMTP\nidentinfo uid#7@localhost\n"), "{head}");

@@ -20,6 +20,10 @@ impl Session {
     /// Carries out a well-formed command.
     pub(super) fn obey(&mut self, now: Now, command: Command) {
         let state = self.leave_state();
+        if matches!(state, State::Unwelcome) && !matches!(command, Command::Quit | Command::Bdat(_)) {
+            //= rfc2821#3.1/5
+            return self.refuse(now, None, Refusal::Unwelcome, state);
+        }
         match command {
             Command::Hello { verb, name } => self.hello(now, state, verb, name),
             Command::Mail { verb, path, params } => self.mail(now, state, verb, path, params),
