@@ -6,9 +6,11 @@ use crate::peer::TransactionId;
 use crate::policy::evaluate::Place;
 use crate::refusal::Refusal;
 use crate::spool::id::SpoolId;
+use crate::tls::{HandshakeFault, TlsFacts};
 use crate::wire::command::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -37,6 +39,10 @@ pub enum Event {
         /// What led to it.
         chain: Vec<String>,
     },
+    /// A TLS handshake was done.
+    Secured(Arc<TlsFacts>),
+    /// A TLS handshake failed; the session ends.
+    Unsecured(HandshakeFault),
     /// A reply waits this long in the tarpit.
     TarpitDelayed(Duration),
     /// A transaction ended, one way or another.
@@ -141,6 +147,8 @@ impl Event {
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
             Event::Explained { .. } => "explained",
+            Event::Secured(_) => "secured",
+            Event::Unsecured(_) => "unsecured",
             Event::TarpitDelayed(_) => "tarpit_delayed",
             Event::Transaction(record) => match record.outcome {
                 Outcome::Stored(_) => "message_stored",
@@ -164,6 +172,8 @@ impl fmt::Display for Event {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
             Event::Explained { token, chain } => write!(f, "{token} {}", chain.join("; ")),
+            Event::Secured(facts) => write!(f, "{facts}"),
+            Event::Unsecured(fault) => f.write_str(fault.name()),
             Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
             Event::Transaction(record) => match &record.outcome {
                 Outcome::Stored(id) => write!(f, "{id}"),
@@ -217,7 +227,7 @@ mod tests {
                             }
                         }
                     }
-                    Output::Order(_) | Output::Close(_) => {}
+                    Output::Order(_) | Output::Secure(_) | Output::Close(_) => {}
                 }
             }
         }

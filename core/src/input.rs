@@ -2,6 +2,8 @@
 
 use crate::policy::{Answer, Ticket};
 use crate::spool::Report;
+use crate::tls::{HandshakeFault, TlsFacts};
+use alloc::sync::Arc;
 
 /// One thing that happened, brought by the hands together with the time.
 #[derive(Debug)]
@@ -16,6 +18,10 @@ pub enum Input<'a> {
     Answered(Ticket, Answer),
     /// A report from the spool.
     Reported(Report),
+    /// The handshake that [`crate::Output::Secure`] asked for is done: from here on octets come and go within TLS.
+    Secured(Arc<TlsFacts>),
+    /// It failed. Nothing can be said to the client any more.
+    Unsecured(HandshakeFault),
     /// All that was written so far has left: the client takes our replies. Wanted when
     /// [`crate::Session::awaits_sent`] says so, harmless otherwise.
     Sent,

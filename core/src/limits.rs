@@ -55,6 +55,12 @@ pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_
 pub const RECORDED_TEXT_MAX: usize = 8_192;
 /// How long a load balancer may take for its PROXY header: it sends it at once.
 pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Octets of a text of TLS in a recording: a cipher's name, a server's name, a certificate's subject.
+pub const TLS_TEXT_MAX: usize = 256;
+/// Names of a client's certificate that are kept.
+pub const TLS_NAMES_MAX: usize = 16;
+/// How long a client on another port than 25 may take to begin TLS where a greeting is due (manual, `outlook-tls-bug`).
+pub const OUTLOOK_WAIT: Duration = Duration::from_secs(2);
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
 /// Longest line of a configuration file in octets, also with its variables put in.
@@ -147,6 +153,8 @@ pub struct Limits {
     pub same_source_max: u32,
     /// Connections in all (`MaxParallelConnections`).
     pub connections_max: u32,
+    /// TLS handshakes of one source within the hour, after which it is told to come later; 0 for no limit.
+    pub handshakes_max: u32,
     /// Files that are synced at the same moment.
     pub parallel_syncs_max: u32,
 }
@@ -161,6 +169,7 @@ impl Default for Limits {
             unknown_commands_max: 10,
             same_source_max: 100,
             connections_max: 800,
+            handshakes_max: 20_000,
             parallel_syncs_max: 64,
         }
     }
@@ -177,6 +186,8 @@ pub struct Timeouts {
     pub answer: Duration,
     /// For the spool's report after the end of data. The client waits ten minutes (RFC 2821 §4.5.3.2).
     pub store: Duration,
+    /// For a TLS handshake, from the reply to STARTTLS or from the connection.
+    pub handshake: Duration,
     /// For a whole session, after which it ends wherever it is (a commit under way is still reported).
     pub session: Duration,
     /// For sessions still open after the order to stop.
@@ -194,6 +205,7 @@ impl Default for Timeouts {
             data_block: Duration::from_secs(180),
             answer: Duration::from_secs(60),
             store: Duration::from_secs(540),
+            handshake: Duration::from_secs(30),
             session: Duration::from_secs(4 * 3600),
             drain: Duration::from_secs(30),
             data_rate_min: 200,

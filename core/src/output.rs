@@ -3,6 +3,7 @@
 use crate::event::Event;
 use crate::policy::{Question, Ticket};
 use crate::spool::Order;
+use crate::tls::Opening;
 use alloc::vec::Vec;
 
 /// One thing to do, in the order in which [`crate::Session::poll`] gives them.
@@ -14,6 +15,9 @@ pub enum Output {
     Ask(Ticket, Question),
     /// Something for the spool.
     Order(Order),
+    /// Send what was written, then do a TLS handshake, and bring [`crate::Input::Secured`] or
+    /// [`crate::Input::Unsecured`]. No octet is read as clear text any more.
+    Secure(Opening),
     /// Something worth logging or counting.
     Event(Event),
     /// Send what was written, then close the connection. Comes last, and once.
@@ -31,6 +35,8 @@ pub enum Reason {
     TimedOut,
     /// The server stops.
     ShuttingDown,
+    /// There was no TLS in the end.
+    Unsecured,
     /// The client broke a rule after which its octets cannot be understood any more, or too many rules.
     Misbehaved,
     /// The server could not go on with this session.
@@ -45,6 +51,7 @@ impl Reason {
             Reason::PeerClosed => "peer-closed",
             Reason::TimedOut => "timed-out",
             Reason::ShuttingDown => "shutting-down",
+            Reason::Unsecured => "unsecured",
             Reason::Misbehaved => "misbehaved",
             Reason::Trouble => "trouble",
         }

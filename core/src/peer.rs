@@ -54,6 +54,11 @@ impl Source {
             }
         })
     }
+
+    /// Whether it is an IPv6 /64.
+    pub fn is_ipv6(self) -> bool {
+        self.0.is_ipv6()
+    }
 }
 
 impl fmt::Display for Source {

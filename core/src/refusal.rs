@@ -4,6 +4,7 @@ use crate::policy::Denial;
 use crate::policy::evaluate::Why;
 use crate::server::rate_window::RateVerdict;
 use crate::spool::SpoolFault;
+use crate::tls::Distrust;
 use crate::wire::command::SyntaxFault;
 use crate::wire::line::LineFault;
 use crate::wire::text::TextFault;
@@ -34,6 +35,14 @@ pub enum Refusal {
     EarlyTalker,
     /// The client sent ahead where it must wait for a reply (RFC 2920 §3.1); the session ends.
     SentAhead,
+    /// STARTTLS where TLS is on already.
+    SecuredAlready,
+    /// STARTTLS of a client that a proxy has named: what was said of it in clear text must not outlive a handshake.
+    SecuredByProxy,
+    /// A command that needs TLS before it (`tls-enforce-tls`).
+    TlsFirst,
+    /// Mail of a client without a certificate that we trust (`tls-require-cert`); why the one it showed counts for nothing.
+    CertificateFirst(Option<Distrust>),
     /// A command that is not for transactions.
     InTransaction(Verb),
     /// MAIL inside a transaction.
@@ -81,6 +90,8 @@ pub enum Trouble {
     TooManyRecipients,
     /// The spool could not keep the message.
     Spool(SpoolFault),
+    /// Too many handshakes from there of late.
+    TooManyHandshakes,
     /// No answer to a question came in time.
     NoAnswer,
     /// The client was silent too long, or too slow.
@@ -107,6 +118,10 @@ impl Refusal {
             Refusal::HelloRefused(_) => "hello-refused",
             Refusal::EarlyTalker => "early-talker",
             Refusal::SentAhead => "sent-ahead",
+            Refusal::SecuredAlready => "secured-already",
+            Refusal::SecuredByProxy => "secured-by-proxy",
+            Refusal::TlsFirst => "tls-first",
+            Refusal::CertificateFirst(_) => "certificate-first",
             Refusal::InTransaction(_) => "in-transaction",
             Refusal::NestedMail => "nested-mail",
             Refusal::MailFirst => "mail-first",
@@ -130,6 +145,7 @@ impl Refusal {
                 Trouble::Spool(SpoolFault::Full) => "spool-full",
                 Trouble::Spool(SpoolFault::Unusable) => "spool-unusable",
                 Trouble::Spool(SpoolFault::Broken) => "spool-broken",
+                Trouble::TooManyHandshakes => "too-many-handshakes",
                 Trouble::NoAnswer => "no-answer",
                 Trouble::TimedOut => "timed-out",
                 Trouble::ShuttingDown => "shutting-down",
@@ -149,6 +165,7 @@ impl Refusal {
             Refusal::HelloSyntax
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
+                | Refusal::CertificateFirst(_)
                 | Refusal::TooManyErrorRecipients
         )
     }
@@ -165,6 +182,7 @@ impl Refusal {
             | Refusal::NestedMail
             | Refusal::MailFirst
             | Refusal::Unwelcome
+            | Refusal::CertificateFirst(_)
             | Refusal::TooManyErrorRecipients
             | Refusal::DeliverByTooSoon
             | Refusal::DeclaredTooBig => true,
@@ -176,6 +194,9 @@ impl Refusal {
             | Refusal::EndlessLine
             | Refusal::EarlyTalker
             | Refusal::SentAhead
+            | Refusal::SecuredAlready
+            | Refusal::SecuredByProxy
+            | Refusal::TlsFirst
             | Refusal::InTransaction(_)
             | Refusal::RecipientFirst
             | Refusal::ChunksUnfinished(_)

@@ -18,7 +18,7 @@ pub fn conf(data: &[u8]) {
             let several = configuration.groups.len() > 1;
             for group in &configuration.groups {
                 assert!(!group.binds.is_empty());
-                assert!(!several || group.binds.iter().all(|bind| bind.line > 0));
+                assert!(!several || group.binds.iter().all(|bind| bind.spot.line > 0));
                 let global = configuration.global();
                 assert_eq!(group.settings.limits.connections_max, global.limits.connections_max);
                 let _ = group.settings.patterns.find("mail.example");
@@ -32,7 +32,7 @@ pub fn conf(data: &[u8]) {
         }
     }
     for remark in remarks {
-        assert!(remark.line <= lines && remark.column >= 1);
+        assert!(remark.spot.line <= lines && remark.spot.column >= 1);
         let text = remark.to_string();
         assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
         assert!(remark.short().lines().count() == 1 && text.len() < 20_000);

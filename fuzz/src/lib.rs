@@ -9,6 +9,7 @@ mod command;
 mod conf;
 mod dns_answer;
 mod dotted;
+mod host_access;
 mod line;
 mod oracle;
 mod params;
@@ -29,6 +30,7 @@ pub use command::command;
 pub use conf::conf;
 pub use dns_answer::dns_answer;
 pub use dotted::dotted;
+pub use host_access::host_access;
 pub use line::line;
 pub use oracle::oracle;
 pub use params::params;
@@ -50,13 +52,14 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
     ("conf", conf),
     ("dns_answer", dns_answer),
     ("dotted", dotted),
+    ("host_access", host_access),
     ("line", line),
     ("oracle", oracle),
     ("params", params),

@@ -120,6 +120,7 @@ impl World {
                 Output::Close(_) => self.closed = true,
                 Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
                 | Output::Write(_)
+                | Output::Secure(_)
                 | Output::Event(_) => {}
             }
         }

@@ -127,7 +127,7 @@ impl World {
                         self.session.handle(self.now, Input::Reported(report));
                     }
                 }
-                Output::Event(_) => {}
+                Output::Secure(_) | Output::Event(_) => {}
                 Output::Close(_) => self.closed = true,
             }
         }

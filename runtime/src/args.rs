@@ -5,15 +5,21 @@ use crate::Stop;
 use crate::listen::Place;
 use crate::log::LogArgs;
 use crate::recorder::Wish;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
-use smtpserver_core::Settings;
-use smtpserver_core::config::bind::BindAddress;
-use smtpserver_core::config::param;
 use smtpserver_core::config::patterns::Styles;
 use smtpserver_core::record::Keep;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
+use words::{literal, octets, port, styles};
+
+mod fault;
+mod params;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub(crate) use params::{host_name, set_params, settings};
 
 /// Receives mail over SMTP and never loses what it said 250 to.
 #[derive(Debug, Parser)]
@@ -257,15 +263,10 @@ impl Args {
             Err(page) if matches!(page.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
                 return Ok(Parsed::Text(page.to_string()));
             }
-            Err(page) if page.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                return Err(Stop::unfit("a subcommand is missing (see smtpserver --help)"));
-            }
-            Err(page) => {
-                return Err(Stop::unfit(unknown(&page).unwrap_or_else(|| one_line(&page.to_string()))));
-            }
+            Err(page) => return Err(Stop::unfit(fault::line(&page))),
         };
         if args.list_params {
-            return Ok(Parsed::Text(list_params()));
+            return Ok(Parsed::Text(params::list_params()));
         }
         Ok(Parsed::Args(Box::new(args)))
     }
@@ -341,109 +342,6 @@ impl DaemonArgs {
     }
 }
 
-/// The settings that `params` make of the defaults. Remarks are printed on stderr.
-pub(crate) fn settings(params: &[String]) -> Result<Settings, Stop> {
-    let mut settings = Settings::new(host_name());
-    for note in set_params(&mut settings, params).map_err(Stop::unfit)? {
-        eprintln!("smtpserver: {note}");
-    }
-    Ok(settings)
-}
-
-/// Sets what options `--param` say. Gives remarks, or what is wrong with the first that is.
-pub(crate) fn set_params(settings: &mut Settings, params: &[String]) -> Result<Vec<String>, String> {
-    let mut notes = Vec::new();
-    for line in params {
-        match param::apply(settings, line) {
-            Ok(None) => {}
-            Ok(Some(note)) => notes.push(format!("--param {line:?}: {note}")),
-            Err(fault) => return Err(format!("--param {line:?}: {fault}")),
-        }
-    }
-    Ok(notes)
-}
-
-/// What this machine calls itself, or an address literal when that is no name.
-pub(crate) fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
-    let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');
-    if name.is_empty() || !name.bytes().all(fits) {
-        return smtpserver_core::peer::literal(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
-    name
-}
-
-fn list_params() -> String {
-    let mut out = String::new();
-    for param in param::table() {
-        let names: Vec<_> = param.names().collect();
-        let default = if param.default.is_empty() { String::new() } else { format!(" [{}]", param.default) };
-        let scope = match param.scope {
-            param::Scope::Global => "global",
-            param::Scope::Group => "group",
-        };
-        let later = if param.acts() { "" } else { " Not acted on yet." };
-        let (names, form) = (names.join(", "), param.argument.form());
-        out += &format!("{names} {form}{default}\n    ({scope}) {}{later}\n", param.doc);
-    }
-    out
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| "a port is a number from 0 to 65535; 0 is any that is free".into())
-}
-
-fn octets(text: &str) -> Result<u64, String> {
-    text.parse()
-        .map_err(|_| "the largest message is a number of octets such as 10000000; 0 is no limit".into())
-}
-
-fn styles(text: &str) -> Result<Styles, String> {
-    Styles::read_option(text).map_err(|at| {
-        let letter: String = text[at..].chars().take(1).collect();
-        format!("there is no style {letter:?}: strict, sloppy, or letters of {}", Styles::LETTERS)
-    })
-}
-
-fn literal(text: &str) -> Result<IpAddr, String> {
-    match BindAddress::read(text) {
-        Some(BindAddress::Ip(ip)) if text.starts_with('[') => Ok(ip),
-        Some(_) | None => {
-            Err("an address stands in brackets, such as [192.0.2.1] or [IPv6:2001:db8::1]".into())
-        }
-    }
-}
-
-/// A sentence about an option that does not exist, when that is the error.
-fn unknown(page: &clap::Error) -> Option<String> {
-    let word = |kind| match page.get(kind) {
-        Some(ContextValue::String(word)) => Some(word.as_str()),
-        _ => None,
-    };
-    if page.kind() != ErrorKind::UnknownArgument {
-        return None;
-    }
-    let option = word(ContextKind::InvalidArg).filter(|word| word.starts_with('-'))?;
-    Some(match word(ContextKind::SuggestedArg) {
-        Some(other) => format!("there is no option {option}: did you mean {other}?"),
-        None => format!("there is no option {option} (see smtpserver --help)"),
-    })
-}
-
-/// The first sentence of an error that fills a page, with a pointer to the rest.
-fn one_line(page: &str) -> String {
-    let lines: Vec<&str> = page
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("Usage:"))
-        .filter(|l| !l.is_empty())
-        .collect();
-    let line = lines.join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    let line = line.split(" For more information").next().unwrap_or(line);
-    format!("{line} (see smtpserver --help)")
-}
-
 /// The daemon's options, for tests of those who act on them.
 #[cfg(test)]
 pub(crate) fn daemon_args(words: &[&str]) -> DaemonArgs {
@@ -451,125 +349,5 @@ pub(crate) fn daemon_args(words: &[&str]) -> DaemonArgs {
     match Args::read_from(words).expect("fit") {
         Parsed::Args(args) => args.daemon,
         Parsed::Text(text) => panic!("{text}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_of_the_manual_are_typed() {
-        let words = [
-            "-46",
-            "-p",
-            "0",
-            "-L",
-            "8",
-            "-M",
-            "1000",
-            "-R",
-            "/router",
-            "-C",
-            "a.conf",
-            "-Z",
-            "z",
-            "-d",
-            "1",
-            "-s",
-            "ve",
-            "-s",
-            "R",
-            "-aBghiwtv",
-            "-T",
-            "[IPv6.::1]",
-        ];
-        assert!(refused(&words).line.contains("-4"), "-4 and -6 are not for one server");
-        let mut words = words;
-        words[0] = "-4";
-        let args = daemon_args(&words);
-        assert!(args.only_v4 && args.ident && args.bsmtp_channel && args.gullible && args.check_helo);
-        assert!(args.interactive && args.whoson && args.inetd_tls);
-        assert_eq!((args.port, args.load_max, args.debug, args.verbose), (Some(0), Some(8), 1, 1));
-        assert_eq!(args.test_address.map(|ip| ip.to_string()).as_deref(), Some("::1"));
-        assert!(args.style().route_vrfy && args.style().qualified);
-        assert!(daemon_args(&["-s", "strict"]).style().strict);
-        assert!(refused(&["-s", "vex"]).line.contains("no style \"x\""));
-        assert!(refused(&["-T", "192.0.2.1"]).line.contains("brackets"));
-        assert!(refused(&["-in"]).line.contains("-i"));
-    }
-
-    fn refused(words: &[&str]) -> Stop {
-        Args::read_from(std::iter::once(&"smtpserver").chain(words)).expect_err("not fit")
-    }
-
-    #[test]
-    fn the_definition_is_consistent() {
-        use clap::CommandFactory;
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn what_is_not_fit_is_said_in_one_line() {
-        for words in [
-            &["--no-such-option"][..],
-            &["-p", "70000"],
-            &["-p"],
-            &["--listen", "nowhere"],
-            &["--log-format", "xml"],
-            &["surplus"],
-            &["spool"],
-            &["spool", "show"],
-        ] {
-            let stop = refused(words);
-            assert_eq!(stop.code, 2);
-            assert_eq!(stop.line.lines().count(), 1, "{}", stop.line);
-        }
-        assert!(refused(&["-p", "70000"]).line.contains("70000"));
-    }
-
-    #[test]
-    fn a_slip_is_answered_with_what_is_wanted() {
-        let table = [
-            (&["--foregruond"][..], "there is no option --foregruond: did you mean --foreground?"),
-            (&["--nonsense"], "there is no option --nonsense (see smtpserver --help)"),
-            (&["-M", "nonsense"], "number of octets"),
-            (&["-M", "-5"], "number of octets"),
-            (&["-p", "-5"], "from 0 to 65535"),
-            (&["-p", "smtp"], "from 0 to 65535"),
-        ];
-        for (words, wanted) in table {
-            let line = refused(words).line;
-            assert!(line.contains(wanted), "{words:?}: {line}");
-        }
-    }
-
-    #[test]
-    fn a_bad_parameter_is_explained() {
-        let stop = settings(&["maxsize lots".into()]).expect_err("not a number");
-        assert!(stop.line.contains("maxsize") && stop.line.contains("lots"), "{}", stop.line);
-        assert_eq!(settings(&["maxsize 1000".into()]).expect("fit").limits.message_octets_max, 1000);
-    }
-
-    #[test]
-    fn the_manual_page_names_every_option() {
-        use clap::CommandFactory;
-        let page = include_str!("../../man/smtpserver.8").replace("\\-", "-");
-        for option in Args::command().get_arguments() {
-            let name = match (option.get_long(), option.get_short()) {
-                (Some(long), _) => format!("--{long}"),
-                (None, Some(short)) => format!("-{short}"),
-                (None, None) => continue,
-            };
-            assert!(page.contains(&name), "man/smtpserver.8 does not speak of the option {name}");
-        }
-    }
-
-    #[test]
-    fn help_and_version_are_texts() {
-        for word in ["--help", "-V", "--list-params"] {
-            let parsed = Args::read_from(["smtpserver", word]).expect("fit");
-            assert!(matches!(parsed, Parsed::Text(text) if !text.is_empty()), "{word}");
-        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::Stop;
 use crate::args::DaemonArgs;
 use crate::config_file::{self, Loaded};
+use crate::process::privileges;
 use smtpserver_core::Duration;
 use smtpserver_core::config::worst::{self, Worst};
 use std::fmt::Write;
@@ -10,8 +11,10 @@ use std::fmt::Write;
 /// Checks, and prints what would run.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     args.refuse_what_is_missing()?;
-    let loaded = config_file::load(&args).map_err(config_file::LoadFault::tell)?;
+    let loaded = config_file::load(&args, &[]).map_err(config_file::LoadFault::tell)?;
     loaded.tell();
+    privileges::exists(loaded.configuration.global().run_as.as_ref())
+        .map_err(|why| loaded.blame("user", why))?;
     print!("{}", page(&loaded));
     Ok(())
 }
@@ -128,7 +131,7 @@ mod tests {
         let zenv = folder.path().join("zenv");
         std::fs::write(&zenv, "POSTOFFICE=/spool\n").expect("written");
         let words = ["-C", path.to_str().expect("text"), "-Z", zenv.to_str().expect("text")];
-        let Ok(loaded) = config_file::load(&args::daemon_args(&words)) else { panic!("fit") };
+        let Ok(loaded) = config_file::load(&args::daemon_args(&words), &[]) else { panic!("fit") };
         let page = page(&loaded);
         for line in [
             "t.conf is fit to serve.",

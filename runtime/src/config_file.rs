@@ -1,16 +1,18 @@
 //! The configuration as the daemon needs it: the ZENV file, the configuration file and the command line together. Files
 //! are read here and understood in the core; nothing is opened for writing, and nothing is listened on.
 
+mod named;
+
 use crate::Stop;
 use crate::args::{self, DaemonArgs};
 use crate::limits::CONFIG_OCTETS_MAX;
-use crate::listen::{self, Wanted};
+use crate::listen::Wanted;
 use crate::places::{self, Passed};
-use crate::policy_db::Shelf;
+use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
-use smtpserver_core::config::file::remark::Remark;
-use smtpserver_core::config::file::{self, Configuration, Group};
+use smtpserver_core::config::file::remark::{Remark, Spot};
+use smtpserver_core::config::file::{self, Configuration, Examined, Group};
 use smtpserver_core::config::zenv::Zenv;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -37,7 +39,7 @@ pub(crate) struct Loaded {
     pub(crate) wanted: Vec<Wanted>,
     /// The spool.
     pub(crate) postoffice: PathBuf,
-    /// Remarks about options.
+    /// What else the operator should know.
     pub(crate) notes: Vec<String>,
     /// The files that were read, or looked for.
     pub(crate) files: Vec<PathBuf>,
@@ -54,9 +56,7 @@ pub(crate) struct Source {
 impl Source {
     /// Reads it.
     pub(crate) fn load(&self) -> Result<Loaded, LoadFault> {
-        let loaded = load(&self.args)?;
-        let wanted = places::with_passed(loaded.wanted, &loaded.configuration, &self.args, &self.passed);
-        Ok(Loaded { wanted: wanted.map_err(LoadFault::Other)?, ..loaded })
+        load(&self.args, &self.passed)
     }
 }
 
@@ -86,6 +86,15 @@ impl Loaded {
         }
     }
 
+    /// What is wrong with what a parameter of the whole process names, with the place where it was set.
+    pub(crate) fn blame(&self, param: &str, what: impl Into<String>) -> Stop {
+        let what = what.into();
+        Stop::unfit(match self.configuration.set_by(0, param) {
+            Some(spot) => spot.clone().error(what, "").to_string(),
+            None => what,
+        })
+    }
+
     /// What the operator should know, in single lines.
     pub(crate) fn short_notes(&self) -> Vec<String> {
         let warnings = self.configuration.warnings.iter().map(Remark::short);
@@ -96,34 +105,29 @@ impl Loaded {
 /// Why there is no configuration.
 #[derive(Debug)]
 pub(crate) enum LoadFault {
-    /// What is wrong with the file.
-    Unfit(PathBuf, Vec<Remark>),
-    /// What is wrong otherwise: a sentence each.
-    Other(Vec<String>),
+    /// A file cannot be read: in a sentence.
+    Unread(String),
+    /// What is wrong with the file and the options.
+    Unfit(Vec<Remark>),
 }
 
 impl LoadFault {
-    fn one(sentence: impl Into<String>) -> LoadFault {
-        LoadFault::Other(vec![sentence.into()])
-    }
-
     /// Prints all but the last word on stderr, and gives that.
     pub(crate) fn tell(self) -> Stop {
         match self {
-            LoadFault::Unfit(path, remarks) => {
+            LoadFault::Unread(sentence) => Stop::unfit(sentence),
+            LoadFault::Unfit(remarks) => {
                 for remark in &remarks {
                     eprintln!("{remark}");
                 }
                 let errors =
                     if remarks.len() == 1 { "1 error".into() } else { format!("{} errors", remarks.len()) };
-                Stop::unfit(format!("{errors} in {}", path.display()))
-            }
-            LoadFault::Other(mut sentences) => {
-                let last = sentences.pop().unwrap_or_default();
-                for sentence in sentences {
-                    eprintln!("smtpserver: {sentence}");
+                match remarks.first().map(|first| &first.spot.file) {
+                    Some(file) if remarks.iter().all(|remark| remark.spot.file == *file) => {
+                        Stop::unfit(format!("{errors} in {file}"))
+                    }
+                    Some(_) | None => Stop::unfit(errors),
                 }
-                Stop::unfit(last)
             }
         }
     }
@@ -131,14 +135,14 @@ impl LoadFault {
     /// In single lines.
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
-            LoadFault::Unfit(_, remarks) => remarks.iter().map(Remark::short).collect(),
-            LoadFault::Other(sentences) => sentences.clone(),
+            LoadFault::Unread(sentence) => vec![sentence.clone()],
+            LoadFault::Unfit(remarks) => remarks.iter().map(Remark::short).collect(),
         }
     }
 }
 
-/// Reads everything that makes the configuration.
-pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
+/// Reads everything that makes the configuration. All that is wrong is found, not only the first of it.
+pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadFault> {
     let (zenv_path, zenv_octets) =
         zenv_file(args.zenv.as_deref(), std::env::var_os(ZENV_VARIABLE).map(PathBuf::from))?;
     let (zenv, remarks) = match &zenv_path {
@@ -164,44 +168,23 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
 
     let mut plain = Settings::new(args::host_name());
     plain.style = args.style();
-    let mut configuration = match &file {
-        Some((path, octets)) => file::read(&path.to_string_lossy(), octets, zenv, &plain, args.port)
-            .map_err(|remarks| LoadFault::Unfit(path.clone(), remarks))?,
-        None => Configuration {
-            groups: vec![Group { settings: plain, binds: Vec::new(), line: 0 }],
-            zenv,
-            warnings: Vec::new(),
-        },
+    let Examined { mut configuration, mut errors } = match &file {
+        Some((path, octets)) => file::examine(&path.to_string_lossy(), octets, zenv, &plain, args.port),
+        None => {
+            let groups = vec![Group { settings: plain, binds: Vec::new(), set: Vec::new() }];
+            let configuration = Configuration { groups, zenv, warnings: Vec::new() };
+            Examined { configuration, errors: Vec::new() }
+        }
     };
-    let (own, mut policies) = (Arc::new(places::own_addresses(&configuration.zenv)), Shelf::default());
-    let flags = configuration.zenv.get("SYSLOGFLG").unwrap_or_default();
-    let events_to_syslog = flags.contains(['s', 'S']);
-    for (index, group) in configuration.groups.iter_mut().enumerate() {
-        group.settings.logs.events_to_syslog = events_to_syslog;
-        // The command line wins, in every group.
-        let said = args::set_params(&mut group.settings, &args.params).map_err(LoadFault::one)?;
-        if index == 0 {
-            notes.extend(said);
-        }
-        if let Some(octets) = args.message_octets_max {
-            group.settings.limits.message_octets_max = octets;
-        }
-        if !args.styles.is_empty() {
-            group.settings.style = args.style();
-        }
-        group.settings.manners.load_max = args.load_max.or(group.settings.manners.load_max);
-        group.settings.manners.hello_syntax |= args.check_helo;
-        group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
+    errors.extend(heed(args, &mut configuration));
+    let mut named = Named::default();
+    let own = Arc::new(places::own_addresses(&configuration.zenv));
+    for group in &mut configuration.groups {
         group.settings.own_addresses = own.clone();
-        let read = policies.provide(&mut group.settings);
-        read.map_err(|faults| LoadFault::Other(faults.lines().map(Into::into).collect()))?;
-        if index == 0 && group.settings.rules.is_some() && !group.settings.policy.local_domains.is_empty() {
-            notes.push(
-                "localnames counts only where there is no policydb: name our domains in the policy".into(),
-            );
-        }
+        errors.extend(named.read(group));
     }
-    files.extend(policies.files().map(Path::to_path_buf));
+    files.append(&mut named.files);
+    notes.append(&mut named.notes);
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
         notes.push(format!(
             "--listen counts instead of all binds of the file: only its default group is served, {} others are not",
@@ -213,18 +196,74 @@ pub(crate) fn load(args: &DaemonArgs) -> Result<Loaded, LoadFault> {
         notes.push(format!("understood, and not acted on by this version: {}", without_effect.join(" ")));
     }
     let file = file.map(|(path, _)| path);
-    let name = file.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let wanted = places::wanted(&configuration, name.as_deref(), args).map_err(LoadFault::Other)?;
-    listen::possible(&wanted).map_err(|fault| LoadFault::one(fault.to_string()))?;
-    //= rfc2033#5/1 rfc2033#1/1
-    // LMTP where SMTP is expected would be taken for a broken server.
-    if let Some(place) = wanted.iter().find(|place| place.settings.lmtp && place.address.port() == 25) {
-        return Err(LoadFault::one(format!(
-            "{}: lmtp-mode is not for port 25, where everybody expects SMTP: choose another",
-            place.asked_by
-        )));
+    let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed);
+    errors.extend(faults);
+    errors.extend(lmtp_at_the_port_of_smtp(&wanted));
+    if !errors.is_empty() {
+        return Err(LoadFault::Unfit(in_order(errors)));
     }
     Ok(Loaded { configuration, file, zenv: zenv_path, wanted, postoffice, notes, files })
+}
+
+/// Lets the command line and the environment have their say in every group: the command line wins. Gives what is wrong
+/// with it.
+fn heed(args: &DaemonArgs, configuration: &mut Configuration) -> Vec<Remark> {
+    let flags = configuration.zenv.get("SYSLOGFLG").unwrap_or_default();
+    let events_to_syslog = flags.contains(['s', 'S']);
+    let mut errors = Vec::new();
+    for (index, group) in configuration.groups.iter_mut().enumerate() {
+        group.settings.logs.events_to_syslog = events_to_syslog;
+        let said = args::set_params(&mut group.settings, &args.params);
+        group.set.extend(said.set);
+        if index == 0 {
+            configuration.warnings.extend(said.warnings);
+            errors = said.errors;
+        }
+        if let Some(octets) = args.message_octets_max {
+            group.settings.limits.message_octets_max = octets;
+        }
+        if !args.styles.is_empty() {
+            group.settings.style = args.style();
+        }
+        group.settings.manners.load_max = args.load_max.or(group.settings.manners.load_max);
+        group.settings.manners.hello_syntax |= args.check_helo;
+        group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
+    }
+    errors
+}
+
+//= rfc2033#5/1 rfc2033#1/1
+// LMTP where SMTP is expected would be taken for a broken server.
+fn lmtp_at_the_port_of_smtp(wanted: &[Wanted]) -> Vec<Remark> {
+    let wrong = wanted.iter().filter(|place| place.settings.lmtp && place.address.port() == 25);
+    wrong
+        .map(|place| {
+            let hint = "give it another port, such as 2525";
+            place.asked_by.clone().error("lmtp-mode is not for port 25, where everybody expects SMTP", hint)
+        })
+        .collect()
+}
+
+/// Each file's errors by their lines, the options' behind them. Of one text only what was seen first is said: the rest
+/// mostly follows from it.
+fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
+    let mut kept: Vec<Remark> = Vec::new();
+    for error in errors {
+        let again =
+            |other: &Remark| other.spot == error.spot && (error.spot.line > 0 || other.what == error.what);
+        if !kept.iter().any(again) {
+            kept.push(error);
+        }
+    }
+    let place = |spot: &Spot| {
+        if spot.line > 0 {
+            (false, spot.file.clone(), spot.line, spot.column)
+        } else {
+            (true, String::new(), 0, 0)
+        }
+    };
+    kept.sort_by_cached_key(|one| place(&one.spot));
+    kept
 }
 
 /// The ZENV file: the option's, the environment's, or the usual one if it is there.
@@ -269,7 +308,7 @@ fn slurp(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn cannot_read(path: &Path, error: &io::Error) -> LoadFault {
-    LoadFault::one(format!("cannot read {}: {error}", path.display()))
+    LoadFault::Unread(format!("cannot read {}: {error}", path.display()))
 }
 
 #[cfg(test)]

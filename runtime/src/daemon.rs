@@ -49,7 +49,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
 
     // What needs the rights with which we were started: the pid file, the ports.
     let postoffice = spool_fs::find(&loaded.postoffice).map_err(Stop::unfit)?;
-    let account = privileges::account(settings.run_as.as_ref(), &postoffice).map_err(Stop::unfit)?;
+    let account = privileges::account(settings.run_as.as_ref(), &postoffice)
+        .map_err(|why| loaded.blame("user", why))?;
     let replace = args.replace || args.detached;
     let mut duty = Duty::claim(&postoffice.join(&args.pid_file), replace).map_err(Stop::unfit)?;
     let mut given = duty.inherited();
@@ -67,7 +68,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     let postoffice = prepared.map_err(whose)?;
     let logs = log::open::open(&args.log, &settings).map_err(whose)?;
     let place = settings.logs.metrics.as_ref();
-    let door = place.map(|place| MetricsDoor::open(place, &mut given)).transpose().map_err(whose)?;
+    let door = place.map(|place| MetricsDoor::open(place, &mut given)).transpose();
+    let door = door.map_err(|fault| loaded.blame("metrics", whose(fault).line))?;
     // What we have not taken of it is the other server's alone, and goes with that.
     drop(given);
     listen::start(&doors).map_err(Stop::unfit)?;

@@ -9,6 +9,7 @@ use crate::listen::Wanted;
 use crate::log::{Log, Place};
 use crate::spool_fs::{self, FileSpool, ROUTER};
 use crate::{Stop, listen, serve, signals};
+use smtpserver_core::config::file::remark::Spot;
 use smtpserver_core::event::{Outcome, TransactionRecord};
 use smtpserver_core::spool::id::SpoolId;
 use smtpserver_core::{Event, Now, Peer, SessionId};
@@ -34,7 +35,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let wanted = Wanted {
         address: SocketAddr::new(place.ip, place.port.unwrap_or(DemoArgs::PORT)),
         settings: settings.clone(),
-        asked_by: "--listen".into(),
+        asked_by: Spot::whole("--listen"),
         optional: false,
     };
     let doors = listen::open(vec![wanted], &mut Vec::new()).map_err(Stop::unfit)?;

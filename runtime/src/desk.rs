@@ -176,14 +176,15 @@ impl<S: Spool> Desk<S> {
                 let presence = Presence { desk: self.clone(), session };
                 Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox))
             }
-            Some(Entry::TurnAway(session, words)) => {
-                self.journal.count(Work::TurnedAway);
+            Some(Entry::TurnAway(session, words, limit)) => {
+                self.journal.count(Work::TurnedAway(limit));
                 Admission::TurnAway(words, Presence { desk: self.clone(), session })
             }
-            None => {
-                self.journal.count(Work::Dropped);
+            Some(Entry::Drop(limit)) => {
+                self.journal.count(Work::Dropped(limit));
                 Admission::Drop
             }
+            None => unreachable!("every connection is decided on"),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::desk::{Admission, Desk};
 use crate::drive::{arrive, drive_on, turn_away};
+use crate::journal::Work;
 use crate::limits::{PAUSE_MAX, PAUSE_MIN};
 use crate::listen::{self, CannotListen, Wanted};
 use crate::spool::Spool;
@@ -219,6 +220,7 @@ pub(crate) fn welcome<S: Spool>(
     };
     // Limits are for clients, and who this one is must be heard first; what waits for that has a limit of its own.
     let Some(place) = desk.arriving() else {
+        desk.journal().count(Work::HeadersAwaited);
         tracing::warn!(peer = %client, "dropped: too many connections wait for their PROXY header");
         return None;
     };
@@ -233,7 +235,10 @@ pub(crate) fn welcome<S: Spool>(
                     life.await;
                 }
             }
-            Err(why) => tracing::warn!(peer = %client, "closed: {why}"),
+            Err(why) => {
+                desk.journal().count(Work::NoHeader);
+                tracing::warn!(peer = %client, "closed: {why}");
+            }
         }
     }))
 }

@@ -22,6 +22,7 @@ use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::refusal::{Refusal, Trouble};
 use smtpserver_core::reply::catalog;
 use smtpserver_core::spool::{Order, Report};
+use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::wire::proxy::ProxyFault;
 use smtpserver_core::{Arrival, Arrived, Event, Input, Instant, Now, Output, Session};
 use std::future::poll_fn;
@@ -183,6 +184,7 @@ where
                     }
                 }
                 Output::Order(order) => hands.order(now, order),
+                Output::Secure(_) => session.handle(now, Input::Unsecured(HandshakeFault::Unavailable)),
                 Output::Event(event) => hands.note(now, event),
                 Output::Close(_) => return,
             }

@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use crate::session_log::SessionLog;
 use smtpserver_core::event::{Event, Outcome, SessionRecord, TransactionRecord};
 use smtpserver_core::policy::evaluate::Place;
+use smtpserver_core::server::admission::Limit;
 use smtpserver_core::{Duration, Now, Peer, SessionId};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -28,9 +29,13 @@ pub trait Journal: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     /// A connection was told that there are too many.
-    TurnedAway,
-    /// A connection was closed without a word.
-    Dropped,
+    TurnedAway(Limit),
+    /// A connection was closed without a word, as there are far too many.
+    Dropped(Limit),
+    /// A connection was closed, as too many wait for their PROXY header.
+    HeadersAwaited,
+    /// A connection was closed, as its PROXY header was ill-formed or did not come.
+    NoHeader,
     /// A session's connection is over.
     Left,
     /// So many octets came from a client.
@@ -106,7 +111,7 @@ impl Journal for Logbook {
                     self.remark(now, Level::TRACE, session, peer, event);
                 }
             }
-            Event::Refused { .. } | Event::TarpitDelayed(_) => {
+            Event::Refused { .. } | Event::TarpitDelayed(_) | Event::Secured(_) | Event::Unsecured(_) => {
                 if self.log.wants(Level::DEBUG) {
                     self.remark(now, Level::DEBUG, session, peer, event);
                 }

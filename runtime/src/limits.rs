@@ -100,6 +100,9 @@ pub(crate) const SCRAPE_THREADS: usize = 4;
 pub(crate) const SCRAPE_STACK_OCTETS: usize = 128 * 1024;
 /// How long a caller may take for everything.
 pub(crate) const SCRAPE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a caller that says nothing is borne while others wait: with the system's queue of 128 and our threads, nobody
+/// waits longer than two seconds for such callers.
+pub(crate) const SCRAPE_HURRY: Duration = Duration::from_millis(50);
 /// Octets of the head of a caller's request.
 pub(crate) const SCRAPE_HEAD_MAX: usize = 8192;
 

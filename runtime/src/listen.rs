@@ -4,6 +4,7 @@
 use crate::port_holder;
 use smtpserver_core::Settings;
 use smtpserver_core::config::choices::Sockets;
+use smtpserver_core::config::file::remark::{Remark, Spot};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -53,8 +54,8 @@ pub struct Wanted {
     pub address: SocketAddr,
     /// What holds for the sessions that begin there.
     pub settings: Arc<Settings>,
-    /// Who asks for it, as a message names it: `--listen`, `smtpserver.conf:12`.
-    pub asked_by: String,
+    /// Who asks for it: `--listen`, `smtpserver.conf:12`.
+    pub asked_by: Spot,
     /// It is done without where this machine cannot have it: IPv6, where nobody named it. With port 0 it gets the port
     /// of the place before it.
     pub optional: bool,
@@ -114,7 +115,6 @@ impl fmt::Display for CannotListen {
 /// What is left of `given` afterwards nobody wanted. To open a port may need rights; clients can connect only from
 /// [`start`] on.
 pub fn open(wanted: Vec<Wanted>, given: &mut Vec<TcpListener>) -> Result<Vec<Door>, CannotListen> {
-    possible(&wanted)?;
     let mut doors: Vec<Door> = Vec::new();
     for one in wanted {
         let mut address = one.address;
@@ -136,22 +136,23 @@ pub fn open(wanted: Vec<Wanted>, given: &mut Vec<TcpListener>) -> Result<Vec<Doo
     Ok(doors)
 }
 
-/// Says which of these places cannot be together.
-pub(crate) fn possible(wanted: &[Wanted]) -> Result<(), CannotListen> {
-    for (index, one) in wanted.iter().enumerate() {
-        if let Some(other) = wanted[..index].iter().find(|other| overlap(other.address, one.address)) {
-            return Err(CannotListen::ours(one.address, clash(other, one)));
-        }
-    }
-    Ok(())
-}
-
-fn clash(other: &Wanted, one: &Wanted) -> String {
-    match (other.asked_by == one.asked_by, other.address == one.address) {
-        (true, true) => format!("{} names it twice", one.asked_by),
-        (false, true) => format!("{} and {} both name it", other.asked_by, one.asked_by),
-        (_, false) => format!("{} names {} as well, and one holds the other", other.asked_by, other.address),
-    }
+/// Says of each of these places that cannot be together with one before it why it cannot.
+pub(crate) fn clashes(wanted: &[Wanted]) -> Vec<Remark> {
+    let clash = |(index, one): (usize, &Wanted)| {
+        let other = wanted[..index].iter().find(|other| overlap(other.address, one.address))?;
+        let (what, hint) = match (other.asked_by == one.asked_by, other.address == one.address) {
+            (true, true) => ("it is named twice".into(), "each address and port can be given once"),
+            (false, true) => {
+                (format!("{} names it, too", other.asked_by), "each address and port can be given once")
+            }
+            (_, false) => (
+                format!("{} names {}", other.asked_by, other.address),
+                "one holds the other: name the addresses one by one, or all of them together",
+            ),
+        };
+        Some(one.asked_by.clone().error(format!("{} cannot be had: {what}", one.address), hint))
+    };
+    wanted.iter().enumerate().filter_map(clash).collect()
 }
 
 /// Whether the system would refuse to listen on both, so that the second one is our own fault. Port 0 never clashes.
@@ -223,7 +224,7 @@ mod tests {
 
     fn wanted(address: SocketAddr, asked_by: &str) -> Wanted {
         let settings = Arc::new(Settings::new("mx.example"));
-        Wanted { address, settings, asked_by: asked_by.into(), optional: false }
+        Wanted { address, settings, asked_by: Spot::whole(asked_by), optional: false }
     }
 
     #[test]
@@ -249,23 +250,22 @@ mod tests {
 
     #[test]
     fn an_address_given_twice_is_not_blamed_on_another() {
-        // Nothing is bound: this is seen before.
         let one: SocketAddr = "127.0.0.1:2526".parse().expect("an address");
         let any: SocketAddr = "0.0.0.0:2526".parse().expect("an address");
-        let refused =
-            |doors: [Wanted; 2]| open(doors.to_vec(), &mut Vec::new()).expect_err("a clash").to_string();
+        let refused = |doors: [Wanted; 2]| clashes(&doors)[0].short();
         assert_eq!(
             refused([wanted(one, "--listen"), wanted(one, "--listen")]),
-            "cannot listen on 127.0.0.1:2526: --listen names it twice"
+            "--listen: 127.0.0.1:2526 cannot be had: it is named twice; each address and port can be given once"
         );
-        assert_eq!(
-            refused([wanted(one, "t.conf:1"), wanted(one, "t.conf:2")]),
-            "cannot listen on 127.0.0.1:2526: t.conf:1 and t.conf:2 both name it"
+        assert!(
+            refused([wanted(one, "t.conf:1"), wanted(one, "t.conf:2")])
+                .starts_with("t.conf:2: 127.0.0.1:2526 cannot be had: t.conf:1 names it, too")
         );
         let covered = refused([wanted(one, "--listen"), wanted(any, "--listen")]);
-        assert!(covered.contains("--listen names 127.0.0.1:2526 as well"), "{covered}");
+        assert!(covered.contains("--listen names 127.0.0.1:2526"), "{covered}");
         // Each gets a port of its own.
         let free = SocketAddr::new(one.ip(), 0);
+        assert!(clashes(&[wanted(free, "a"), wanted(free, "b")]).is_empty());
         assert_eq!(
             open(vec![wanted(free, "a"), wanted(free, "b")], &mut Vec::new()).expect("free ports").len(),
             2

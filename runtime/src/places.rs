@@ -2,11 +2,13 @@
 //! Nothing is opened here.
 
 use crate::args::DaemonArgs;
-use crate::listen::Wanted;
+use crate::listen::{self, Wanted};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use smtpserver_core::Settings;
 use smtpserver_core::config::bind::{Bind, BindAddress, Service};
+use smtpserver_core::config::choices::Tls;
+use smtpserver_core::config::file::remark::{Remark, Spot};
 use smtpserver_core::config::file::{Configuration, Group};
 use smtpserver_core::config::zenv::Zenv;
 use std::collections::BTreeSet;
@@ -15,34 +17,56 @@ use std::sync::Arc;
 
 /// The port of a server without a configuration file.
 const PLAIN_PORT: u16 = 2525;
+/// Interfaces that are named to somebody who named one that is not there.
+const INTERFACES_TOLD: usize = 12;
 
-/// The places where a server with this configuration listens. `file` is its file, if it has one. An error is a sentence
-/// for each place that cannot be.
+/// What is wrong with a place, and what to do.
+type Fault = (String, String);
+
+/// The places where a server with this configuration listens, and what is wrong with those that cannot be. `passed` are
+/// the sockets that were opened for us.
 pub(crate) fn wanted(
     configuration: &Configuration,
-    file: Option<&str>,
+    has_file: bool,
     args: &DaemonArgs,
-) -> Result<Vec<Wanted>, Vec<String>> {
+    passed: &[Passed],
+) -> (Vec<Wanted>, Vec<Remark>) {
     let first = &configuration.groups[0];
-    if !args.listen.is_empty() {
-        let port = args.port.unwrap_or(if file.is_some() { Service::Smtp.port() } else { PLAIN_PORT });
-        let settings = serving(first, Service::Smtp);
-        let listen = |place: &crate::listen::Place| Wanted {
-            address: SocketAddr::new(place.ip, place.port.unwrap_or(port)),
-            settings: settings.clone(),
-            asked_by: "--listen".into(),
-            optional: false,
-        };
-        return Ok(args.listen.iter().map(listen).collect());
-    }
-    let Some(file) = file else { return Ok(loopback(first, args)) };
-    let (mut places, mut faults) = (Vec::new(), Vec::new());
+    let (places, mut faults) = if !args.listen.is_empty() {
+        (listen_options(first, has_file, args), Vec::new())
+    } else if has_file {
+        of_file(configuration, args)
+    } else {
+        (loopback(first, args), Vec::new())
+    };
+    let (places, of_passed) = with_passed(places, configuration, args, passed);
+    faults.extend(of_passed);
+    faults.extend(listen::clashes(&places));
+    (places, faults)
+}
+
+/// What options `--listen` ask for, instead of the file.
+fn listen_options(group: &Group, has_file: bool, args: &DaemonArgs) -> Vec<Wanted> {
+    let port = args.port.unwrap_or(if has_file { Service::Smtp.port() } else { PLAIN_PORT });
+    let settings = serving(group, Service::Smtp);
+    let listen = |place: &listen::Place| Wanted {
+        address: SocketAddr::new(place.ip, place.port.unwrap_or(port)),
+        settings: settings.clone(),
+        asked_by: Spot::whole("--listen"),
+        optional: false,
+    };
+    args.listen.iter().map(listen).collect()
+}
+
+/// What the lines of the file ask for.
+fn of_file(configuration: &Configuration, args: &DaemonArgs) -> (Vec<Wanted>, Vec<Remark>) {
+    let (mut places, mut faults, mut of_v6_only) = (Vec::new(), Vec::new(), Vec::new());
     for group in &configuration.groups {
         let mut by_service: Vec<(Service, Arc<Settings>)> = Vec::new();
         for bind in &group.binds {
-            let asked_by = if bind.line > 0 { format!("{file}:{}", bind.line) } else { file.to_string() };
-            if let Some(reason) = not_yet(bind.service, group) {
-                faults.push(format!("{asked_by}: {reason}"));
+            let asked_by = &bind.spot;
+            if let Some((what, hint)) = not_yet(bind.service, group) {
+                faults.push(asked_by.clone().error(what, hint));
                 continue;
             }
             let known = by_service.iter().find(|(service, _)| *service == bind.service);
@@ -50,28 +74,30 @@ pub(crate) fn wanted(
                 known.map_or_else(|| serving(group, bind.service), |(_, settings)| settings.clone());
             by_service.push((bind.service, settings.clone()));
             match addresses(bind, args) {
+                Ok(addresses) if addresses.is_empty() => of_v6_only.push(asked_by),
                 Ok(addresses) => places.extend(addresses.into_iter().map(|(address, optional)| Wanted {
                     address,
                     settings: settings.clone(),
                     asked_by: asked_by.clone(),
                     optional,
                 })),
-                Err(reason) => faults.push(format!("{asked_by}: {reason}")),
+                Err((what, hint)) => faults.push(asked_by.clone().error(what, hint)),
             }
         }
     }
-    if !faults.is_empty() {
-        return Err(faults);
+    if places.is_empty() && faults.is_empty() {
+        // Some other place would have done.
+        let fault = |spot: &Spot| spot.clone().error("nothing is left to listen on with option -4", "");
+        faults.extend(of_v6_only.into_iter().map(fault));
     }
-    if places.is_empty() {
-        return Err(vec![format!("{file}: nothing is left to listen on with option -4")]);
-    }
-    Ok(places)
+    (places, faults)
 }
 
 /// The settings of a group for one of its services. Sessions of the same service share them.
 fn serving(group: &Group, service: Service) -> Arc<Settings> {
-    Arc::new(Settings { service, ..group.settings.clone() })
+    // This version cannot do a handshake yet: none is offered.
+    let tls = Tls { offered: false, ..group.settings.tls.clone() };
+    Arc::new(Settings { service, tls, ..group.settings.clone() })
 }
 
 /// A socket that somebody opened for us before we began.
@@ -85,14 +111,14 @@ pub(crate) struct Passed {
 
 /// Adds the sockets that were opened for us and that nobody has named: clients can connect there already, so the default
 /// group serves them. They stand in for places that nobody has named either.
-pub(crate) fn with_passed(
+fn with_passed(
     mut places: Vec<Wanted>,
     configuration: &Configuration,
     args: &DaemonArgs,
     passed: &[Passed],
-) -> Result<Vec<Wanted>, Vec<String>> {
+) -> (Vec<Wanted>, Vec<Remark>) {
     let mut binds = configuration.groups.iter().flat_map(|group| &group.binds);
-    if !passed.is_empty() && args.listen.is_empty() && binds.all(|bind| bind.line == 0) {
+    if !passed.is_empty() && args.listen.is_empty() && binds.all(|bind| bind.spot.line == 0) {
         places.clear();
     }
     let group = &configuration.groups[0];
@@ -105,24 +131,28 @@ pub(crate) fn with_passed(
             None => places.push(Wanted {
                 address,
                 settings: serving(group, service),
-                asked_by: "a socket that was passed".into(),
+                asked_by: Spot::whole("a socket that was passed"),
                 optional: false,
             }),
-            Some(_) => faults.push(format!(
-                "the socket {address} was passed for {service}, which needs TLS and cannot be served yet"
+            Some(_) => faults.push(Spot::whole(format!("the passed socket {address}")).error(
+                format!("it is for {service}, which needs TLS and cannot be served yet"),
+                "take it out of the .socket unit",
             )),
         }
     }
-    if faults.is_empty() { Ok(places) } else { Err(faults) }
+    (places, faults)
 }
 
 /// Why a service of a group cannot be served by this version.
-fn not_yet(service: Service, group: &Group) -> Option<&'static str> {
+fn not_yet(service: Service, group: &Group) -> Option<(&'static str, &'static str)> {
     match service {
-        Service::SmtpS => Some("BindSmtpS needs TLS, which this version does not have yet"),
-        Service::Submit if group.settings.tls.offered => Some(
-            "BindSubmit with use-tls needs TLS, which this version does not have yet; no-use-tls in its group does without",
-        ),
+        Service::SmtpS => {
+            Some(("BindSmtpS needs TLS, which this version does not have yet", "BindSmtp does without"))
+        }
+        Service::Submit if group.settings.tls.offered => Some((
+            "BindSubmit with use-tls needs TLS, which this version does not have yet",
+            "no-use-tls in its group does without",
+        )),
         Service::Submit | Service::Smtp => None,
     }
 }
@@ -134,7 +164,7 @@ fn loopback(group: &Group, args: &DaemonArgs) -> Vec<Wanted> {
     let at = |ip: IpAddr, optional| Wanted {
         address: SocketAddr::new(ip, port),
         settings: settings.clone(),
-        asked_by: "no configuration file".into(),
+        asked_by: Spot::whole("no configuration file"),
         optional,
     };
     let mut places = vec![at(Ipv4Addr::LOCALHOST.into(), false)];
@@ -145,7 +175,7 @@ fn loopback(group: &Group, args: &DaemonArgs) -> Vec<Wanted> {
 }
 
 /// The addresses of a bind, and whether each may be done without.
-fn addresses(bind: &Bind, args: &DaemonArgs) -> Result<Vec<(SocketAddr, bool)>, String> {
+fn addresses(bind: &Bind, args: &DaemonArgs) -> Result<Vec<(SocketAddr, bool)>, Fault> {
     let at = |ip: IpAddr, optional| (SocketAddr::new(ip, bind.port), optional);
     let mut all = match &bind.address {
         BindAddress::Ip(ip) => vec![at(*ip, false)],
@@ -181,10 +211,16 @@ pub(crate) fn own_addresses(zenv: &Zenv) -> BTreeSet<IpAddr> {
 }
 
 /// The first address of each family of an interface that is up.
-fn of_interface(name: &str, v4: bool, v6: bool, port: u16) -> Result<Vec<SocketAddr>, String> {
-    let all = getifaddrs().map_err(|error| format!("the interfaces cannot be listed: {error}"))?;
+fn of_interface(name: &str, v4: bool, v6: bool, port: u16) -> Result<Vec<SocketAddr>, Fault> {
+    let all = getifaddrs()
+        .map_err(|error| (format!("the interfaces cannot be listed: {error}"), "name an address".into()))?;
     let (mut four, mut six, mut seen, mut up) = (None, None, false, false);
-    for interface in all.filter(|interface| interface.interface_name.eq_ignore_ascii_case(name)) {
+    let mut names = BTreeSet::new();
+    for interface in all {
+        if !interface.interface_name.eq_ignore_ascii_case(name) {
+            names.insert(interface.interface_name);
+            continue;
+        }
         seen = true;
         if !interface.flags.contains(InterfaceFlags::IFF_UP) {
             continue;
@@ -204,9 +240,15 @@ fn of_interface(name: &str, v4: bool, v6: bool, port: u16) -> Result<Vec<SocketA
         return Ok(found);
     }
     Err(match (seen, up) {
-        (false, _) => format!("there is no interface {name}"),
-        (true, false) => format!("the interface {name} is down"),
-        (true, true) => format!("the interface {name} has no address that fits"),
+        (false, _) => {
+            let names: Vec<String> = names.into_iter().take(INTERFACES_TOLD).collect();
+            (format!("there is no interface {name}"), format!("this machine has {}", names.join(" ")))
+        }
+        (true, false) => (format!("the interface {name} is down"), "set it up, or name an address".into()),
+        (true, true) => (
+            format!("the interface {name} has no address that fits"),
+            "`ip address` shows what it has".into(),
+        ),
     })
 }
 
@@ -222,7 +264,10 @@ mod tests {
         let plain = Settings::new("mx.example");
         let configuration =
             file::read("t.conf", text.as_bytes(), Zenv::default(), &plain, args.port).expect("fit");
-        let wanted = wanted(&configuration, Some("t.conf"), &args)?;
+        let (wanted, faults) = wanted(&configuration, true, &args, &[]);
+        if !faults.is_empty() {
+            return Err(faults.iter().map(ToString::to_string).collect());
+        }
         let optional = |wanted: &Wanted| if wanted.optional { "?" } else { "" };
         Ok(wanted
             .iter()
@@ -253,12 +298,37 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_said_all_at_once() {
-        let text = "PARAM use-tls\nPARAM BindSmtpS any\nPARAM BindSubmit any\nPARAM BindSmtp iface:no-such0";
+        let text =
+            "PARAM use-tls\nPARAM BindSmtpS any\nPARAM BindSubmit any\nPARAM BindSmtp iface:no-such0 # x";
         let faults = places(text, &[]).expect_err("much");
         assert_eq!(faults.len(), 3, "{faults:?}");
-        assert!(faults[0].starts_with("t.conf:2: BindSmtpS needs TLS"));
-        assert!(faults[1].starts_with("t.conf:3: BindSubmit with use-tls"));
-        assert_eq!(faults[2], "t.conf:4: there is no interface no-such0");
+        assert!(faults[0].starts_with("t.conf:2:17: BindSmtpS needs TLS"));
+        assert!(faults[1].starts_with("t.conf:3:18: BindSubmit with use-tls"));
+        assert!(faults[2].starts_with(
+            "t.conf:4:16: there is no interface no-such0\n    PARAM BindSmtp iface:no-such0\n                   \
+             ^^^^^^^^^^^^^^\n    this machine has "
+        ));
         assert!(places("PARAM BindSmtp any6", &["-4"]).expect_err("nothing")[0].contains("option -4"));
+    }
+
+    #[test]
+    fn every_clash_is_said_where_it_stands() {
+        let text = "PARAM BindSmtp any 25\nPARAM BindSmtp [127.0.0.1] 25\nPARAM BindSmtp [127.0.0.2] 26\n\
+            PARAM BindSubmit 127.0.0.2 26\nPARAM BindSmtp iface:v4:lo 25\n";
+        let plain = Settings::new("mx.example");
+        let examined = file::examine("t.conf", text.as_bytes(), Zenv::default(), &plain, None);
+        assert_eq!(examined.errors.len(), 1, "what needs no knowledge of this machine");
+        let (_, faults) = wanted(&examined.configuration, true, &args::daemon_args(&[]), &[]);
+        let said: Vec<String> = faults.iter().map(Remark::short).collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(
+            said[0].starts_with("t.conf:2:16: 127.0.0.1:25 cannot be had: t.conf:1 names 0.0.0.0:25"),
+            "{said:?}"
+        );
+        assert!(
+            said[1].starts_with("t.conf:4:18: 127.0.0.2:26 cannot be had: t.conf:3 names it, too"),
+            "{said:?}"
+        );
+        assert!(said[2].starts_with("t.conf:5:16: 127.0.0.1:25 "), "{said:?}");
     }
 }

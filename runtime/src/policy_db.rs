@@ -1,7 +1,6 @@
 //! The policy that a daemon is to serve by, from where `PARAM policydb` says it is: a text or a compiled file.
 
 use crate::policy_build::read;
-use smtpserver_core::Settings;
 use smtpserver_core::config::choices::PolicyDb as Named;
 use smtpserver_core::policy::{Role, Rules, SourceFile, compile};
 use std::collections::BTreeMap;
@@ -76,19 +75,8 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// Gives settings the rules of the files that they name. The error tells everything that is wrong with one of them.
-    pub(crate) fn provide(&mut self, settings: &mut Settings) -> Result<(), String> {
-        settings.rules = self.rules(settings.sources.policydb.as_ref())?;
-        settings.submit_rules = self.rules(settings.sources.policydb_submit.as_ref())?;
-        Ok(())
-    }
-
-    /// The files that were read.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.read.keys().map(PolicyDb::path)
-    }
-
-    fn rules(&mut self, named: Option<&Named>) -> Result<Option<Arc<Rules>>, String> {
+    /// The rules of the file that is named; none where none is. The error tells everything that is wrong, a line each.
+    pub(crate) fn rules(&mut self, named: Option<&Named>) -> Result<Option<Arc<Rules>>, String> {
         let Some(named) = named else { return Ok(None) };
         let db = PolicyDb::new(&named.kind, Path::new(&named.path))?;
         if let Some(rules) = self.read.get(&db) {

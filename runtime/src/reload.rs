@@ -111,7 +111,7 @@ fn refuse(reasons: &[String]) {
 
 /// `smtpserver reload`: checks the configuration, then tells the running server to read it.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
-    let loaded = config_file::load(&args).map_err(config_file::LoadFault::tell)?;
+    let loaded = config_file::load(&args, &[]).map_err(config_file::LoadFault::tell)?;
     loaded.tell();
     let path = loaded.postoffice.join(&args.pid_file);
     let pid = running(&path).map_err(Stop::failed)?;

@@ -196,6 +196,8 @@ fn shown(log: &Log<'_>, entry: &Entry<'_>) -> String {
                     format!("question {} answered: {ruling:?}", ticket.number())
                 }
                 Brought::Reported(report) => format!("the spool reports {report:?}"),
+                Brought::Secured(facts) => format!("TLS is on: {facts}"),
+                Brought::Unsecured(fault) => format!("the handshake failed: {}", fault.name()),
                 Brought::Sent => "the client has taken all replies".to_string(),
                 Brought::PeerClosed => "the client closes".to_string(),
                 Brought::ShuttingDown => "the server is to stop".to_string(),

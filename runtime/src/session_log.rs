@@ -37,7 +37,12 @@ impl SessionLog {
             Event::Said(line) => self.write(now, session, 'w', line),
             // They are there already, as what was heard and said.
             Event::Refused { .. } | Event::Command(_) | Event::Reply(_) => {}
-            Event::Explained { .. } | Event::TarpitDelayed(_) | Event::Transaction(_) | Event::Closed(_) => {
+            Event::Explained { .. }
+            | Event::TarpitDelayed(_)
+            | Event::Secured(_)
+            | Event::Unsecured(_)
+            | Event::Transaction(_)
+            | Event::Closed(_) => {
                 let remark = format!("{} {event}", event.name());
                 // Some events have nothing to add to their name.
                 self.write(now, session, '#', remark.trim_end());

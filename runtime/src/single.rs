@@ -19,7 +19,7 @@ use smtpserver_core::event::{Event, Outcome};
 use smtpserver_core::limits::COMMAND_LINE_MAX;
 use smtpserver_core::server::tarpit::TarpitRule;
 use smtpserver_core::wire::unix_lines::UnixLines;
-use smtpserver_core::{Now, Peer, Session, SessionId, Settings};
+use smtpserver_core::{Now, Peer, Reason, Session, SessionId, Settings};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
@@ -49,7 +49,8 @@ pub(crate) fn inetd(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     // Nothing is said on standard error: inetd made it the client's.
     let settings = Arc::new(loaded.configuration.global().clone());
     // A stranger speaks: as for the daemon, with no more rights than are needed.
-    let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice).map_err(Stop::unfit)?;
+    let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice)
+        .map_err(|why| loaded.blame("user", why))?;
     give_up_rights(args, loaded, &loaded.postoffice, account.as_ref())?;
     let its = settings.clone();
     alone(args, &loaded.postoffice, settings, None, async move |desk| {
@@ -75,6 +76,8 @@ pub(crate) fn batch(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     settings.timeouts.session = BATCH_LASTS_MAX;
     // Nobody is there to be slowed down, and the end of the file would cut off what waits behind a refusal.
     settings.tarpit = TarpitRule::default();
+    // Nobody guesses at verbs here, and what follows a line that is no command would be lost.
+    settings.limits.unknown_commands_max = u32::MAX;
     let batch = Batch {
         marked: args.bsmtp_channel,
         echo: args.verbose > 0,
@@ -173,13 +176,16 @@ impl Verdict {
         let refused = match event {
             Event::Refused { .. } => true,
             Event::Transaction(record) => matches!(record.outcome, Outcome::Refused(_) | Outcome::Cut(_)),
+            // It did not end by itself: what followed was not looked at.
+            Event::Closed(record) => !matches!(record.reason, Reason::Quit | Reason::PeerClosed),
             Event::Command(_)
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
             | Event::Explained { .. }
-            | Event::TarpitDelayed(_)
-            | Event::Closed(_) => false,
+            | Event::Secured(_)
+            | Event::Unsecured(_)
+            | Event::TarpitDelayed(_) => false,
         };
         self.refused.fetch_or(refused, Ordering::Relaxed);
     }

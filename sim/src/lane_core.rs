@@ -8,6 +8,7 @@ use smtpserver_core::dns;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{Order, Report, Stored};
+use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -123,6 +124,7 @@ impl World {
                     self.tell_server(server::Input::Asked(id, ticket, question));
                 }
                 Output::Order(order) => self.obey(index, order),
+                Output::Secure(_) => self.handle(index, Input::Unsecured(HandshakeFault::Unavailable)),
                 Output::Event(event) => self.note(&event),
                 Output::Close(_) => {
                     let connection = &mut self.connections[index];
@@ -167,7 +169,7 @@ impl World {
         self.server.handle(now, input);
         while let Some(output) = self.server.poll() {
             match output {
-                server::Output::Welcome(_) | server::Output::TurnAway(..) | server::Output::Drop => {
+                server::Output::Welcome(_) | server::Output::TurnAway(..) | server::Output::Drop(_) => {
                     unreachable!("only a connection is welcomed or not")
                 }
                 server::Output::Answer(id, ticket, answer) => {
@@ -260,10 +262,10 @@ impl Stage for World {
                 self.by_session.insert(id, index);
                 self.handle(index, Input::Opened);
             }
-            Some(server::Output::TurnAway(_, octets)) => {
+            Some(server::Output::TurnAway(_, octets, _)) => {
                 self.connections[index].done.extend([Taken::Wrote(octets), Taken::Closed]);
             }
-            Some(server::Output::Drop) => self.connections[index].done.push_back(Taken::Closed),
+            Some(server::Output::Drop(_)) => self.connections[index].done.push_back(Taken::Closed),
             other => return Err(Trouble(format!("a connection was answered by {other:?}"))),
         }
         Ok(index)

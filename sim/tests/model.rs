@@ -248,7 +248,7 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
                 };
                 session.handle(now(instant), Input::Reported(report));
             }
-            Some(Output::Event(_)) => {}
+            Some(Output::Secure(_) | Output::Event(_)) => {}
             Some(Output::Close(_)) => return (said, stored),
             None if rest.is_empty() => session.handle(now(instant), Input::PeerClosed),
             None => {
@@ -383,8 +383,8 @@ proptest! {
             let source = Source::of(client);
             let door = match admission.judge(&limits, Some(source), limits.same_source_max) {
                 Decision::Welcome => { admission.enter(id, Some(source)); Door::Welcome }
-                Decision::TurnAway => { admission.turn_away(id, Some(source)); Door::TurnAway }
-                Decision::Drop => Door::Drop,
+                Decision::TurnAway(_) => { admission.turn_away(id, Some(source)); Door::TurnAway }
+                Decision::Drop(_) => Door::Drop,
             };
             prop_assert_eq!(connections.come(&limits, serial, client), door);
             if door != Door::Drop {

@@ -29,6 +29,11 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             ["test", "--quiet", "--workspace", "--exclude", "smtpserver-fuzz", "--exclude", "smtpserver"];
         Outcome::of(cargo::run(&words))
     });
+    steps.step("two evaluators of policy, a hundred thousand times, release build", || {
+        let name = "a_hundred_thousand_times";
+        let cargo = ["test", "--quiet", "--release", "--package", "smtpserver-core", "--lib", "--"];
+        Outcome::of(cargo::run(&[&cargo[..], &["--ignored", name]].concat()))
+    });
     // Its tests flood the server with mail and kill it under load: that is to be seen of the program that is used.
     steps.step("the daemon's tests, release build", || {
         let mut command = cargo::command(&["test", "--quiet", "--release", "--package", "smtpserver"]);

@@ -1,5 +1,6 @@
 //! Where a group listens: the forms of the Bind lines. Which addresses an interface has is for the hands to find out.
 
+use super::file::remark::Spot;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -127,8 +128,8 @@ pub struct Bind {
     pub address: BindAddress,
     /// The port; 0 for any that is free.
     pub port: u16,
-    /// The line of the file that asks for it, counted from 1; 0 when no line does.
-    pub line: usize,
+    /// What asks for it; the whole file when no line does.
+    pub spot: Spot,
 }
 
 #[cfg(test)]

@@ -102,6 +102,8 @@ impl Default for Auth {
 pub struct Tls {
     /// `use-tls`.
     pub offered: bool,
+    /// The connection begins with the handshake: the service SMTPS, or `-t`.
+    pub first: bool,
     /// `tls-cert-file`.
     pub cert_file: Option<String>,
     /// `tls-key-file`.
@@ -223,8 +225,23 @@ pub struct Sources {
     pub resolvers: Vec<SocketAddr>,
     /// Who may use Z-REPORT (`report-auth-file`), an absolute path.
     pub report_auth_file: Option<String>,
-    /// hosts.allow and hosts.deny are asked (`use-tcp-wrapper`).
-    pub tcp_wrapper: bool,
+    /// Which files say who may connect (`use-tcp-wrapper`).
+    pub tcp_wrapper: Option<WrapperFiles>,
+}
+
+/// The files of `use-tcp-wrapper`, absolute paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrapperFiles {
+    /// Who may connect.
+    pub allow: String,
+    /// Who may not.
+    pub deny: String,
+}
+
+impl Default for WrapperFiles {
+    fn default() -> Self {
+        WrapperFiles { allow: "/etc/hosts.allow".into(), deny: "/etc/hosts.deny".into() }
+    }
 }
 
 /// A word that no log or debug text shows.

@@ -5,12 +5,14 @@ pub mod bind;
 pub mod choices;
 pub mod file;
 pub mod glob;
+pub mod host_access;
 pub mod logs;
 pub mod manners;
 pub mod networks;
 pub mod param;
 pub mod pattern_line;
 pub mod patterns;
+pub mod report_auth;
 pub mod worst;
 pub mod zenv;
 
@@ -25,8 +27,10 @@ use alloc::vec::Vec;
 use bind::Service;
 use choices::{Auth, Cluster, Helpers, ReceivedParts, Sockets, Sources, Spf, Tls, Verbs};
 use core::net::IpAddr;
+use host_access::HostAccess;
 use manners::Manners;
 use patterns::{Patterns, Styles};
+use report_auth::ReportAuth;
 
 /// Which extensions are offered in the reply to EHLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +145,10 @@ pub struct Settings {
     pub helpers: Helpers,
     /// Where rules come from.
     pub sources: Sources,
+    /// What hosts.allow and hosts.deny say, where they are asked (`use-tcp-wrapper`); the hands read them.
+    pub host_access: Option<Arc<HostAccess>>,
+    /// Who may use Z-REPORT (`report-auth-file`); the hands read it.
+    pub report_auth: Option<Arc<ReportAuth>>,
     /// The other machines of a cluster.
     pub cluster: Cluster,
     /// What is expected of clients, beyond what the old manual knew.
@@ -192,6 +200,8 @@ impl Settings {
             spf: Spf::default(),
             helpers: Helpers::default(),
             sources: Sources::default(),
+            host_access: None,
+            report_auth: None,
             cluster: Cluster::default(),
             manners: Manners::default(),
         }

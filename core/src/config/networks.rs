@@ -42,6 +42,11 @@ impl Network {
         (width <= widest).then(|| Network { address: masked(address, width), width })
     }
 
+    /// Whether this is its first address: that which has no bits beyond the width.
+    pub(super) fn is_exactly(self, first: IpAddr) -> bool {
+        self.address == first
+    }
+
     /// Whether an address lies within. An IPv4-mapped one counts as IPv4.
     pub fn contains(self, address: IpAddr) -> bool {
         let address = address.to_canonical();

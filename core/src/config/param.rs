@@ -7,6 +7,7 @@ mod rows;
 mod table;
 mod words;
 
+pub(super) use fault::echo;
 pub use fault::{NoteKind, ParamFault, ParamFaultKind, ParamNote, Unfit};
 pub(crate) use words::split;
 

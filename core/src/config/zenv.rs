@@ -1,7 +1,7 @@
 //! The ZENV file: settings of a whole mail system, `NAME=value` a line, which shell scripts read as well. It is read
 //! as text; no shell runs, and the environment of this process does not count.
 
-use super::file::remark::{Page, Remark};
+use super::file::remark::{Remark, Spot};
 use crate::limits::CONFIG_LINE_MAX;
 use crate::near;
 use alloc::collections::BTreeMap;
@@ -31,15 +31,13 @@ impl Zenv {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut remarks = Vec::new();
         let text = String::from_utf8_lossy(octets);
-        let page = Page { file: name };
         for (index, line) in text.lines().enumerate() {
             let Some((variable, value)) = line.split_once('=') else { continue };
             if !is_name(variable) {
                 continue;
             }
             let mut warn = |what: String| {
-                let hint = String::new();
-                remarks.push(page.warning(index + 1, line, 0..variable.len(), what, hint));
+                remarks.push(Spot::new(name, index + 1, line, 0..variable.len()).warning(what, ""));
             };
             if line.len() > CONFIG_LINE_MAX {
                 warn(format!("{variable} is too long and left out"));
@@ -166,7 +164,7 @@ mod tests {
         ] {
             assert_eq!(zenv.get(name), value, "{name}");
         }
-        let said: Vec<_> = remarks.iter().map(|remark| (remark.line, remark.what.as_str())).collect();
+        let said: Vec<_> = remarks.iter().map(|remark| (remark.spot.line, remark.what.as_str())).collect();
         assert_eq!(
             said,
             [

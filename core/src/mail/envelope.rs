@@ -22,14 +22,19 @@ impl Hello {
         matches!(self.verb, Verb::Ehlo | Verb::Lhlo)
     }
 
-    /// The protocol as `Received:` and the spool name it (RFC 3848).
-    pub fn protocol(&self) -> &'static str {
-        if self.verb == Verb::Lhlo {
-            "LMTP"
-        } else if self.is_extended() {
-            "ESMTP"
-        } else {
-            "SMTP"
+    /// The protocol as `Received:` and the spool name it (RFC 3848): within TLS or not, after a login or not.
+    pub fn protocol(&self, secured: bool, logged_in: bool) -> &'static str {
+        match (self.verb, secured, logged_in) {
+            (Verb::Lhlo, false, false) => "LMTP",
+            (Verb::Lhlo, false, true) => "LMTPA",
+            (Verb::Lhlo, true, false) => "LMTPS",
+            (Verb::Lhlo, true, true) => "LMTPSA",
+            // A client that said HELO speaks no extension; there is no name for it within TLS.
+            _ if !self.is_extended() => "SMTP",
+            (_, false, false) => "ESMTP",
+            (_, false, true) => "ESMTPA",
+            (_, true, false) => "ESMTPS",
+            (_, true, true) => "ESMTPSA",
         }
     }
 }

@@ -9,7 +9,8 @@ use alloc::string::String;
 
 /// The trace field in stored form: lines end with LF, continuation lines begin with a tab.
 ///
-/// `origin` is where it came from, an address literal or a user of this machine.
+/// `origin` is where it came from, an address literal or a user of this machine. `secured` is what is told of TLS, as a
+/// comment.
 pub fn received(
     hello: &Hello,
     origin: &str,
@@ -17,13 +18,15 @@ pub fn received(
     host: &str,
     transaction: &Addressed,
     now: Wall,
+    secured: Option<&str>,
 ) -> String {
     let recipient = match transaction.only_recipient() {
         Some(path) => format!("\n\tfor <{path}>"),
         None => String::new(),
     };
+    let comment = secured.map(|secured| format!("\n\t{secured}")).unwrap_or_default();
     format!(
-        "Received: from {name} ({origin})\n\tby {host} with {protocol} id {id}{recipient};\n\t{date} (UTC)\n",
+        "Received: from {name} ({origin}){comment}\n\tby {host} with {protocol} id {id}{recipient};\n\t{date} (UTC)\n",
         name = hello.name,
         id = transaction.opened.id,
         date = now.rfc2822(),

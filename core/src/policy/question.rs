@@ -55,6 +55,11 @@ pub enum Question {
         /// Who is connected in truth.
         peer: Arc<Peer>,
     },
+    /// May this client begin a TLS handshake, or were there too many from there?
+    Handshake {
+        /// Who is connected.
+        peer: Arc<Peer>,
+    },
     /// The message is complete: may it be kept, and is there still room?
     Content {
         /// Octets of the message.

@@ -4,11 +4,14 @@ use super::fault::{LogFault, LogFaultKind};
 use super::octets::{Cursor, put_length, put_number, put_signed};
 use super::ruling::{self, Ruling};
 use super::said::{Deed, Said};
+use super::tls;
 use crate::input::Input;
 use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX};
 use crate::now::{Instant, Now, Wall};
 use crate::policy::{Answer, Ticket};
 use crate::spool::{Report, SpoolFault, Stored};
+use crate::tls::{HandshakeFault, TlsFacts};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// One record.
@@ -33,6 +36,10 @@ pub enum Brought<'a> {
     Answered(Ticket, Ruling),
     /// [`Input::Reported`].
     Reported(Report),
+    /// [`Input::Secured`], without the channel binding.
+    Secured(Arc<TlsFacts>),
+    /// [`Input::Unsecured`].
+    Unsecured(HandshakeFault),
     /// [`Input::Sent`].
     Sent,
     /// [`Input::PeerClosed`].
@@ -65,6 +72,8 @@ impl<'a> Brought<'a> {
                 Brought::Answered(*ticket, ruling)
             }
             Input::Reported(report) => Brought::Reported(*report),
+            Input::Secured(facts) => Brought::Secured(Arc::clone(facts)),
+            Input::Unsecured(fault) => Brought::Unsecured(*fault),
             Input::Sent => Brought::Sent,
             Input::PeerClosed => Brought::PeerClosed,
             Input::ShuttingDown => Brought::ShuttingDown,
@@ -81,6 +90,8 @@ impl<'a> Brought<'a> {
                 Input::Answered(ticket, Answer { verdict: ruling.verdict() })
             }
             Brought::Reported(report) => Input::Reported(report),
+            Brought::Secured(facts) => Input::Secured(facts),
+            Brought::Unsecured(fault) => Input::Unsecured(fault),
             Brought::Sent => Input::Sent,
             Brought::PeerClosed => Input::PeerClosed,
             Brought::ShuttingDown => Input::ShuttingDown,
@@ -96,13 +107,15 @@ const REPORTED: u8 = 5;
 const PEER_CLOSED: u8 = 6;
 const SHUTTING_DOWN: u8 = 7;
 const SENT: u8 = 8;
+const SECURED: u8 = 9;
+const UNSECURED: u8 = 10;
 const WROTE: u8 = 32;
 /// The deeds begin here.
 const DID: u8 = 33;
 /// The last record.
 pub(super) const END: u8 = 64;
 
-const DEEDS: [Deed; 8] = [
+const DEEDS: [Deed; 9] = [
     Deed::Ask,
     Deed::Begin,
     Deed::Append,
@@ -111,6 +124,7 @@ const DEEDS: [Deed; 8] = [
     Deed::Event,
     Deed::Close,
     Deed::Leave,
+    Deed::Secure,
 ];
 const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];
 const ENDINGS: [Ending; 4] = [Ending::Closed, Ending::Dropped, Ending::Panicked, Ending::Full];
@@ -139,6 +153,8 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Br
         Brought::Tick => TICK,
         Brought::Answered(..) => ANSWERED,
         Brought::Reported(_) => REPORTED,
+        Brought::Secured(_) => SECURED,
+        Brought::Unsecured(_) => UNSECURED,
         Brought::Sent => SENT,
         Brought::PeerClosed => PEER_CLOSED,
         Brought::ShuttingDown => SHUTTING_DOWN,
@@ -168,6 +184,8 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Br
             out.push(2);
             out.push(code(&SPOOL_FAULTS, fault));
         }
+        Brought::Secured(facts) => tls::put_facts(out, facts),
+        Brought::Unsecured(fault) => tls::put_fault(out, *fault),
     }
 }
 
@@ -208,7 +226,7 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
     if tag == WROTE {
         return Ok(Entry::Said(Said::Wrote(cursor.string(RECORDED_SAID_MAX)?.to_vec())));
     }
-    if !(OPENED..=SENT).contains(&tag) {
+    if !(OPENED..=UNSECURED).contains(&tag) {
         return Err(cursor.fault(LogFaultKind::UnknownRecord(tag)));
     }
     let steady = cursor.signed()?;
@@ -225,6 +243,8 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
         }
         REPORTED => Brought::Reported(report(cursor)?),
         SENT => Brought::Sent,
+        SECURED => Brought::Secured(Arc::new(tls::facts(cursor)?)),
+        UNSECURED => Brought::Unsecured(tls::fault(cursor)?),
         PEER_CLOSED => Brought::PeerClosed,
         _ => Brought::ShuttingDown,
     };

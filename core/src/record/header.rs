@@ -78,6 +78,9 @@ impl Header {
         line("messages", &messages);
         line("host", &self.settings.host);
         line("transcript", if self.settings.transcript { &"yes" } else { &"no" });
+        if self.settings.tls.first {
+            line("tls", &"first");
+        }
         for param in settings::lines(&self.settings) {
             line("PARAM", &param);
         }
@@ -112,6 +115,9 @@ impl Header {
         let keep = lines.one_of("messages", [("filled", Keep::Shape), ("kept", Keep::Messages)])?;
         let mut settings = Settings::new(lines.next("host")?);
         settings.transcript = lines.one_of("transcript", [("yes", true), ("no", false)])?;
+        if let Some(first) = lines.next_if("tls")? {
+            settings.tls.first = first == "first";
+        }
         while let Some(line) = lines.next_if("PARAM")? {
             param::apply(&mut settings, line)
                 .map_err(|_| lines.fault("a parameter that this program takes"))?;

@@ -25,6 +25,7 @@ mod replay;
 mod ruling;
 mod said;
 mod settings;
+mod tls;
 
 pub use entry::{Brought, Ending, Entry};
 pub use fault::{LogFault, LogFaultKind};

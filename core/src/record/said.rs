@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::output::Output;
 use crate::policy::evaluate::Place;
 use crate::spool::{Order, control};
+use crate::tls::Opening;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -42,6 +43,8 @@ pub enum Deed {
     Abandon,
     /// The draft is to stay, and not as a message.
     Leave,
+    /// A TLS handshake is to be done.
+    Secure,
     /// Something for logs.
     Event,
     /// The end.
@@ -58,6 +61,7 @@ impl Deed {
             Deed::Commit => "commit the draft",
             Deed::Abandon => "abandon the draft",
             Deed::Leave => "leave the draft",
+            Deed::Secure => "begin TLS",
             Deed::Event => "event",
             Deed::Close => "close",
         }
@@ -97,6 +101,11 @@ impl Sayer {
                 did(Deed::Ask, Print::of(format_args!("{ticket:?} {question:?}")))
             }
             Output::Order(order) => self.ordered(order),
+            Output::Secure(Opening::Asked) => did(Deed::Secure, 0),
+            // The octets are those of the log.
+            Output::Secure(Opening::First(octets)) => {
+                did(Deed::Secure, Print::of(format_args!("{}", octets.len())))
+            }
             Output::Event(Event::Heard(line)) => {
                 did(Deed::Event, Print::of(format_args!("heard {}", redact::heard(line))))
             }

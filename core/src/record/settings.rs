@@ -4,6 +4,7 @@
 
 use super::manners;
 use super::print::Print;
+use super::tls;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
@@ -32,13 +33,15 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         transcript,
         logs: _,
         service: _,
-        received: _,
+        received,
         sockets: _,
         auth: _,
-        tls: _,
+        tls,
         spf: _,
         helpers: _,
         sources: _,
+        host_access: _,
+        report_auth: _,
         cluster: _,
         greeting,
         contact,
@@ -59,6 +62,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         unknown_commands_max,
         same_source_max: _,
         connections_max: _,
+        handshakes_max: _,
         parallel_syncs_max: _,
     } = limits;
     Settings {
@@ -70,6 +74,8 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
             unknown_commands_max: *unknown_commands_max,
             ..Limits::default()
         },
+        received: tls::received(*received),
+        tls: tls::seen_by_a_session(tls),
         timeouts: timeouts.clone(),
         tarpit: *tarpit,
         extensions: Extensions { ehlo: true, etrn: true, ..*extensions },
@@ -124,17 +130,29 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
     }
     extensions(&mut lines, &settings.extensions);
     manners::lines(&mut lines, settings);
+    tls::lines(&mut lines, settings);
     lines.extend(settings.help.iter().map(|line| format!("help {line}")));
     lines
 }
 
 fn waits(lines: &mut Vec<String>, own: &Timeouts, default: &Timeouts) {
-    let Timeouts { command, data_block, answer, store, session, drain, data_rate_min: _, data_grace } = own;
+    let Timeouts {
+        command,
+        data_block,
+        answer,
+        store,
+        handshake,
+        session,
+        drain,
+        data_rate_min: _,
+        data_grace,
+    } = own;
     for (name, value, default) in [
         ("timeout-command", command, default.command),
         ("timeout-data", data_block, default.data_block),
         ("timeout-answer", answer, default.answer),
         ("timeout-store", store, default.store),
+        ("timeout-handshake", handshake, default.handshake),
         ("timeout-session", session, default.session),
         ("timeout-drain", drain, default.drain),
         ("data-grace", data_grace, default.data_grace),
@@ -211,6 +229,7 @@ mod tests {
             "timeout-data 7",
             "timeout-answer 8",
             "timeout-store 9",
+            "timeout-handshake 10",
             "timeout-session 100.000001",
             "timeout-drain 0.5",
             "data-grace 3",
@@ -241,6 +260,12 @@ mod tests {
             "EXPNcmd",
             "VRFYcmd",
             "check-pipelining",
+            "use-tls",
+            "tls-enforce-tls 1",
+            "tls-require-cert 1",
+            "outlook-tls-bug",
+            "rcvd-tls-mode",
+            "rcvd-tls-peer",
             "help one line",
             "help",
         ]

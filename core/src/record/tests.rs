@@ -4,6 +4,7 @@ use super::*;
 use crate::config::param;
 use crate::server::{self, Server};
 use crate::spool::{Order, Report, SpoolFault, Stored};
+use crate::tls::{ChannelBinding, TlsFacts, TlsVersion};
 use crate::{Duration, Input, Instant, Now, Output, Peer, Session, SessionId, Settings, Wall};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -148,11 +149,24 @@ impl World {
                     }
                     Order::Begin | Order::Abandon | Order::Leave(_) => {}
                 },
+                Output::Secure(_) => self.handle(Input::Secured(facts())),
                 Output::Event(_) => {}
                 Output::Close(_) => self.closed = true,
             }
         }
     }
+}
+
+fn facts() -> Arc<TlsFacts> {
+    Arc::new(TlsFacts {
+        version: TlsVersion::V1_3,
+        cipher: "TLS_AES_256_GCM_SHA384".into(),
+        bits: 256,
+        server_name: Some("mx.example".into()),
+        resumed: false,
+        binding: Some(ChannelBinding([0xab; 32])),
+        certificate: None,
+    })
 }
 
 fn replayed(log: &Log<'_>) -> Result<(), Difference> {
@@ -182,7 +196,14 @@ const SECRET: &[u8] = b"Subject: Geheimnis\r\nReceived: secret\r\n\r\n..Passwort
 
 #[test]
 fn sessions_in_other_manners_are_lived_through_again() {
-    let table: [(&[&str], &[Act<'_>], &str); 7] = [
+    let secured: &[Act<'_>] = &[
+        Act::Says(b"EHLO c.example\r\n"),
+        Act::Says(b"STARTTLS\r\n"),
+        Act::Says(b"EHLO c.example\r\n"),
+        Act::Says(GROUP),
+        Act::Says(SECRET),
+    ];
+    let table: [(&[&str], &[Act<'_>], &str); 9] = [
         (
             &["xclient-from 192.0.2.0/24", "max-loadaverage 4", "hdr220 %i %T %p"],
             &[
@@ -224,6 +245,8 @@ fn sessions_in_other_manners_are_lived_through_again() {
             &[Act::Says(b"EHLO a.bad.example\r\nEHLO a_b\r\nEHLO c.example\r\nDEBUG\r\nMAIL FROM:a@c\r\n")],
             "styles veS",
         ),
+        (&["use-tls", "tls-enforce-tls 1", "rcvd-tls-mode"], secured, "begin TLS"),
+        (&["use-tls", "tls-require-cert 1"], secured, "only of clients with a certificate"),
         (&["style strict"], &[Act::Says(b"EHLO  c.example\r\nQUIT \r\n")], "501 5.5.2"),
     ];
     for (params, acts, said) in table {

@@ -8,6 +8,7 @@ use crate::policy::evaluate::{No, Why};
 use crate::refusal::{Refusal, Trouble};
 use crate::server::rate_window::RateVerdict;
 use crate::spool::{Durable, SpoolFault};
+use crate::tls::Distrust;
 use crate::wire::command::{SyntaxFault, Verb};
 use crate::wire::line::LineFault;
 use crate::wire::path::PathFault;
@@ -83,6 +84,11 @@ pub fn noop_ok(verb: Verb) -> Reply {
 /// `250 2.0.0`: RSET.
 pub fn reset_ok() -> Reply {
     Reply::new(C250_OK, E2_0_0_OK, "RSET ok, nothing is kept")
+}
+
+/// `220 2.0.0`: the next octets are those of a TLS handshake (RFC 3207 §4).
+pub fn start_handshake() -> Reply {
+    Reply::new(C220_READY, E2_0_0_OK, "STARTTLS ok, begin TLS")
 }
 
 /// `250 2.0.0`: VERB, which turns on nothing.
@@ -173,6 +179,17 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             C554_FAILED,
             E5_5_1_INVALID_COMMAND,
             "you sent ahead where a client waits for the reply, closing connection",
+        ),
+        Refusal::SecuredAlready => out_of_order("STARTTLS: TLS is on already"),
+        Refusal::SecuredByProxy => out_of_order("STARTTLS: not behind a proxy that has told who you are"),
+        Refusal::TlsFirst => Reply::new(C530_NEEDED_FIRST, E5_7_0_SECURITY, "send STARTTLS first"),
+        Refusal::CertificateFirst(None) => {
+            Reply::new(C550_REFUSED, E5_7_1_REFUSED, "mail is taken only of clients with a certificate")
+        }
+        Refusal::CertificateFirst(Some(why)) => Reply::new(
+            C550_REFUSED,
+            E5_7_1_REFUSED,
+            format!("your certificate is not trusted here: {}", distrust(*why)),
         ),
         Refusal::InTransaction(verb) => {
             out_of_order(format!("{} does not belong in a transaction, RSET first", verb.name()))
@@ -329,6 +346,11 @@ fn trouble(trouble: Trouble) -> Reply {
         Trouble::Spool(SpoolFault::Unusable | SpoolFault::Broken) => {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "message not stored, try again later")
         }
+        Trouble::TooManyHandshakes => Reply::new(
+            C454_TLS_NOT_NOW,
+            E4_7_0_SECURITY,
+            "STARTTLS: too many handshakes from there, try later",
+        ),
         Trouble::NoAnswer => {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "no answer from a helper in time, try again later")
         }
@@ -401,6 +423,17 @@ fn syntax(fault: &SyntaxFault) -> Reply {
         SyntaxFault::ChunkSize => bad(String::from(
             "BDAT needs a size and perhaps LAST; what follows cannot be understood, closing connection",
         )),
+    }
+}
+
+/// What is wrong with a client's certificate, for a person.
+fn distrust(why: Distrust) -> &'static str {
+    match why {
+        Distrust::UnknownIssuer => "its issuer is not known",
+        Distrust::OutOfTime => "it has expired, or is not valid yet",
+        Distrust::WrongPurpose => "it is not for clients",
+        Distrust::TooDeep => "its chain is too long",
+        Distrust::Unfit => "it is not fit",
     }
 }
 

@@ -9,15 +9,24 @@ use crate::limits::{Limits, TURN_AWAY_FACTOR, TURN_AWAY_MARGIN};
 use crate::peer::{SessionId, Source};
 use alloc::collections::BTreeMap;
 
+/// The limit that a connection has come up against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// There are enough from its source (`MaxSameIpSource`).
+    SameSource,
+    /// There are enough in all (`MaxParallelConnections`).
+    Total,
+}
+
 /// What becomes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It becomes a session.
     Welcome,
     /// It is told that there are too many, then closed.
-    TurnAway,
+    TurnAway(Limit),
     /// It is closed without a word.
-    Drop,
+    Drop(Limit),
 }
 
 /// Why a connection is counted.
@@ -62,14 +71,15 @@ impl Admission {
     /// does that.
     pub fn judge(&self, limits: &Limits, source: Option<Source>, same_source_max: u32) -> Decision {
         let here = source.and_then(|source| self.by_source.get(&source)).copied().unwrap_or_default();
-        if here.sessions < same_source_max && self.total.sessions < limits.connections_max {
+        let full_here = here.sessions >= same_source_max;
+        if !full_here && self.total.sessions < limits.connections_max {
             Decision::Welcome
-        } else if here.next() > same_source_max.saturating_mul(TURN_AWAY_FACTOR)
-            || self.total.next() > limits.connections_max.saturating_add(TURN_AWAY_MARGIN)
-        {
-            Decision::Drop
+        } else if here.next() > same_source_max.saturating_mul(TURN_AWAY_FACTOR) {
+            Decision::Drop(Limit::SameSource)
+        } else if self.total.next() > limits.connections_max.saturating_add(TURN_AWAY_MARGIN) {
+            Decision::Drop(Limit::Total)
         } else {
-            Decision::TurnAway
+            Decision::TurnAway(if full_here { Limit::SameSource } else { Limit::Total })
         }
     }
 
@@ -148,11 +158,11 @@ mod tests {
                     admission.enter(session(serial), from);
                     fates[0] += 1;
                 }
-                Decision::TurnAway => {
+                Decision::TurnAway(_) => {
                     admission.turn_away(session(serial), from);
                     fates[1] += 1;
                 }
-                Decision::Drop => fates[2] += 1,
+                Decision::Drop(_) => fates[2] += 1,
             }
         }
         fates
@@ -171,7 +181,7 @@ mod tests {
         admission.leave(session(39));
         assert_eq!(
             admission.judge(&limits, source(1), limits.same_source_max),
-            Decision::TurnAway,
+            Decision::TurnAway(Limit::SameSource),
             "one was told: room to tell another"
         );
         admission.leave(session(0));
@@ -184,7 +194,7 @@ mod tests {
         let limits = limits(1_000, 800);
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits, source(1), 0..1_000), [800, 100, 100]);
-        assert_eq!(admission.judge(&limits, source(2), limits.same_source_max), Decision::Drop);
+        assert_eq!(admission.judge(&limits, source(2), limits.same_source_max), Decision::Drop(Limit::Total));
     }
 
     #[test]
@@ -192,8 +202,14 @@ mod tests {
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits(1, 2), source(1), 0..6), [1, 3, 2]);
         let total_full = limits(1, 1);
-        assert_eq!(admission.judge(&total_full, source(2), total_full.same_source_max), Decision::TurnAway);
-        assert_eq!(admission.judge(&total_full, source(1), total_full.same_source_max), Decision::Drop);
+        assert_eq!(
+            admission.judge(&total_full, source(2), total_full.same_source_max),
+            Decision::TurnAway(Limit::Total)
+        );
+        assert_eq!(
+            admission.judge(&total_full, source(1), total_full.same_source_max),
+            Decision::Drop(Limit::SameSource)
+        );
     }
 
     #[test]
@@ -217,7 +233,7 @@ mod tests {
         assert_eq!(arrive(&mut admission, &limits, None, 0..25), [20, 5, 0]);
         assert_eq!(
             admission.judge(&limits, source(1), limits.same_source_max),
-            Decision::TurnAway,
+            Decision::TurnAway(Limit::Total),
             "the total is full"
         );
         for serial in 0..25 {
@@ -262,16 +278,20 @@ mod tests {
                 let most = |limit: u32| usize::try_from(limit).expect("small");
                 let expected = if sessions < most(connections_max) && sessions_here < most(same_source_max) {
                     Decision::Welcome
-                } else if here + 1 > 4 * most(same_source_max) || list.len() + 1 > most(connections_max) + 100 {
-                    Decision::Drop
+                } else if here + 1 > 4 * most(same_source_max) {
+                    Decision::Drop(Limit::SameSource)
+                } else if list.len() + 1 > most(connections_max) + 100 {
+                    Decision::Drop(Limit::Total)
+                } else if sessions_here >= most(same_source_max) {
+                    Decision::TurnAway(Limit::SameSource)
                 } else {
-                    Decision::TurnAway
+                    Decision::TurnAway(Limit::Total)
                 };
                 prop_assert_eq!(admission.judge(&limits, from, limits.same_source_max), expected);
                 match expected {
                     Decision::Welcome => admission.enter(session(serial), from),
-                    Decision::TurnAway => admission.turn_away(session(serial), from),
-                    Decision::Drop => continue,
+                    Decision::TurnAway(_) => admission.turn_away(session(serial), from),
+                    Decision::Drop(_) => continue,
                 }
                 list.push((session(serial), from, expected == Decision::Welcome));
             }

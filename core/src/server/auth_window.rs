@@ -91,6 +91,11 @@ impl AuthWindows {
         self.table.look(&key, now, |window, span| window.failures.sum(span)).unwrap_or(0)
     }
 
+    /// The next key in memory, in their order, behind this one.
+    pub(super) fn key_behind(&self, last: Option<Key>) -> Option<Key> {
+        self.table.key_behind(last.as_ref()).copied()
+    }
+
     /// Keys in memory, among them some whose window has passed.
     pub fn keys(&self) -> usize {
         self.table.len()

@@ -4,8 +4,10 @@
 pub mod admission;
 pub mod auth_window;
 pub mod commit;
+mod handshakes;
 pub mod judge;
 pub mod rate_window;
+pub mod report;
 mod solo;
 pub(crate) mod table;
 pub mod tarpit;
@@ -18,11 +20,12 @@ use crate::peer::{Peer, SessionId};
 use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
-use admission::Admission;
+use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use commit::{Commits, Publication};
+use handshakes::Handshakes;
 use judge::{Judge, LookUp};
 use rate_window::RateWindows;
 pub use solo::Solo;
@@ -62,9 +65,9 @@ pub enum Output {
     /// The connection just accepted becomes no session: write these octets, give the client a moment to read
     /// them and to close (the ancestor gave 2 s), close, then say [`Input::Disconnected`]. Until then it counts
     /// towards the limits above which nobody is told anything.
-    TurnAway(SessionId, Vec<u8>),
+    TurnAway(SessionId, Vec<u8>, Limit),
     /// The connection just accepted is closed at once, without a word. Nothing more is said about it.
-    Drop,
+    Drop(Limit),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
     /// Ask the domain name system; then say [`Input::Looked`], [`dns::Trouble::Timeout`] at the latest when it is
@@ -93,6 +96,7 @@ pub enum Output {
 pub struct Server {
     settings: Arc<Settings>,
     admission: Admission,
+    handshakes: Handshakes,
     commits: Commits,
     free_kib: Option<u64>,
     measured_at: Option<Instant>,
@@ -108,6 +112,7 @@ impl Server {
         Server {
             commits: Commits::new(settings.limits.parallel_syncs_max),
             admission: Admission::default(),
+            handshakes: Handshakes::default(),
             settings,
             free_kib: None,
             measured_at: None,
@@ -129,6 +134,12 @@ impl Server {
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
                 let verdict = self.relabelled(session, &peer);
+                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+            }
+            Input::Asked(session, ticket, Question::Handshake { peer }) => {
+                let most = self.settings.limits.handshakes_max;
+                let may = self.handshakes.may_begin(peer.source(), now.instant, most);
+                let verdict = if may { Verdict::Accept } else { Verdict::Busy };
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
             Input::Asked(session, ticket, question) => {
@@ -209,13 +220,13 @@ impl Server {
                 self.judge.enter(session, peer, settings);
                 Output::Welcome(session)
             }
-            admission::Decision::TurnAway => {
+            admission::Decision::TurnAway(limit) => {
                 let session = self.next_id(now);
                 self.admission.turn_away(session, source);
                 let reply = crate::reply::catalog::too_many_connections(&settings.host);
-                Output::TurnAway(session, reply.encode(false))
+                Output::TurnAway(session, reply.encode(false), limit)
             }
-            admission::Decision::Drop => Output::Drop,
+            admission::Decision::Drop(limit) => Output::Drop(limit),
         };
         self.outputs.push_back(output);
     }
@@ -233,7 +244,7 @@ impl Server {
                 Verdict::Accept
             }
             // It costs nothing more to tell it.
-            admission::Decision::TurnAway | admission::Decision::Drop => {
+            admission::Decision::TurnAway(_) | admission::Decision::Drop(_) => {
                 self.admission.turn_away(session, source);
                 Verdict::TurnAway
             }

@@ -5,7 +5,7 @@ use super::table::{Counts, SLOTS, Second, Span, Table, Window};
 use crate::limits::TRACKED_SOURCES_MAX;
 use crate::now::{Duration, Instant};
 use crate::peer::Source;
-use core::array;
+use core::{array, fmt};
 
 /// Under what is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,16 @@ impl Key {
     /// The key of a user's name, exactly as given.
     pub fn user(name: &str) -> Key {
         Key::User(UserKey::of(name))
+    }
+}
+
+/// The source as [`Source`] is written, or `user:` and the hash of the name.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Source(source) => source.fmt(f),
+            Key::User(UserKey(hash)) => write!(f, "user:{:032x}", u128::from_be_bytes(*hash)),
+        }
     }
 }
 
@@ -244,6 +254,11 @@ impl RateWindows {
             age: None,
             limit: RateLimit::default(),
         })
+    }
+
+    /// The next key in memory, in their order, behind this one.
+    pub(super) fn key_behind(&self, last: Option<Key>) -> Option<Key> {
+        self.table.key_behind(last.as_ref()).copied()
     }
 
     /// Keys in memory, among them some whose window has passed.

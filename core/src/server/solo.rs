@@ -53,7 +53,7 @@ impl Solo {
                 Output::MeasureSpace
                 | Output::Welcome(_)
                 | Output::TurnAway(..)
-                | Output::Drop
+                | Output::Drop(_)
                 | Output::Sync(_)
                 | Output::Publish(..)
                 | Output::Report(..) => {}

@@ -8,6 +8,7 @@
 use crate::now::{Duration, Instant};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 /// Slots of a window: the running one and the full ones before it.
 pub(crate) const SLOTS: usize = 9;
@@ -162,6 +163,12 @@ impl<K: Ord + Clone, W: Window> Table<K, W> {
     /// Keys in the table, among them some that are yet to be swept out.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The next key in their order, behind this one; perhaps one that is yet to be swept out.
+    pub(crate) fn key_behind(&self, last: Option<&K>) -> Option<&K> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.places.range((from, Bound::Unbounded)).next().map(|(key, _)| key)
     }
 
     /// Entries that had to go because the table was full.

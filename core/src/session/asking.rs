@@ -50,6 +50,7 @@ impl Session {
                 None => self.pause_before_greeting(now),
                 Some(refusal) => self.dismiss_unheard(now, refusal),
             },
+            Resume::Secure(beginning) => self.handshake_judged(now, beginning, &answer),
             Resume::Client(known) => self.client_judged(now, known, &answer),
             Resume::HelloLoad { state, hello, styles } => match refusal {
                 None => self.introduce(now, state, hello, styles),

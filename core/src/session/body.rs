@@ -35,6 +35,7 @@ impl Session {
                 &self.settings.host,
                 &transaction,
                 now.wall,
+                self.comment_on_tls().as_deref(),
             )
             .as_bytes(),
         );

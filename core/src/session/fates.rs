@@ -81,6 +81,9 @@ impl State {
             | State::Chunking(_)
             | State::ChunksRefused(..)
             | State::Hush { .. }
+            | State::Early { .. }
+            | State::Turning(_)
+            | State::Securing { .. }
             | State::Greeting
             | State::Asking { .. }
             | State::Storing(_)

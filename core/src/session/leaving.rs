@@ -25,9 +25,14 @@ impl Session {
         let (hello, record) = match state {
             State::Ready(hello) => return hello,
             State::ChunksRefused(hello, _) => return Some(hello),
-            State::Greeting | State::Hush { .. } | State::Unwelcome | State::Closing | State::Moving => {
-                return None;
-            }
+            State::Turning(hello) => return hello,
+            State::Greeting
+            | State::Hush { .. }
+            | State::Unwelcome
+            | State::Early { .. }
+            | State::Securing { .. }
+            | State::Closing
+            | State::Moving => return None,
             State::Skipping { then, .. } | State::Paused { then, .. } => {
                 return self.give_up(now, *then, outcome);
             }
@@ -35,6 +40,7 @@ impl Session {
             State::Unwanted(unwanted) => return self.give_up(now, unwanted.then, outcome),
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
+                Resume::Secure(beginning) => return beginning.hello(),
                 Resume::HelloLoad { state, .. } | Resume::Hello { state, .. } => {
                     return self.give_up(now, state, outcome);
                 }
@@ -96,7 +102,9 @@ impl Session {
             self.dismiss(now, Refusal::Trouble(Trouble::ShuttingDown), Reason::ShuttingDown);
         } else if self.client_gone
             && !self.is_blocked()
-            && (boundary || self.state.is_in_data() || matches!(self.state, State::Paused { .. }))
+            && (boundary
+                || self.state.is_in_data()
+                || matches!(self.state, State::Paused { .. } | State::Securing { .. }))
         {
             // What it sent before it left has been answered; a refusal in the tarpit is not owed to it any more.
             self.end(now, Reason::PeerClosed);

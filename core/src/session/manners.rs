@@ -4,9 +4,19 @@
 use super::Session;
 use crate::config::manners::Batch;
 use crate::mail::envelope::Hello;
+use crate::spool::control::quoted;
+use crate::tls::{Secured, TlsFacts};
 use crate::wire::client_name::ClientName;
 use crate::wire::command::{Offered, Strictness, Verb};
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+/// `TLS_AES_256_GCM_SHA384 keybits 256 version TLSv1.3`, as the spool's readers know it.
+fn mode(facts: &TlsFacts) -> String {
+    format!("{} keybits {} version {}", facts.cipher, facts.bits, facts.version.name())
+}
 
 impl Session {
     /// What the client was offered, as the parser wants to know it.
@@ -56,7 +66,35 @@ impl Session {
 
     /// The protocol, as traces name it.
     pub(super) fn protocol(&self, hello: &Hello) -> &'static str {
-        if self.marked { "BSMTP" } else { hello.protocol() }
+        if self.marked { "BSMTP" } else { hello.protocol(self.secured.is_some(), false) }
+    }
+
+    /// What the operator wants to be told of TLS in the spool (`rcvd-tls-mode`, `rcvd-tls-peer`), with a blank before it.
+    pub(super) fn told_of_tls(&self) -> String {
+        let parts = self.settings.received;
+        let mut told = String::new();
+        let facts = self.secured.as_ref().map(Secured::facts);
+        let mut tell = |wanted: bool, name: &str, value: Option<String>| {
+            if wanted {
+                let value = value.map_or_else(|| "<none>".into(), |value| quoted(&value));
+                write!(told, " {name}: {value}").expect("writing to memory");
+            }
+        };
+        tell(parts.tls_mode, "TLS-CIPHER", facts.map(mode));
+        let client = self.secured.as_ref().and_then(Secured::client);
+        tell(parts.tls_peer, "TLS-PEER-CN1", client.map(|client| client.subject.clone()));
+        told
+    }
+
+    /// The same as a comment of our trace field; there is none where nothing is wanted, or there is no TLS.
+    pub(super) fn comment_on_tls(&self) -> Option<String> {
+        let secured = self.secured.as_ref()?;
+        let parts = self.settings.received;
+        let mode = parts.tls_mode.then(|| mode(secured.facts()));
+        let client = secured.client().filter(|_| parts.tls_peer);
+        let peer = client.map(|client| format!("client certificate {}", quoted(&client.subject)));
+        let told: Vec<String> = mode.into_iter().chain(peer).collect();
+        (!told.is_empty()).then(|| format!("({})", told.join(", ")))
     }
 
     /// Where messages come from, as traces say it.

@@ -31,6 +31,7 @@ use crate::policy::{Conditions, Question};
 use crate::refusal::Refusal;
 use crate::server::tarpit::Tarpit;
 use crate::spool::{Order, Report};
+use crate::tls::Secured;
 use crate::wire::command::{self, SyntaxFault, Verb};
 use crate::wire::line::{self, Found};
 use crate::wire::text::BareNewline;
@@ -81,6 +82,10 @@ pub struct Session {
     record: SessionRecord,
     /// What was refused since MAIL was accepted, the first ones.
     verdicts: Vec<NamedRefusal>,
+    /// What is said now is said within TLS.
+    secured: Option<Secured>,
+    /// The client is one that a proxy named.
+    proxied: bool,
     /// Only while somebody records the session.
     fates: Option<Box<Fates>>,
 }
@@ -131,6 +136,8 @@ impl Session {
                 lasted: Duration::ZERO,
             },
             verdicts: Vec::new(),
+            secured: None,
+            proxied: false,
             fates: None,
         }
     }
@@ -145,6 +152,8 @@ impl Session {
                 Input::Tick => self.tick(now),
                 Input::Answered(ticket, answer) => self.answered(now, ticket, answer),
                 Input::Reported(report) => self.reported(now, report),
+                Input::Secured(facts) => self.secured(now, facts),
+                Input::Unsecured(fault) => self.unsecured(now, fault),
                 Input::Sent => self.unsent = 0,
                 Input::PeerClosed => self.client_gone = true,
                 Input::ShuttingDown => {
@@ -176,7 +185,10 @@ impl Session {
 
     /// How many octets the session would take now; 0 means: do not read.
     pub fn wants_bytes(&self) -> usize {
-        if matches!(self.state, State::Closing) || self.client_gone || self.is_blocked() || self.awaits_sent()
+        if matches!(self.state, State::Closing | State::Securing { .. })
+            || self.client_gone
+            || self.is_blocked()
+            || self.awaits_sent()
         {
             0
         } else if self.state.is_in_data() {
@@ -210,6 +222,13 @@ impl Session {
 
     fn open(&mut self, now: Now) {
         self.began = now.instant;
+        if !self.open_secured(now) {
+            self.open_plain(now);
+        }
+    }
+
+    /// Nothing is between us and the client any more: whether it may speak to us at all?
+    fn open_plain(&mut self, now: Now) {
         self.ask(now, Question::Connect, Resume::Greet { hello: None, again: false });
     }
 
@@ -264,7 +283,10 @@ impl Session {
                 }
                 Flow::Wait
             }
-            State::Greeting
+            State::Early { .. } => self.hear_early(now, rest),
+            State::Turning(_) => self.turn(now, rest),
+            State::Securing { .. }
+            | State::Greeting
             | State::Asking { .. }
             | State::Storing(_)
             | State::Paused { .. }

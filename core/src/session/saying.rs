@@ -21,6 +21,7 @@ const WRITE_MAX: usize = RECORDED_SAID_MAX;
 impl Session {
     /// Puts a reply into the outbox, where it may wait for company.
     pub(super) fn say(&mut self, reply: &Reply) {
+        assert!(!matches!(self.state, State::Securing { .. }), "nothing can be said in a handshake");
         let start = self.outbox.len();
         let enhanced = self.settings.extensions.enhanced_status_codes;
         if self.settings.multiline_replies {

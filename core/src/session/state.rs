@@ -5,6 +5,9 @@
 //! | Greeting | the connection, then the answer about it | 220 said; closed |
 //! | Hush | the hour of the greeting, and silence until then | 220 said; closed |
 //! | Unwelcome | QUIT, and nothing else, after a 554 in place of the greeting | QUIT; closed |
+//! | Early | a client that begins with a handshake unasked | its first octet; 2 s |
+//! | Turning | nothing: what came too soon is seen | 220 said, handshake begun; closed |
+//! | Securing | the end of a TLS handshake | done; failed; its deadline |
 //! | Ready | a command, no transaction open | MAIL, QUIT |
 //! | Opened | the first recipient | RCPT admitted; RSET, HELO, QUIT |
 //! | Addressed | more recipients, or the message | DATA, BDAT; RSET, HELO, QUIT |
@@ -37,6 +40,7 @@ use crate::wire::path::ForwardPath;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// Where a session is. See the table above.
 #[derive(Debug)]
@@ -46,6 +50,16 @@ pub(super) enum State {
         until: Instant,
     },
     Unwelcome,
+    Early {
+        until: Instant,
+    },
+    Turning(Option<Hello>),
+    /// Nothing can be said or heard.
+    Securing {
+        until: Instant,
+        /// The client was not greeted yet.
+        first: bool,
+    },
     Ready(Option<Hello>),
     Opened(Box<InTransaction<Opened>>),
     Addressed(Box<InTransaction<Addressed>>),
@@ -125,6 +139,15 @@ pub(super) struct Unwanted {
     pub(super) then: State,
 }
 
+/// How a handshake came up.
+#[derive(Debug)]
+pub(super) enum Beginning {
+    /// By STARTTLS, of a client that had called itself so.
+    Asked(Option<Hello>),
+    /// The connection begins with it; these octets of it came already.
+    First(Vec<u8>),
+}
+
 /// The client that a proxy named.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -149,6 +172,8 @@ pub(super) enum Resume {
         again: bool,
     },
     Load,
+    /// A handshake is to begin.
+    Secure(Beginning),
     Client(Known),
     /// Whether the machine is busy, before anybody is asked about the client's name.
     HelloLoad {
@@ -176,6 +201,16 @@ pub(super) enum Resume {
     },
 }
 
+impl Beginning {
+    /// What the client called itself in clear text.
+    pub(super) fn hello(self) -> Option<Hello> {
+        match self {
+            Beginning::Asked(hello) => hello,
+            Beginning::First(_) => None,
+        }
+    }
+}
+
 impl State {
     /// One word, for assertions and recordings.
     pub(super) fn name(&self) -> &'static str {
@@ -183,6 +218,9 @@ impl State {
             State::Greeting => "greeting",
             State::Hush { .. } => "hush",
             State::Unwelcome => "unwelcome",
+            State::Early { .. } => "early",
+            State::Turning(_) => "turning",
+            State::Securing { .. } => "securing",
             State::Unwanted(_) => "unwanted",
             State::Ready(_) => "ready",
             State::Opened(_) => "opened",
@@ -211,8 +249,11 @@ impl State {
             | State::Chunking(_)
             | State::ChunksRefused(..)
             | State::Hush { .. }
+            | State::Early { .. }
             | State::Skipping { .. } => true,
             State::Greeting
+            | State::Turning(_)
+            | State::Securing { .. }
             | State::Unwanted(_)
             | State::Receiving(_)
             | State::InChunk(..)

@@ -1,6 +1,7 @@
 //! What needs a clock, a disk or a client that no script can play: the bare session, input by input.
 
 mod manners;
+mod tls;
 
 use super::*;
 use crate::limits::BODY_WINDOW;
@@ -9,6 +10,7 @@ use crate::policy::evaluate::Place;
 use crate::policy::{Answer, Question, Ticket, judge_load};
 use crate::server::Server;
 use crate::spool::SpoolFault;
+use crate::tls::Opening;
 use alloc::string::String;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -20,6 +22,8 @@ struct Bench {
     said: Vec<u8>,
     orders: Vec<Order>,
     closed: Option<Reason>,
+    /// Handshakes that were asked for.
+    securing: Vec<Opening>,
     answering: bool,
     asked: usize,
     /// Load of the machine, in hundredths.
@@ -29,12 +33,17 @@ struct Bench {
 
 impl Bench {
     fn new(change: impl FnOnce(&mut Settings)) -> Bench {
+        Bench::at(25, change)
+    }
+
+    /// At this port of ours.
+    fn at(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
         let mut settings = Settings::new("mx.example");
         settings.policy.local_domains.insert("local.example".into());
         change(&mut settings);
         let settings = Arc::new(settings);
         let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        let peer = Arc::new(Peer::new(end(4000), end(25)));
+        let peer = Arc::new(Peer::new(end(4000), end(port)));
         let mut server = Server::new(Arc::clone(&settings));
         server.handle(Now::default(), crate::server::Input::Connected(Arc::clone(&peer)));
         let Some(crate::server::Output::Welcome(id)) = server.poll() else { panic!("there is room") };
@@ -45,6 +54,7 @@ impl Bench {
             said: Vec::new(),
             orders: Vec::new(),
             closed: None,
+            securing: Vec::new(),
             answering: true,
             asked: 0,
             load: None,
@@ -70,6 +80,7 @@ impl Bench {
                 }
                 Output::Order(order) => self.orders.push(order),
                 Output::Close(reason) => self.closed = Some(reason),
+                Output::Secure(opening) => self.securing.push(opening),
                 Output::Event(_) => {}
             }
         }

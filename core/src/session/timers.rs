@@ -1,10 +1,11 @@
 //! Every wait of a session, and what happens when it is over. The hands only ask `deadline` and bring the tick.
 
 use super::Session;
-use super::state::{Resume, State};
+use super::state::{Beginning, Resume, State};
 use crate::now::{Instant, Now};
 use crate::output::Reason;
 use crate::refusal::{Refusal, Trouble};
+use crate::tls::HandshakeFault;
 use crate::wire::command::Verb;
 
 impl Session {
@@ -26,6 +27,7 @@ impl Session {
         Some(match &self.state {
             State::Greeting
             | State::Unwelcome
+            | State::Turning(_)
             | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
@@ -37,7 +39,7 @@ impl Session {
             State::InChunk(chunking, _) => chunking.pace.deadline(timeouts),
             State::Swallowing(swallowing) => swallowing.pace.deadline(timeouts),
             State::Unwanted(unwanted) => unwanted.pace.deadline(timeouts),
-            State::Hush { until } => *until,
+            State::Hush { until } | State::Early { until } | State::Securing { until, .. } => *until,
             State::Asking { deadline, .. } => *deadline,
             State::Storing(storing) => storing.deadline,
             State::Paused { until, .. } => *until,
@@ -50,6 +52,9 @@ impl Session {
         // Early ticks are harmless: the hands may round.
         if self.deadline().is_none_or(|deadline| now.instant < deadline) {
             return;
+        }
+        if matches!(self.state, State::Securing { .. }) {
+            return self.unsecured(now, HandshakeFault::TimedOut);
         }
         if self.state_deadline().is_some_and(|own| now.instant < own) {
             self.over_all(now);
@@ -65,6 +70,10 @@ impl Session {
             State::Hush { .. } => {
                 self.since = now.instant;
                 self.greet(now, None);
+            }
+            State::Early { .. } => {
+                self.since = now.instant;
+                self.open_plain(now);
             }
             State::Asking { resume, .. } => self.unanswered(now, *resume),
             State::Storing(storing) => {
@@ -102,6 +111,14 @@ impl Session {
             Resume::Greet { .. } | Resume::Load | Resume::Client(_) => {
                 self.state = State::Greeting;
                 self.dismiss(now, Refusal::Trouble(Trouble::Internal), Reason::Trouble);
+            }
+            Resume::Secure(Beginning::Asked(hello)) => {
+                self.refuse(now, Some(Verb::StartTls), refusal, State::Ready(hello));
+            }
+            // No word that is not within TLS would be understood.
+            Resume::Secure(Beginning::First(_)) => {
+                self.state = State::Greeting;
+                self.end(now, Reason::Trouble);
             }
             Resume::HelloLoad { state, hello, .. } | Resume::Hello { state, hello, .. } => {
                 self.refuse(now, Some(hello.verb), refusal, state);

@@ -12,6 +12,8 @@ use core::fmt::Write;
 
 /// The lines that do not depend on recipients.
 ///
+/// `told` is what else the operator wants to be told of the client there, with a blank before it.
+///
 /// A message out of a batch has no client at the other end of a connection, but a user of this machine.
 pub fn head(
     hello: &Hello,
@@ -20,13 +22,14 @@ pub fn head(
     protocol: &str,
     sender: &Sender,
     id: TransactionId,
+    told: &str,
 ) -> String {
     let mut out = String::with_capacity(512);
     let literal = peer.literal();
     let syntax = if hello.name.is_well_formed() { "OK" } else { "FAIL" };
     // No name was looked up: the flags say so (reversed: not asked, verified and HELO verified: no).
     let rcvdfrom = format_args!(
-        "rcvdfrom {literal} ({literal}:{port} {hello} rhost-flags-??-FAIL-{syntax}-FAIL)\n",
+        "rcvdfrom {literal} ({literal}:{port} {hello}{told} rhost-flags-??-FAIL-{syntax}-FAIL)\n",
         port = peer.client.port(),
         hello = quoted(&alloc::format!("{} {}", hello.verb.name(), hello.name)),
     )
@@ -108,7 +111,7 @@ fn notify(wish: Option<&Notify>, by: Option<&DeliverBy>) -> String {
 
 /// A quoted string in the spool's way: octets outside printable ASCII as three octal digits, `" \ ( )` after a
 /// backslash.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for octet in text.bytes() {
         match octet {

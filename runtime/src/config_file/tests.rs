@@ -11,11 +11,11 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn loaded(words: &[&str]) -> Loaded {
-    load(&daemon_args(words)).unwrap_or_else(|fault| panic!("{:?}", fault.lines()))
+    load(&daemon_args(words), &[]).unwrap_or_else(|fault| panic!("{:?}", fault.lines()))
 }
 
 fn faults(words: &[&str]) -> Vec<String> {
-    match load(&daemon_args(words)) {
+    match load(&daemon_args(words), &[]) {
         Ok(_) => panic!("fit"),
         Err(fault) => fault.lines(),
     }
@@ -86,6 +86,52 @@ fn the_command_line_is_in_every_group() {
     let one = loaded(&["-C", path, "--listen", "127.0.0.1:0"]);
     assert_eq!(one.wanted.len(), 1);
     assert!(one.notes[0].contains("1 others are not"));
+}
+
+#[test]
+fn everything_that_is_wrong_anywhere_is_said_at_once() {
+    let folder = folder();
+    let path = folder.path().join("t.conf");
+    let text = "PARAM lmtp-mode\nPARAM BindSmtp [127.0.0.1] # here\nPARAM BindSmtp iface:no-such0 2525\n\
+        PARAM BindSmtp [127.0.0.1] 25\nPARAM maxsiz 5\nPARAM BindSmtp any 2526\nPARAM BindSmtp [127.0.0.2] 2526\n";
+    std::fs::write(&path, text).expect("written");
+    let path = path.to_str().expect("text");
+    let words =
+        ["-C", path, "--param", "maxsize lots", "--param", "NoDSN", "--param", "no-such", "--param", "user"];
+    let said: Vec<String> = faults(&words).iter().map(|line| line.replace(path, "t.conf")).collect();
+    let wanted = [
+        "t.conf:2:16: lmtp-mode is not for port 25",
+        "t.conf:3:16: there is no interface no-such0; this machine has ",
+        "t.conf:4:16: [127.0.0.1] port 25 is taken by line 2 already",
+        "t.conf:5:7: there is no parameter \"maxsiz\"",
+        "t.conf:7:16: 127.0.0.2:2526 cannot be had: t.conf:6 names 0.0.0.0:2526",
+        "--param \"maxsize lots\": maxsize: \"lots\" is no whole number",
+        "--param \"no-such\": there is no parameter",
+        "--param \"user\": user: the value is missing",
+    ];
+    assert_eq!(said.len(), wanted.len(), "{said:#?}");
+    for (said, wanted) in said.iter().zip(wanted) {
+        assert!(said.starts_with(wanted), "{wanted}\n{said}");
+    }
+}
+
+#[test]
+fn patterns_of_the_command_line_stand_before_those_of_the_file() {
+    let folder = folder();
+    let path = folder.path().join("t.conf");
+    std::fs::write(&path, "PARAM BindSmtp any 2525\nPARAM helo-pattern a.* ve\n* veR\n").expect("written");
+    let words = [
+        "-C",
+        path.to_str().expect("text"),
+        "--param",
+        "helo-pattern b.* !no",
+        "--param",
+        "helo-pattern * S",
+    ];
+    let loaded = loaded(&words);
+    let globs: Vec<&str> =
+        loaded.configuration.global().patterns.lines().iter().map(|line| line.glob.as_str()).collect();
+    assert_eq!(globs, ["b.*", "*", "a.*", "*"]);
 }
 
 /// The parameters as the manual page lists them.
@@ -225,4 +271,49 @@ fn every_form_of_line_is_read() {
     let read = file::read("own", text.as_bytes(), Zenv::default(), &Settings::new("mx.example"), None);
     let configuration = read.unwrap_or_else(|remarks| panic!("{}", remarks[0]));
     assert_eq!(configuration.global().patterns.lines().len(), 4);
+}
+
+#[test]
+fn files_that_are_named_are_read_and_their_faults_have_a_place() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let write = |name: &str, text: &str| std::fs::write(path(name), text).expect("written");
+    let conf = path("smtpserver.conf");
+    write(
+        "smtpserver.conf",
+        &format!(
+            "PARAM use-tcp-wrapper {} {}\nPARAM report-auth-file {}\nPARAM BindSmtp any 2525\nPARAM newgroup\nPARAM BindSmtp any 2526\n",
+            path("hosts.allow"),
+            path("hosts.deny"),
+            path("scheduler.auth")
+        ),
+    );
+    let none = loaded(&["-C", &conf]);
+    let told = none.notes.join("\n");
+    assert!(told.contains("everybody may connect") && told.contains("nobody may use Z-REPORT"), "{told}");
+    assert!(none.configuration.global().report_auth.is_none());
+
+    write("hosts.allow", "smtp-receiver: 192.0.2.\n");
+    write("hosts.deny", "ALL: ALL\n");
+    write("scheduler.auth", "ann:pencil:SMTPIP:\n");
+    let there = loaded(&["-C", &conf]);
+    let [one, other] = &there.configuration.groups[..] else { panic!("two groups") };
+    let (one, other) = (&one.settings, &other.settings);
+    assert!(one.host_access.is_some() && one.report_auth.is_some());
+    assert!(std::sync::Arc::ptr_eq(
+        one.host_access.as_ref().expect("read"),
+        other.host_access.as_ref().expect("read")
+    ));
+    assert!(there.notes.iter().any(|note| note.contains("chmod 600")), "{:?}", there.notes);
+    assert!(there.files.contains(&PathBuf::from(path("hosts.deny"))), "{:?}", there.files);
+
+    write("hosts.deny", "ALL: ALL\nALL: @admins\n");
+    let wanted = format!("{}:2:6: @admins: netgroups cannot be supported", path("hosts.deny"));
+    assert!(faults(&["-C", &conf])[0].starts_with(&wanted));
+    write("hosts.deny", "");
+    write("scheduler.auth", "ann:pencil\n");
+    let told = faults(&["-C", &conf]).join("\n");
+    assert!(told.contains("scheduler.auth:1:1: there are fewer") && !told.contains("pencil"), "{told}");
+    let one = faults(&["--param", "use-tcp-wrapper /etc/hosts.allow"]);
+    assert!(one[0].contains("nothing, or two absolute paths"), "{one:?}");
 }

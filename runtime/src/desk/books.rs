@@ -6,6 +6,7 @@ use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::names::Look;
 use crate::spool::Task;
 use smtpserver_core::policy::{Answer, Question, Ticket};
+use smtpserver_core::server::admission::Limit;
 use smtpserver_core::server::{Input, Output, Server};
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
 use smtpserver_core::{Now, SessionId, Settings};
@@ -36,7 +37,8 @@ struct Commit {
 /// How a connection that just came goes on.
 pub(super) enum Entry {
     Welcome(SessionId, Arc<Mailbox>, Arc<Settings>),
-    TurnAway(SessionId, Vec<u8>),
+    TurnAway(SessionId, Vec<u8>, Limit),
+    Drop(Limit),
 }
 
 /// What is left to do when the lock is open again.
@@ -213,10 +215,10 @@ impl<D> Books<D> {
                     }
                     Output::MeasureSpace => errands.tasks.push(Task::Measure),
                     Output::Welcome(session) => errands.entry = Some(self.welcome(session)),
-                    Output::TurnAway(session, words) => {
-                        errands.entry = Some(Entry::TurnAway(session, words));
+                    Output::TurnAway(session, words, limit) => {
+                        errands.entry = Some(Entry::TurnAway(session, words, limit));
                     }
-                    Output::Drop => {}
+                    Output::Drop(limit) => errands.entry = Some(Entry::Drop(limit)),
                 }
             }
         }

@@ -7,11 +7,11 @@ use crate::Stop;
 use crate::clock::SystemClock;
 use crate::limits::{LAST_WRITES_MAX, PAUSE_MAX, SCRAPE_STACK_OCTETS, SCRAPE_THREADS};
 use crate::process::Inherited;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use smtpserver_core::config::logs::MetricsPlace;
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::io::{self, ErrorKind, PipeReader, PipeWriter};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
@@ -205,7 +205,7 @@ struct Life {
 }
 
 /// Starts a thread that answers callers.
-fn start<L: AsFd + Send + 'static, C: Caller>(
+fn start<L: AsFd + Send + 'static, C: Stream>(
     listener: L,
     accept: impl Fn(&L) -> io::Result<C> + Send + 'static,
     page: Page,
@@ -221,7 +221,7 @@ fn start<L: AsFd + Send + 'static, C: Caller>(
             }
             match waited.map_err(io::Error::from).and_then(|_| accept(&listener)) {
                 // Whoever hangs up early has had its answer.
-                Ok(mut caller) => drop(http::answer(&mut caller, &clock, &*page)),
+                Ok(stream) => drop(http::answer(&mut Guest { stream, door: &listener }, &clock, &*page)),
                 // Another thread was faster.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 // Out of descriptors, most likely: never a spin.
@@ -233,22 +233,66 @@ fn start<L: AsFd + Send + 'static, C: Caller>(
     thread.spawn(work).map(drop)
 }
 
-impl Caller for TcpStream {
+/// A connection, and the door at which others may wait.
+struct Guest<'a, C, L> {
+    stream: C,
+    door: &'a L,
+}
+
+impl<C: Read, L> Read for Guest<'_, C, L> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(into)
+    }
+}
+
+impl<C: Write, L> Write for Guest<'_, C, L> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.stream.write(octets)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl<C: Stream, L: AsFd> Caller for Guest<'_, C, L> {
+    fn speaks(&self, wait: Duration, hurried: bool) -> io::Result<bool> {
+        let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
+        let mut ends = [PollFd::new(&self.stream, PollFlags::IN), PollFd::new(self.door, PollFlags::IN)];
+        poll(if hurried { &mut ends } else { &mut ends[..1] }, Some(&wait))?;
+        Ok(!ends[0].revents().is_empty())
+    }
+
     fn be_patient(&self, wait: Duration) -> io::Result<()> {
+        self.stream.set_timeouts(wait)
+    }
+
+    fn hang_up(&self) -> io::Result<()> {
+        self.stream.end()
+    }
+}
+
+/// What a connection over either kind of socket can do.
+trait Stream: Read + Write + AsFd {
+    fn set_timeouts(&self, wait: Duration) -> io::Result<()>;
+    fn end(&self) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn set_timeouts(&self, wait: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(wait))?;
         self.set_write_timeout(Some(wait))
     }
-    fn hang_up(&self) -> io::Result<()> {
+    fn end(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }
 
-impl Caller for UnixStream {
-    fn be_patient(&self, wait: Duration) -> io::Result<()> {
+impl Stream for UnixStream {
+    fn set_timeouts(&self, wait: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(wait))?;
         self.set_write_timeout(Some(wait))
     }
-    fn hang_up(&self) -> io::Result<()> {
+    fn end(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }
@@ -256,7 +300,8 @@ impl Caller for UnixStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
+    use crate::clock::Clock as _;
+    use crate::limits::SCRAPE_WAIT_MAX;
 
     fn ask(mut stream: impl Read + Write) -> String {
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").expect("taken");
@@ -319,6 +364,26 @@ mod tests {
         }
         drop(file);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn callers_that_say_nothing_keep_nobody_away() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("metrics");
+        let file = open(&MetricsPlace::Unix(path.to_string_lossy().into_owned())).expect("free");
+        let answering = file.answer(numbers()).expect("threads");
+        // Each is worth five seconds of a thread, were there nobody else: more than anybody would wait for the page.
+        let mut idle: Vec<UnixStream> = (0..40).map(|_| UnixStream::connect(&path).expect("open")).collect();
+        for caller in idle.iter_mut().step_by(2) {
+            // Gone already, perhaps.
+            let _ = caller.write_all(b"GET /metrics");
+        }
+        let clock = SystemClock::default();
+        let began = clock.now().instant;
+        assert!(ask(UnixStream::connect(&path).expect("open")).ends_with("numbers\n"));
+        let took = clock.now().instant.since(began);
+        assert!(took < SCRAPE_WAIT_MAX * 3, "it waited for them: {took:?}");
+        drop((idle, answering));
     }
 
     #[test]

@@ -2,13 +2,16 @@
 //! too long or too slow gets no page.
 
 use crate::clock::Clock;
-use crate::limits::{SCRAPE_HEAD_MAX, SCRAPE_WAIT_MAX};
+use crate::limits::{SCRAPE_HEAD_MAX, SCRAPE_HURRY, SCRAPE_WAIT_MAX};
 use smtpserver_core::now::Instant;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
 /// A connection whose reads and writes can be bounded.
 pub(super) trait Caller: Read + Write {
+    /// Waits until there is something to read, and no longer than this; with `hurried` no longer than until somebody else
+    /// wants to be answered, either. Says whether there is.
+    fn speaks(&self, wait: Duration, hurried: bool) -> io::Result<bool>;
     /// Reads and writes from now on take no longer than this, which is not zero.
     fn be_patient(&self, wait: Duration) -> io::Result<()>;
     /// Nothing more will be written.
@@ -32,8 +35,8 @@ pub(super) fn answer(
     clock: &dyn Clock,
     page: impl FnOnce() -> String,
 ) -> io::Result<()> {
-    let until = clock.now().instant + SCRAPE_WAIT_MAX;
-    let head = read_head(caller, clock, until)?;
+    let time = Time::begin(clock);
+    let head = read_head(caller, &time)?;
     let wanted = head.as_deref().map(understand);
     let shown = matches!(wanted, Some(Wanted::Page | Wanted::PageHead));
     let (status, text, with_text) = match wanted {
@@ -53,12 +56,12 @@ pub(super) fn answer(
     if with_text {
         octets.push_str(&text);
     }
-    write_before(caller, clock, until, octets.as_bytes())?;
+    write_before(caller, &time, octets.as_bytes())?;
     caller.hang_up()?;
     // To close while something is unread would throw away what is not read there yet.
     let mut scratch = [0; 1024];
     for _ in 0..SCRAPE_HEAD_MAX / 1024 {
-        if read_before(caller, clock, until, &mut scratch)? == 0 {
+        if read_before(caller, &time, &mut scratch)? == 0 {
             break;
         }
     }
@@ -66,11 +69,11 @@ pub(super) fn answer(
 }
 
 /// The head without the empty line at its end; `None` when it is too long.
-fn read_head(caller: &mut impl Caller, clock: &dyn Clock, until: Instant) -> io::Result<Option<Vec<u8>>> {
+fn read_head(caller: &mut impl Caller, time: &Time<'_>) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::new();
     let mut scratch = [0; 1024];
     while head.len() < SCRAPE_HEAD_MAX {
-        let octets = read_before(caller, clock, until, &mut scratch)?;
+        let octets = read_before(caller, time, &mut scratch)?;
         if octets == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -86,32 +89,46 @@ fn read_head(caller: &mut impl Caller, clock: &dyn Clock, until: Instant) -> io:
     Ok(None)
 }
 
-/// What is left of the time; an error when nothing is.
-fn bound(caller: &impl Caller, clock: &dyn Clock, until: Instant) -> io::Result<()> {
-    match until.since(clock.now().instant) {
+/// The time that one caller has.
+struct Time<'a> {
+    clock: &'a dyn Clock,
+    /// From here on it must not keep others waiting.
+    hurry: Instant,
+    until: Instant,
+}
+
+impl Time<'_> {
+    fn begin(clock: &dyn Clock) -> Time<'_> {
+        let began = clock.now().instant;
+        Time { clock, hurry: began + SCRAPE_HURRY, until: began + SCRAPE_WAIT_MAX }
+    }
+
+    /// What is left of the time up to then.
+    fn left(&self, until: Instant) -> Duration {
+        until.since(self.clock.now().instant)
+    }
+}
+
+/// Allows for what is left of the time; an error when nothing is.
+fn bound(caller: &impl Caller, time: &Time<'_>) -> io::Result<()> {
+    match time.left(time.until) {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
         left => caller.be_patient(left),
     }
 }
 
-fn read_before(
-    caller: &mut impl Caller,
-    clock: &dyn Clock,
-    until: Instant,
-    into: &mut [u8],
-) -> io::Result<usize> {
-    bound(caller, clock, until)?;
+fn read_before(caller: &mut impl Caller, time: &Time<'_>, into: &mut [u8]) -> io::Result<usize> {
+    // Whoever connects and says nothing must not keep those away who do.
+    if !caller.speaks(time.left(time.hurry), false)? && !caller.speaks(time.left(time.until), true)? {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    bound(caller, time)?;
     caller.read(into)
 }
 
-fn write_before(
-    caller: &mut impl Caller,
-    clock: &dyn Clock,
-    until: Instant,
-    mut octets: &[u8],
-) -> io::Result<()> {
+fn write_before(caller: &mut impl Caller, time: &Time<'_>, mut octets: &[u8]) -> io::Result<()> {
     while !octets.is_empty() {
-        bound(caller, clock, until)?;
+        bound(caller, time)?;
         match caller.write(octets)? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             taken => octets = &octets[taken..],
@@ -190,6 +207,9 @@ mod tests {
     }
 
     impl Caller for Slow<'_> {
+        fn speaks(&self, _: Duration, _: bool) -> io::Result<bool> {
+            Ok(true)
+        }
         fn be_patient(&self, wait: Duration) -> io::Result<()> {
             assert!(!wait.is_zero() && wait <= SCRAPE_WAIT_MAX);
             Ok(())

@@ -12,6 +12,8 @@ use page::{Kind, Page};
 use smtpserver_core::Duration;
 use smtpserver_core::event::{Event, Outcome, TransactionRecord};
 use smtpserver_core::now::{Wall, micros};
+use smtpserver_core::server::admission::Limit;
+use smtpserver_core::tls::{HandshakeFault, TlsVersion};
 use smtpserver_core::wire::command::Verb;
 
 /// Bounds of histograms of time, in microseconds.
@@ -37,15 +39,35 @@ const TIMES: &[u64] = &[
     300_000_000,
     3_600_000_000,
 ];
+/// The versions of TLS.
+const VERSIONS: [TlsVersion; 2] = [TlsVersion::V1_2, TlsVersion::V1_3];
 /// Bounds of the histogram of batches, in messages.
 const BATCHES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+/// Connections by the limit that they came up against.
+#[derive(Default)]
+struct ByLimit {
+    same_source: Counter,
+    total: Counter,
+}
+
+impl ByLimit {
+    fn of(&self, limit: Limit) -> &Counter {
+        match limit {
+            Limit::SameSource => &self.same_source,
+            Limit::Total => &self.total,
+        }
+    }
+}
 
 /// All that is counted.
 pub struct Metrics {
     began: Wall,
     welcomed: Counter,
-    turned_away: Counter,
-    dropped: Counter,
+    turned_away: ByLimit,
+    dropped: ByLimit,
+    headers_awaited: Counter,
+    no_header: Counter,
     open: Gauge,
     ended: ByName,
     session: Histogram,
@@ -66,6 +88,8 @@ pub struct Metrics {
     commits_failed: Counter,
     sync: Histogram,
     publish: Histogram,
+    secured: ByName,
+    unsecured: ByName,
     tarpit_delays: Counter,
     tarpit_micros: Counter,
     tarpitted: Gauge,
@@ -79,8 +103,10 @@ impl Metrics {
         Metrics {
             began,
             welcomed: Counter::default(),
-            turned_away: Counter::default(),
-            dropped: Counter::default(),
+            turned_away: ByLimit::default(),
+            dropped: ByLimit::default(),
+            headers_awaited: Counter::default(),
+            no_header: Counter::default(),
             open: Gauge::default(),
             ended: ByName::default(),
             session: Histogram::new(TIMES),
@@ -101,6 +127,8 @@ impl Metrics {
             commits_failed: Counter::default(),
             sync: Histogram::new(TIMES),
             publish: Histogram::new(TIMES),
+            secured: ByName::of(&VERSIONS.map(TlsVersion::name)),
+            unsecured: ByName::of(&HandshakeFault::ALL.map(HandshakeFault::name)),
             tarpit_delays: Counter::default(),
             tarpit_micros: Counter::default(),
             tarpitted: Gauge::default(),
@@ -121,6 +149,8 @@ impl Metrics {
             Event::Command(verb) => self.commands.add(verb.map_or("other", Verb::name)),
             Event::Reply(code) => self.replies.add(*code),
             Event::Refused { refusal, .. } => self.refusals.add(refusal.name()),
+            Event::Secured(facts) => self.secured.add(facts.version.name()),
+            Event::Unsecured(fault) => self.unsecured.add(fault.name()),
             Event::TarpitDelayed(delay) => {
                 self.tarpit_delays.add(1);
                 self.tarpit_micros.add(micros(*delay));
@@ -156,8 +186,10 @@ impl Metrics {
     /// The hands did something.
     pub(crate) fn count(&self, work: Work) {
         match work {
-            Work::TurnedAway => self.turned_away.add(1),
-            Work::Dropped => self.dropped.add(1),
+            Work::TurnedAway(limit) => self.turned_away.of(limit).add(1),
+            Work::Dropped(limit) => self.dropped.of(limit).add(1),
+            Work::HeadersAwaited => self.headers_awaited.add(1),
+            Work::NoHeader => self.no_header.add(1),
             Work::Left => self.open.leave(),
             Work::Heard(octets) => self.heard.add(wide(octets)),
             Work::Said(octets) => self.said.add(wide(octets)),
@@ -198,12 +230,18 @@ impl Metrics {
         page.family(
             "connections_total",
             Kind::Counter,
-            "Connections: welcomed as a session, turned-away with a reply, or dropped without a word.",
+            "Connections: welcomed as a session, turned-away with a reply, or dropped without a word; and why not welcomed.",
         );
-        for (fate, counter) in
-            [("welcomed", &self.welcomed), ("turned-away", &self.turned_away), ("dropped", &self.dropped)]
-        {
-            page.sample(&[("fate", fate)], counter.get());
+        page.sample(&[("fate", "welcomed")], self.welcomed.get());
+        for (fate, why, counter) in [
+            ("turned-away", "same-source", &self.turned_away.same_source),
+            ("turned-away", "total", &self.turned_away.total),
+            ("dropped", "same-source", &self.dropped.same_source),
+            ("dropped", "total", &self.dropped.total),
+            ("dropped", "proxy-headers-awaited", &self.headers_awaited),
+            ("dropped", "no-proxy-header", &self.no_header),
+        ] {
+            page.sample(&[("fate", fate), ("why", why)], counter.get());
         }
         page.family("sessions_open", Kind::Gauge, "Sessions that are open.");
         page.sample(&[], self.open.get());
@@ -227,6 +265,10 @@ impl Metrics {
         self.replies.each(|code, count| page.sample(&[("code", code)], count));
         page.family("refusals_total", Kind::Counter, "Refused commands and messages, by why.");
         self.refusals.each(|why, count| page.sample(&[("why", why)], count));
+        page.family("tls_handshakes_total", Kind::Counter, "TLS handshakes that were done, by version.");
+        self.secured.each(|version, count| page.sample(&[("version", version)], count));
+        page.family("tls_handshakes_failed_total", Kind::Counter, "TLS handshakes that failed, by why.");
+        self.unsecured.each(|why, count| page.sample(&[("why", why)], count));
         page.family("tarpit_delays_total", Kind::Counter, "Refusals that had to wait in the tarpit.");
         page.sample(&[], self.tarpit_delays.get());
         page.family("tarpit_delay_seconds_total", Kind::Counter, "How long they had to wait, together.");

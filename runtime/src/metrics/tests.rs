@@ -5,6 +5,7 @@ use smtpserver_core::Reason;
 use smtpserver_core::event::SessionRecord;
 use smtpserver_core::peer::{SessionId, TransactionId};
 use smtpserver_core::refusal::Refusal;
+use smtpserver_core::server::admission::Limit;
 use smtpserver_core::spool::Stored;
 use smtpserver_core::spool::id::SpoolId;
 
@@ -37,8 +38,10 @@ fn busy() -> Metrics {
     metrics.opened();
     metrics.opened();
     for work in [
-        Work::TurnedAway,
-        Work::Dropped,
+        Work::TurnedAway(Limit::SameSource),
+        Work::Dropped(Limit::Total),
+        Work::HeadersAwaited,
+        Work::NoHeader,
         Work::Left,
         Work::Heard(7),
         Work::Said(9),
@@ -88,8 +91,11 @@ fn everything_is_counted_where_it_belongs() {
     for (series, wanted) in [
         ("start_time_seconds", "1795412439"),
         ("connections_total{fate=\"welcomed\"}", "2"),
-        ("connections_total{fate=\"turned-away\"}", "1"),
-        ("connections_total{fate=\"dropped\"}", "1"),
+        ("connections_total{fate=\"turned-away\",why=\"same-source\"}", "1"),
+        ("connections_total{fate=\"turned-away\",why=\"total\"}", "0"),
+        ("connections_total{fate=\"dropped\",why=\"total\"}", "1"),
+        ("connections_total{fate=\"dropped\",why=\"proxy-headers-awaited\"}", "1"),
+        ("connections_total{fate=\"dropped\",why=\"no-proxy-header\"}", "1"),
         ("sessions_open", "1"),
         ("sessions_total{why=\"quit\"}", "1"),
         ("session_seconds_count", "1"),

@@ -38,6 +38,11 @@ pub(crate) fn account(wish: Option<&RunAs>, postoffice: &Path) -> Result<Option<
     }
 }
 
+/// Says whether whom we are to become is there.
+pub(crate) fn exists(wish: Option<&RunAs>) -> Result<(), String> {
+    wish.map_or(Ok(()), |wish| named(wish).map(drop))
+}
+
 /// The account of this name.
 fn named(wish: &RunAs) -> Result<Account, String> {
     let fault = |error: nix::Error| format!("user {}: {error}", wish.user);

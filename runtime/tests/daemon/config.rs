@@ -186,7 +186,29 @@ fn a_file_that_is_not_fit_starts_nothing() {
     let args = site.args(&["--foreground"]);
     let output = output(&args.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(String::from_utf8_lossy(&output.stderr).contains("BindSmtpS needs TLS"));
+    // What is found out behind the parser has its place as well.
+    site.write("PARAM BindSmtp [127.0.0.1] 0\nPARAM metrics unix:/proc/no\nPARAM user no-such-user\n");
+    for (command, place) in
+        [("check-config", "3:7: user no-such-user"), ("--foreground", "3:7: user no-such-user")]
+    {
+        let said = refused(&site, command);
+        assert!(
+            said.contains(&format!("t.conf:{place}: there is no such user\n    PARAM user no-such-user\n")),
+            "{said}"
+        );
+    }
+    site.write("PARAM BindSmtp [127.0.0.1] 0\nPARAM metrics unix:/proc/no\n");
+    let said = refused(&site, "--foreground");
+    assert!(said.contains("t.conf:2:7: metrics cannot be shown at "), "{said}");
     assert!(refusal(&["-C", "/no/such/file"]).contains("cannot read /no/such/file"));
+}
+
+/// What the program says when it refuses this site.
+fn refused(site: &Site, command: &str) -> String {
+    let args = site.args(&[]);
+    let output = output(&std::iter::once(command).chain(args.iter().map(String::as_str)).collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    String::from_utf8(output.stderr).expect("text")
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn numbers_add_up_while_mail_flows() {
     let phase = |part: &str, phase: &str| format!("phase_seconds_{part}{{phase=\"{phase}\"}}");
     for (series, wanted) in [
         ("connections_total{fate=\"welcomed\"}".to_string(), sessions),
-        ("connections_total{fate=\"dropped\"}".into(), 0),
+        ("connections_total{fate=\"dropped\",why=\"total\"}".into(), 0),
         ("sessions_total{why=\"quit\"}".into(), sessions),
         ("session_seconds_count".into(), sessions),
         ("commands_total{verb=\"EHLO\"}".into(), sessions),
@@ -188,7 +188,7 @@ fn connections_and_the_tarpit_are_seen_while_they_last() {
     let mut client = server.session();
     let mut other = Client::connect(server.address);
     assert_eq!(other.reply().code, 450);
-    page.wait_for("connections_total{fate=\"turned-away\"}", 1);
+    page.wait_for("connections_total{fate=\"turned-away\",why=\"same-source\"}", 1);
     page.wait_for("sessions_open", 1);
     assert_eq!(client.ask("MAIL FROM:<ann@client.example>").code, 250);
     client.send(b"RCPT TO:<x@elsewhere.example>\r\n");

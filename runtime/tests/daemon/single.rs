@@ -133,6 +133,36 @@ fn a_refusal_in_the_tarpit_cuts_no_batch_off() {
 }
 
 #[test]
+fn a_dot_that_ends_its_line_as_no_other_does_is_text() {
+    let postoffice = postoffice();
+    let octets =
+        "MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\nx\n.\r\nMAIL FROM:<no@command.example>\n.\n";
+    let (code, said) = batch(postoffice.path(), &[], octets.as_bytes());
+    assert_eq!(code, Some(0), "{said}");
+    let stored = spool(&postoffice).all();
+    assert_eq!(stored[0].message, b"x\n.\nMAIL FROM:<no@command.example>\n");
+}
+
+#[test]
+fn lines_that_are_no_commands_end_no_batch() {
+    let postoffice = postoffice();
+    let octets = format!("{}{TWO}", "what is this\n".repeat(50));
+    let (code, said) = batch(postoffice.path(), &[], octets.as_bytes());
+    assert_eq!((code, spool(&postoffice).all().len()), (Some(1), 2), "{said}");
+}
+
+#[test]
+fn a_batch_that_is_cut_off_has_failed() {
+    let postoffice = postoffice();
+    let mut command = program(postoffice.path(), &["-i", "--param", "timeout-command 0.2"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
+    // Nothing comes by this pipe, and it stays open.
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(b"NOOP\n").expect("written");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+}
+
+#[test]
 fn a_pipe_in_place_of_the_configuration_holds_nothing_up() {
     let postoffice = postoffice();
     let pipe = postoffice.path().join("pipe");

@@ -185,7 +185,7 @@ impl World<'_> {
                         let answer = dns::Answer::Trouble(dns::Trouble::Unreachable);
                         inputs.push_back(ServerInput::Looked(look_up, answer));
                     }
-                    ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop => {
+                    ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop(_) => {
                         unreachable!("only a connection is welcomed or not")
                     }
                 }

@@ -14,6 +14,7 @@ use smtpserver_core::config::worst;
 use smtpserver_core::now::micros;
 use smtpserver_core::server::Input as ServerInput;
 use smtpserver_core::spool::Report;
+use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::{Event, Input, Instant, Now, Output};
 
 impl World<'_> {
@@ -159,6 +160,10 @@ impl World<'_> {
                 }
                 Output::Ask(ticket, question) => self.ask(id, ticket, question),
                 Output::Order(order) => self.obey(id, order),
+                Output::Secure(_) => {
+                    let fault = Input::Unsecured(HandshakeFault::Unavailable);
+                    self.handle(id, self.clock(), fault);
+                }
                 Output::Event(event) => self.note_event(id, &event),
                 Output::Close(reason) => {
                     self.give_up_draft(id);

@@ -133,7 +133,7 @@ impl World<'_> {
                 self.send_down(id, Parcel::Open);
                 self.open_session(id);
             }
-            server::Output::TurnAway(session, words) => {
+            server::Output::TurnAway(session, words, _) => {
                 connection.stage = Stage::Open;
                 connection.id = Some(session);
                 host.open += 1;
@@ -144,7 +144,7 @@ impl World<'_> {
                 self.write(id, &words);
                 self.part(id);
             }
-            server::Output::Drop => {
+            server::Output::Drop(_) => {
                 connection.stage = Stage::Over;
                 self.note(What::Dropped(id));
                 self.send_down(id, Parcel::Open);

@@ -277,6 +277,7 @@ fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>) {
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
             Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+            | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}
         }

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Runs of each case; medians are shown
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     rounds: u32,
+    /// Only the rules and the rate windows: a million entries and a million sources, in memory and time
+    #[arg(long, exclusive = true)]
+    policy: bool,
     /// Only cases whose name holds this, such as 4k/10 or reuse (repeatable)
     #[arg(long = "case", value_name = "PART")]
     cases: Vec<String>,
@@ -139,7 +142,18 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     }
 }
 
+/// What is measured in the core itself: ignored tests, as they need a release build and some seconds.
+const IN_CORE: [&str; 2] = [
+    "policy::evaluate::tests::size::a_million_entries",
+    "server::rate_window::tests::size::a_million_sources",
+];
+
 fn measure(options: &Options) -> Result<(), String> {
+    if options.policy {
+        let flags = ["--ignored", "--nocapture", "--exact", "--test-threads", "1"];
+        let cargo = ["test", "--quiet", "--release", "--package", "smtpserver-core", "--lib", "--"];
+        return cargo::run(&[&cargo[..], &flags, &IN_CORE].concat());
+    }
     if !options.cases.is_empty() && !CASES.iter().any(|case| options.wants(case)) {
         let names: Vec<String> = CASES.iter().map(Case::name).collect();
         return Err(format!("no case is named so; there are {}", names.join(" ")));

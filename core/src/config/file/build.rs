@@ -4,18 +4,19 @@
 
 use super::line::{self, Expanded, Kind, LineFault};
 use super::place::place;
-use super::remark::{Page, Remark};
-use super::{Configuration, Group, pattern};
+use super::remark::{Remark, Spot};
+use super::said::{self, say};
+use super::{Configuration, Examined, Group, Set, pattern};
 use crate::config::Settings;
 use crate::config::bind::{Bind, BindAddress, Service};
-use crate::config::param::{self, Argument, Directive, NoteKind, Param, ParamFault, ParamFaultKind, Scope};
+use crate::config::param::{self, Argument, Directive, Param, ParamFaultKind, Scope};
 use crate::config::patterns::{PatternLine, Patterns};
 use crate::config::zenv::Zenv;
 use crate::limits::{
     CONFIG_BINDS_MAX, CONFIG_GROUPS_MAX, CONFIG_LINE_MAX, CONFIG_PATTERNS_MAX, CONFIG_REMARKS_MAX,
 };
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -38,21 +39,25 @@ struct Statement<'a> {
 
 /// What stands in a group besides settings.
 struct Draft {
-    line: usize,
+    /// The line that begins it; the whole file for the default group.
+    spot: Spot,
     binds: Vec<Bind>,
     /// Addresses at the old port.
-    old: Vec<(BindAddress, usize)>,
+    old: Vec<(BindAddress, Spot)>,
+    /// It has a Bind line, right or wrong.
+    listens: bool,
+    set: Vec<Set>,
 }
 
 impl Draft {
-    fn new(line: usize) -> Draft {
-        Draft { line, binds: Vec::new(), old: Vec::new() }
+    fn new(spot: Spot) -> Draft {
+        Draft { spot, binds: Vec::new(), old: Vec::new(), listens: false, set: Vec::new() }
     }
 }
 
 /// Reads one file.
 pub(super) struct Builder<'a> {
-    page: Page<'a>,
+    file: &'a str,
     octets: &'a [u8],
     zenv: &'a Zenv,
     statements: Vec<Statement<'a>>,
@@ -66,11 +71,11 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(super) fn new(file: &'a str, octets: &'a [u8], zenv: &'a Zenv) -> Builder<'a> {
         Builder {
-            page: Page { file },
+            file,
             octets,
             zenv,
             statements: Vec::new(),
-            drafts: Vec::from([Draft::new(1)]),
+            drafts: Vec::from([Draft::new(Spot::whole(file))]),
             patterns: Vec::new(),
             binds: 0,
             errors: Vec::new(),
@@ -78,7 +83,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn read(mut self, plain: &Settings, port: Option<u16>) -> Result<Configuration, Vec<Remark>> {
+    pub(super) fn read(mut self, plain: &Settings, port: Option<u16>) -> Examined {
         for (index, octets) in self.octets.split(|octet| *octet == b'\n').enumerate() {
             let number = index + 1;
             let octets = octets.strip_suffix(b"\r").unwrap_or(octets);
@@ -87,42 +92,36 @@ impl<'a> Builder<'a> {
                 Err(fault) => {
                     let good = fault.valid_up_to();
                     let text = String::from_utf8_lossy(octets);
-                    let what = "this is no UTF-8 text".to_string();
                     // The first replacement stands where the good text ends.
-                    let error = self.page.error(number, &text, good..good + 3, what, String::new());
-                    self.errors.push(error);
+                    let spot = Spot::new(self.file, number, &text, good..good + 3);
+                    self.errors.push(spot.error("this is no UTF-8 text", ""));
                 }
             }
+            // That is no configuration: nothing is gained by the rest.
             if self.errors.len() >= CONFIG_REMARKS_MAX {
-                return Err(self.errors);
+                break;
             }
         }
         let settings = self.settings(plain);
         let groups = self.groups(settings, port);
-        self.errors.sort_by_key(|remark| (remark.line, remark.column));
-        self.errors.truncate(CONFIG_REMARKS_MAX);
-        if !self.errors.is_empty() {
-            return Err(self.errors);
+        for remarks in [&mut self.errors, &mut self.warnings] {
+            remarks.sort_by_key(|remark| (remark.spot.line, remark.spot.column));
+            remarks.truncate(CONFIG_REMARKS_MAX);
         }
-        self.warnings.sort_by_key(|remark| (remark.line, remark.column));
-        self.warnings.truncate(CONFIG_REMARKS_MAX);
-        Ok(Configuration { groups, zenv: self.zenv.clone(), warnings: self.warnings })
+        let configuration = Configuration { groups, zenv: self.zenv.clone(), warnings: self.warnings };
+        Examined { configuration, errors: self.errors }
     }
 
-    /// An error about a whole line; line 0 is the whole file.
-    fn error_of_line(&mut self, number: usize, what: String, hint: &str) {
-        let line = self.octets.split(|octet| *octet == b'\n').nth(number.wrapping_sub(1)).unwrap_or_default();
-        let text = String::from_utf8_lossy(line);
-        let text = text.trim_end();
-        self.errors.push(self.page.error(number, text, 0..text.len(), what, hint.into()));
+    fn spot(&self, row: Row<'_>, at: Range<usize>) -> Spot {
+        Spot::new(self.file, row.number, row.text, at)
     }
 
     fn error(&mut self, row: Row<'_>, at: Range<usize>, what: impl Into<String>, hint: impl Into<String>) {
-        self.errors.push(self.page.error(row.number, row.text, at, what.into(), hint.into()));
+        self.errors.push(self.spot(row, at).error(what, hint));
     }
 
     fn warn(&mut self, row: Row<'_>, at: Range<usize>, what: impl Into<String>, hint: impl Into<String>) {
-        self.warnings.push(self.page.warning(row.number, row.text, at, what.into(), hint.into()));
+        self.warnings.push(self.spot(row, at).warning(what, hint));
     }
 
     fn read_line(&mut self, row: Row<'a>) {
@@ -199,13 +198,15 @@ impl<'a> Builder<'a> {
                     let what = format!("there are more than {CONFIG_GROUPS_MAX} groups");
                     self.error(row, name, what, "");
                 } else {
-                    self.drafts.push(Draft::new(row.number));
+                    let spot = self.spot(row, name);
+                    self.drafts.push(Draft::new(spot));
                 }
                 return;
             }
             Directive::OldBind => None,
             Directive::Bind(service) => Some(service),
         };
+        self.drafts.last_mut().expect("the default group is always there").listens = true;
         let (address, port) = match place(&value.text, service.is_some()) {
             Ok(place) => place,
             Err((at, unfit)) => {
@@ -227,13 +228,14 @@ impl<'a> Builder<'a> {
         if !param.instead.is_empty() {
             self.warn(row, name, format!("{} is {}", param.name, param.instead), "");
         }
+        let spot = self.spot(row, whole(value));
         let draft = self.drafts.last_mut().expect("the default group is always there");
         match service {
             Some(service) => {
                 let port = port.unwrap_or(service.port());
-                draft.binds.push(Bind { service, address, port, line: row.number });
+                draft.binds.push(Bind { service, address, port, spot });
             }
-            None => draft.old.push((address, row.number)),
+            None => draft.old.push((address, spot)),
         }
     }
 
@@ -269,43 +271,31 @@ impl<'a> Builder<'a> {
     }
 
     fn set(&mut self, settings: &mut Settings, statement: &Statement<'_>) {
-        let Statement { row, param, line, name, .. } = statement;
+        let Statement { row, param, line, name, group } = statement;
         let word = &row.text[name.clone()];
         let text = format!("{word}{}", line.text);
-        match param::apply_at(settings, &text) {
-            Ok(note) => {
-                if let Some(note) = note {
-                    let what = match note.kind {
-                        NoteKind::Raised { given, used } => {
-                            format!("{}: {given} is too small, {used} is used", note.name)
-                        }
-                        NoteKind::Old(instead) => format!("{}: {instead}", note.name),
-                    };
-                    self.warn(*row, name.clone(), what, "");
-                }
-                if !param.acts() {
-                    let what = format!("{} is kept; this version does not act on it yet", param.name);
+        match said::apply(settings, Some(param), &text) {
+            Ok(warnings) => {
+                let group = if param.scope == Scope::Global { 0 } else { *group };
+                // No log shows more of a secret than its name.
+                let end = if param.is_secret() { name.end } else { whole(line).end };
+                let spot = self.spot(*row, name.start..end.max(name.end));
+                self.drafts[group].set.push(Set { param: param.name, spot });
+                for what in warnings {
                     self.warn(*row, name.clone(), what, "");
                 }
             }
-            Err((at, kind)) => {
-                let (what, hint) = say(&kind);
+            Err((at, what, hint)) => {
                 // Within the value: the name is as it was written.
-                let at = at.saturating_sub(word.len());
-                let rest = &line.text[at.min(line.text.len())..];
-                let length =
-                    if rest.trim().is_empty() { 0 } else { rest.find([' ', '\t']).unwrap_or(rest.len()) };
-                let at = if length == 0 && line.text.trim().is_empty() {
+                let at = if line.text.trim().is_empty() {
                     name.end..name.end
                 } else {
-                    line.origin(at..at + length)
+                    line.origin(at.start.saturating_sub(word.len())..at.end.saturating_sub(word.len()))
                 };
                 if param.is_secret() {
-                    // No log shows more of it than its name.
-                    let text = row.text[..name.end].to_string();
-                    let mut error = self.page.error(row.number, &text, name.clone(), what, hint);
-                    error.column = row.text[..at.start].chars().count() + 1;
-                    self.errors.push(error);
+                    let mut spot = Spot::new(self.file, row.number, &row.text[..name.end], name.clone());
+                    spot.column = row.text[..at.start].chars().count() + 1;
+                    self.errors.push(spot.error(what, hint));
                 } else {
                     self.error(*row, at, what, hint);
                 }
@@ -316,31 +306,32 @@ impl<'a> Builder<'a> {
     /// The groups with their binds.
     fn groups(&mut self, settings: Vec<Settings>, port: Option<u16>) -> Vec<Group> {
         let drafts = core::mem::take(&mut self.drafts);
-        let several = drafts.len() > 1;
         let mut groups = Vec::new();
+        let second = drafts.get(1).map(|draft| draft.spot.clone());
         for (draft, settings) in drafts.into_iter().zip(settings) {
-            let Draft { line, mut binds, old } = draft;
+            let Draft { spot, mut binds, mut old, listens, set } = draft;
             let old_port = port.or(settings.sockets.old_port).unwrap_or(Service::Smtp.port());
-            let mut old = old;
-            if binds.is_empty() && old.is_empty() {
-                if several {
-                    let (which, hint) = match line {
-                        1 => ("the default group", "everything before the first newgroup is a group, too"),
-                        _ => ("this group", "where there are several groups, each needs a Bind line"),
-                    };
-                    self.error_of_line(line, format!("{which} listens nowhere"), hint);
-                } else {
-                    old.push((self.default_address(), 0));
+            if !listens {
+                match &second {
+                    None => old.push((self.default_address(), spot)),
+                    Some(second) if spot.line == 0 => self.errors.push(second.clone().error(
+                        "the default group listens nowhere",
+                        "everything before the first newgroup is a group, too, and needs a Bind line",
+                    )),
+                    Some(_) => self.errors.push(spot.error(
+                        "this group listens nowhere",
+                        "where there are several groups, each needs a Bind line",
+                    )),
                 }
             }
-            for (address, line) in old {
+            for (address, spot) in old {
                 if settings.sockets.old_smtps {
                     let (service, port) = (Service::SmtpS, Service::SmtpS.port());
-                    binds.push(Bind { service, address: address.clone(), port, line });
+                    binds.push(Bind { service, address: address.clone(), port, spot: spot.clone() });
                 }
-                binds.push(Bind { service: Service::Smtp, address, port: old_port, line });
+                binds.push(Bind { service: Service::Smtp, address, port: old_port, spot });
             }
-            groups.push(Group { settings, binds, line });
+            groups.push(Group { settings, binds, set });
         }
         self.check_binds(&groups);
         groups
@@ -353,7 +344,7 @@ impl<'a> Builder<'a> {
         BindAddress::read(text).unwrap_or_else(|| {
             let what = format!("BINDADDR of the ZENV file is \"{}\"", text.escape_debug());
             let hint = format!("it takes {}", BindAddress::WANTED);
-            self.error_of_line(0, what, &hint);
+            self.errors.push(Spot::whole(self.file).error(what, hint));
             BindAddress::Everywhere
         })
     }
@@ -364,7 +355,7 @@ impl<'a> Builder<'a> {
             for bind in &group.binds {
                 if bind.service == Service::SmtpS && !group.settings.tls.offered {
                     let what = format!("{} needs use-tls in its group", bind.service.param());
-                    self.error_of_line(bind.line, what, "");
+                    self.errors.push(bind.spot.clone().error(what, "add PARAM use-tls, or use BindSmtp"));
                 }
                 let same = |other: &&&Bind| other.address == bind.address && other.port == bind.port;
                 if bind.port != 0
@@ -372,9 +363,10 @@ impl<'a> Builder<'a> {
                 {
                     let what = format!(
                         "{} port {} is taken by line {} already",
-                        bind.address, bind.port, other.line
+                        bind.address, bind.port, other.spot.line
                     );
-                    self.error_of_line(bind.line, what, "each address and port can be given once");
+                    self.errors
+                        .push(bind.spot.clone().error(what, "each address and port can be given once"));
                 }
                 seen.push(bind);
             }
@@ -382,11 +374,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A fault as what is wrong and what to do.
-fn say(kind: &ParamFaultKind) -> (String, String) {
-    let text = ParamFault { column: 1, kind: kind.clone() }.to_string();
-    match text.split_once("; ") {
-        Some((what, hint)) => (what.to_string(), hint.to_string()),
-        None => (text, String::new()),
-    }
+/// The octets of the line that a value stands in, without the blanks around it.
+fn whole(value: &Expanded) -> Range<usize> {
+    let begin = value.text.len() - value.text.trim_start().len();
+    value.origin(begin..value.text.trim_end().len().max(begin))
 }

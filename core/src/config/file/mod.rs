@@ -6,6 +6,7 @@ pub(super) mod line;
 pub(super) mod pattern;
 mod place;
 pub mod remark;
+mod said;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,8 @@ use super::Settings;
 use super::bind::Bind;
 use super::zenv::Zenv;
 use alloc::vec::Vec;
-use remark::Remark;
+use remark::{Remark, Spot};
+pub use said::option;
 
 /// Services that share their settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +25,17 @@ pub struct Group {
     pub settings: Settings,
     /// Where they listen.
     pub binds: Vec<Bind>,
-    /// The line of the file at which the group begins; 1 for the default group, 0 without a file.
-    pub line: usize,
+    /// The lines that set something here, in their order; what another group handed down is not among them.
+    pub set: Vec<Set>,
+}
+
+/// A line that set something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// The parameter, by the first of its names.
+    pub param: &'static str,
+    /// Name and value.
+    pub spot: Spot,
 }
 
 /// All that a configuration file says, valid as a whole.
@@ -43,10 +54,34 @@ impl Configuration {
     pub fn global(&self) -> &Settings {
         &self.groups.first().expect("a configuration has a default group").settings
     }
+
+    /// The last line that sets a parameter for a group, in the group itself or in the default group: where the mark
+    /// belongs when what it names turns out not to do.
+    pub fn set_by(&self, group: usize, param: &str) -> Option<&Spot> {
+        let within = |index: usize| {
+            let set = &self.groups.get(index)?.set;
+            set.iter().rev().find(|set| set.param == param).map(|set| &set.spot)
+        };
+        within(group).or_else(|| within(0))
+    }
+}
+
+/// A file as far as it could be understood. It is fit if there are no errors.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// What those lines make that are right.
+    pub configuration: Configuration,
+    /// Everything that is wrong; in the order of the lines.
+    pub errors: Vec<Remark>,
 }
 
 /// Reads a configuration file. `plain` are the settings that hold where the file says nothing. `port` is the
 /// command line's: it wins over `BindPort`.
+pub fn examine(name: &str, octets: &[u8], zenv: Zenv, plain: &Settings, port: Option<u16>) -> Examined {
+    build::Builder::new(name, octets, &zenv).read(plain, port)
+}
+
+/// Reads a configuration file that is to be fit.
 pub fn read(
     name: &str,
     octets: &[u8],
@@ -54,5 +89,6 @@ pub fn read(
     plain: &Settings,
     port: Option<u16>,
 ) -> Result<Configuration, Vec<Remark>> {
-    build::Builder::new(name, octets, &zenv).read(plain, port)
+    let Examined { configuration, errors } = examine(name, octets, zenv, plain, port);
+    if errors.is_empty() { Ok(configuration) } else { Err(errors) }
 }

@@ -19,23 +19,81 @@ pub enum Gravity {
     Warning,
 }
 
-/// One remark about a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
-    /// How bad it is.
-    pub gravity: Gravity,
-    /// The file's name.
+/// A text that an operator wrote: where it stands, and what it looks like there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// The file's name, or the option that says it.
     pub file: String,
-    /// The line, counted from 1; 0 when it is about the whole file.
+    /// The line, counted from 1; 0 when it is the whole file, or an option.
     pub line: usize,
     /// Where the text begins that is meant, counted in characters from 1.
     pub column: usize,
     /// How many characters are meant, at least 1.
     pub width: usize,
-    /// The line up to the end of that text; shortened before it where it is long. What follows is not shown.
+    /// The line up to the end of that text; shortened before it where it is long. What follows is not shown. Empty where
+    /// there is nothing to show.
     pub excerpt: String,
     /// The column of the excerpt at which the text begins, counted from 0.
     pub marked: usize,
+}
+
+impl Spot {
+    /// A file as a whole, or an option.
+    pub fn whole(file: impl Into<String>) -> Spot {
+        Spot { file: file.into(), line: 0, column: 1, width: 1, excerpt: String::new(), marked: 0 }
+    }
+
+    /// These octets of a line; line 0 is the value of an option.
+    pub fn new(file: &str, line: usize, text: &str, at: Range<usize>) -> Spot {
+        let before = text.char_indices().take_while(|(index, _)| *index < at.start).count();
+        let meant = text.char_indices().filter(|(index, _)| at.contains(index)).count();
+        let skipped = if before > BEFORE_MAX { before - BEFORE_MAX / 2 } else { 0 };
+        let shown = |c: char| {
+            if c == '\t' {
+                ' '
+            } else if c.is_control() {
+                '?'
+            } else {
+                c
+            }
+        };
+        let mut excerpt = String::new();
+        if skipped > 0 {
+            excerpt += "...";
+        }
+        let marked = before - skipped + excerpt.len();
+        excerpt.extend(text.chars().take(before + meant).skip(skipped).take(SHOWN_MAX).map(shown));
+        Spot { file: file.to_string(), line, column: before + 1, width: meant.max(1), excerpt, marked }
+    }
+
+    /// What is wrong with this text.
+    pub fn error(self, what: impl Into<String>, hint: impl Into<String>) -> Remark {
+        Remark { gravity: Gravity::Error, spot: self, what: what.into(), hint: hint.into() }
+    }
+
+    /// What the operator should know of this text.
+    pub fn warning(self, what: impl Into<String>, hint: impl Into<String>) -> Remark {
+        Remark { gravity: Gravity::Warning, spot: self, what: what.into(), hint: hint.into() }
+    }
+}
+
+/// File and line, such as `smtpserver.conf:12`.
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
+    }
+}
+
+/// One remark about what an operator wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// How bad it is.
+    pub gravity: Gravity,
+    /// What is meant.
+    pub spot: Spot,
     /// What is to be said, one line.
     pub what: String,
     /// What to do instead, one line; may be empty.
@@ -59,87 +117,25 @@ impl Remark {
             Gravity::Error => "",
             Gravity::Warning => "warning: ",
         };
-        match self.line {
-            0 => alloc::format!("{}: {kind}", self.file),
-            line => alloc::format!("{}:{line}:{}: {kind}", self.file, self.column),
+        match self.spot.line {
+            0 => alloc::format!("{}: {kind}", self.spot),
+            _ => alloc::format!("{}:{}: {kind}", self.spot, self.spot.column),
         }
     }
 }
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spot { width, excerpt, marked, .. } = &self.spot;
         write!(f, "{}{}", self.place(), self.what)?;
-        if self.line > 0 {
-            let marks = "^".repeat(self.width.min(SHOWN_MAX));
-            write!(f, "\n    {}\n    {:blank$}{marks}", self.excerpt, "", blank = self.marked)?;
+        if self.spot.line > 0 || !excerpt.is_empty() {
+            let marks = "^".repeat((*width).min(SHOWN_MAX));
+            write!(f, "\n    {excerpt}\n    {:blank$}{marks}", "", blank = *marked)?;
         }
         if !self.hint.is_empty() {
             write!(f, "\n    {}", self.hint)?;
         }
         Ok(())
-    }
-}
-
-/// A file about which remarks are made.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::config) struct Page<'a> {
-    pub(in crate::config) file: &'a str,
-}
-
-impl Page<'_> {
-    /// An error at these octets of a line.
-    pub(in crate::config) fn error(
-        self,
-        line: usize,
-        text: &str,
-        at: Range<usize>,
-        what: String,
-        hint: String,
-    ) -> Remark {
-        self.remark(Gravity::Error, line, text, at, what, hint)
-    }
-
-    /// A warning at these octets of a line.
-    pub(in crate::config) fn warning(
-        self,
-        line: usize,
-        text: &str,
-        at: Range<usize>,
-        what: String,
-        hint: String,
-    ) -> Remark {
-        self.remark(Gravity::Warning, line, text, at, what, hint)
-    }
-
-    fn remark(
-        self,
-        gravity: Gravity,
-        line: usize,
-        text: &str,
-        at: Range<usize>,
-        what: String,
-        hint: String,
-    ) -> Remark {
-        let before = text.char_indices().take_while(|(index, _)| *index < at.start).count();
-        let meant = text.char_indices().filter(|(index, _)| at.contains(index)).count();
-        let skipped = if before > BEFORE_MAX { before - BEFORE_MAX / 2 } else { 0 };
-        let shown = |c: char| {
-            if c == '\t' {
-                ' '
-            } else if c.is_control() {
-                '?'
-            } else {
-                c
-            }
-        };
-        let mut excerpt = String::new();
-        if skipped > 0 {
-            excerpt += "...";
-        }
-        let marked = before - skipped + excerpt.len();
-        excerpt.extend(text.chars().take(before + meant).skip(skipped).take(SHOWN_MAX).map(shown));
-        let (column, width) = (before + 1, meant.max(1));
-        Remark { gravity, file: self.file.to_string(), line, column, width, excerpt, marked, what, hint }
     }
 }
 
@@ -149,20 +145,20 @@ mod tests {
 
     #[test]
     fn the_text_that_is_meant_is_marked() {
-        let page = Page { file: "smtpserver.conf" };
-        let remark = page.error(3, "PARAM\tmaxsiz 5", 6..12, "no such thing".into(), "write maxsize".into());
+        let spot = |line, text: &str, at| Spot::new("smtpserver.conf", line, text, at);
+        let remark = spot(3, "PARAM\tmaxsiz 5", 6..12).error("no such thing", "write maxsize");
         assert_eq!(
             remark.to_string(),
             "smtpserver.conf:3:7: no such thing\n    PARAM maxsiz\n          ^^^^^^\n    write maxsize"
         );
         assert_eq!(remark.short(), "smtpserver.conf:3:7: no such thing; write maxsize");
-        let at_end = page.warning(3, "PARAM x", 7..7, "too short".into(), String::new());
+        let at_end = spot(3, "PARAM x", 7..7).warning("too short", "");
         assert_eq!(at_end.to_string(), "smtpserver.conf:3:8: warning: too short\n    PARAM x\n           ^");
-        let whole = page.error(0, "", 0..0, "empty".into(), String::new());
+        let whole = Spot::whole("smtpserver.conf").error("empty", "");
         assert_eq!(whole.to_string(), "smtpserver.conf: empty");
         let long = alloc::format!("{}é!", "ä".repeat(200));
-        let remark = page.error(1, &long, 400..402, "odd".into(), String::new());
-        assert_eq!((remark.column, remark.width), (201, 1));
-        assert_eq!(remark.excerpt.chars().nth(remark.marked), Some('é'));
+        let remark = spot(1, &long, 400..402).error("odd", "");
+        assert_eq!((remark.spot.column, remark.spot.width), (201, 1));
+        assert_eq!(remark.spot.excerpt.chars().nth(remark.spot.marked), Some('é'));
     }
 }

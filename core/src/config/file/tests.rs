@@ -94,14 +94,20 @@ PARAM maxsize 1000
     let binds: Vec<Vec<String>> = groups
         .iter()
         .map(|group| {
-            let said = |bind: &Bind| format!("{} {} {} {}", bind.service, bind.address, bind.port, bind.line);
+            let said =
+                |bind: &Bind| format!("{} {} {} {}", bind.service, bind.address, bind.port, bind.spot.line);
             group.binds.iter().map(said).collect()
         })
         .collect();
     assert_eq!(binds[0], ["SMTP any 25 3"]);
     assert_eq!(binds[1], ["SUBMIT [IPv6:::1] 587 7", "SMTP iface:eth0:1 2500 8"]);
     assert_eq!(binds[2], ["SMTP any 2501 10"]);
-    assert_eq!(groups.iter().map(|group| group.line).collect::<Vec<_>>(), [1, 4, 9]);
+    let tarpit = configuration.set_by(1, "tarpit").expect("the default group's");
+    assert_eq!((tarpit.line, tarpit.excerpt.as_str()), (2, "PARAM tarpit 20 0.1 300"));
+    assert_eq!(configuration.set_by(1, "max-error-recipients").map(|spot| spot.line), Some(5));
+    assert_eq!(configuration.set_by(2, "max-error-recipients").map(|spot| spot.line), Some(1));
+    assert_eq!(configuration.set_by(2, "maxsize").map(|spot| spot.line), Some(11));
+    assert_eq!(configuration.set_by(2, "user"), None);
     for group in groups {
         assert_eq!(group.settings.limits.message_octets_max, 1000, "global wherever it stands");
         assert_eq!(group.settings.tarpit.initial_micros, 20_000_000);
@@ -189,15 +195,15 @@ PARAM $TWO
 PARAM tarpit $TWO x
 ";
     let positions: Vec<(usize, usize)> =
-        result(text).expect_err("much").iter().map(|remark| (remark.line, remark.column)).collect();
+        result(text).expect_err("much").iter().map(|remark| (remark.spot.line, remark.spot.column)).collect();
     let wanted = [
-        [(1, 1), (1, 7), (2, 15), (3, 15)],
-        [(4, 6), (5, 16), (6, 20), (7, 13)],
-        [(8, 16), (9, 20), (10, 15), (11, 23)],
-        [(12, 1), (12, 16), (13, 23), (14, 28)],
-        [(15, 7), (16, 1), (17, 24), (18, 7)],
-    ];
-    let wanted: Vec<_> = wanted.into_iter().flatten().chain([(19, 19)]).collect();
+        [(1, 7), (2, 15), (3, 15), (4, 6)],
+        [(5, 16), (6, 20), (7, 13), (8, 16)],
+        [(9, 20), (10, 15), (11, 23), (12, 7)],
+        [(12, 16), (13, 23), (14, 28), (15, 7)],
+        [(16, 1), (17, 24), (18, 7), (19, 19)],
+    ]
+    .concat();
     assert_eq!(positions, wanted);
     let said = errors(text);
     for words in [
@@ -208,7 +214,7 @@ PARAM tarpit $TWO x
         "t.conf:13:23: spf-localpolicy: \"\\\"open\" has a quote that is not closed",
         "t.conf:16:1: this [ has no ]; write \\[ for a bracket itself",
         "t.conf:17:24: this is a control character",
-        "t.conf:12:1: this group listens nowhere",
+        "t.conf:12:7: this group listens nowhere",
     ] {
         assert!(said.iter().any(|error| error.starts_with(words)), "{words}\n{}", said.join("\n"));
     }
@@ -217,10 +223,17 @@ PARAM tarpit $TWO x
 #[test]
 fn binds_are_held_against_each_other() {
     for (text, wanted) in [
-        ("PARAM BindSmtp any 25\nPARAM newgroup", "t.conf:2:1: this group listens nowhere"),
-        ("PARAM newgroup\nPARAM BindSmtp any 25", "t.conf:1:1: the default group listens nowhere"),
-        ("PARAM BindSmtpS any", "t.conf:1:1: BindSmtpS needs use-tls in its group"),
-        ("PARAM BindSmtp any\nPARAM BindSubmit any 25", "t.conf:2:1: any port 25 is taken by line 1 already"),
+        ("PARAM BindSmtp any 25\nPARAM newgroup", "t.conf:2:7: this group listens nowhere"),
+        ("PARAM newgroup\nPARAM BindSmtp any 25", "t.conf:1:7: the default group listens nowhere"),
+        (
+            "PARAM BindSmtp anny\nPARAM newgroup\nPARAM BindSmtp any",
+            "t.conf:1:16: BindSmtp: \"anny\" is no address",
+        ),
+        ("PARAM BindSmtpS any", "t.conf:1:17: BindSmtpS needs use-tls in its group"),
+        (
+            "PARAM BindSmtp any\nPARAM BindSubmit any 25",
+            "t.conf:2:18: any port 25 is taken by line 1 already",
+        ),
         ("PARAM listen-ssmtp", "t.conf: BindSmtpS needs use-tls in its group"),
     ] {
         let said = errors(text);
@@ -286,6 +299,7 @@ fn value(param: &param::Param) -> String {
             "NODE PORT SECRET" => "node.example 25 x",
             "NODE USER PASSWORD" => "node.example user x",
             "'NAMES'" => "\"PLAIN LOGIN\"",
+            "[ALLOW DENY]" => "",
             "[N]" => "5",
             "rfc3164|rfc5424" => "rfc5424",
             "NAME" => "local3",
@@ -360,7 +374,7 @@ fn there_are_bounds() {
     assert!(errors(&"x".repeat(5_000))[0].contains("longer than 4096"));
     let foreign = super::read("t", b"* ve\n* \xff ve\n", zenv(), &Settings::new("mx"), None);
     let remark = &foreign.expect_err("no text")[0];
-    assert_eq!((remark.line, remark.column), (2, 3));
+    assert_eq!((remark.spot.line, remark.spot.column), (2, 3));
 }
 
 proptest! {
@@ -384,9 +398,9 @@ proptest! {
             Err(errors) => errors,
         };
         for remark in remarks {
-            prop_assert!(remark.line <= count);
-            let line = text.split('\n').nth(remark.line.wrapping_sub(1)).unwrap_or_default();
-            prop_assert!(remark.column <= line.chars().count() + 1, "{}", remark);
+            prop_assert!(remark.spot.line <= count);
+            let line = text.split('\n').nth(remark.spot.line.wrapping_sub(1)).unwrap_or_default();
+            prop_assert!(remark.spot.column <= line.chars().count() + 1, "{}", remark);
             prop_assert!(remark.what.lines().count() == 1 && remark.hint.lines().count() <= 1);
         }
     }

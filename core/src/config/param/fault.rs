@@ -171,7 +171,7 @@ impl fmt::Display for ParamNote {
 }
 
 /// A text of the operator as a complaint repeats it: escaped, and not too long.
-pub(super) fn echo(text: &str) -> String {
+pub(in crate::config) fn echo(text: &str) -> String {
     text.escape_debug().take(ECHO_MAX).collect()
 }
 

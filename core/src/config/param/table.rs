@@ -355,6 +355,13 @@ pub(super) const TABLE: &[Param] = &[
         "How long a session waits until its message is stored; clients wait ten minutes.",
     ),
     row(
+        "timeout-handshake",
+        &[],
+        "30",
+        wait(SHORTEST, |s, t| s.timeouts.handshake = t),
+        "How long a TLS handshake may take.",
+    ),
+    row(
         "timeout-session",
         &[],
         "14400",

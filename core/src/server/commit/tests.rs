@@ -224,7 +224,7 @@ impl Model {
                 }
                 Output::Welcome(_)
                 | Output::TurnAway(..)
-                | Output::Drop
+                | Output::Drop(_)
                 | Output::Answer(..)
                 | Output::Look { .. }
                 | Output::MeasureSpace => {

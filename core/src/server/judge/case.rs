@@ -102,6 +102,7 @@ impl Case {
             | Question::Recipient { .. }
             | Question::Load { .. }
             | Question::Client { .. }
+            | Question::Handshake { .. }
             | Question::Content { .. } => {}
         }
     }
@@ -126,7 +127,9 @@ impl Case {
             Question::Recipient { path } => self.recipient(now, path, known, rates),
             Question::Content { .. } => Judged::Verdict(space.judge(0)),
             // What only the hands (the load) or the server (who is there) can know is no reason to refuse elsewhere.
-            Question::Load { .. } | Question::Client { .. } => Judged::Verdict(Verdict::Accept),
+            Question::Load { .. } | Question::Client { .. } | Question::Handshake { .. } => {
+                Judged::Verdict(Verdict::Accept)
+            }
         }
     }
 

@@ -116,7 +116,7 @@ impl Bench {
                 }
                 Output::Order(order) => self.orders.push(order),
                 Output::Event(event) => self.events.push(event),
-                Output::Close(_) => {}
+                Output::Close(_) | Output::Secure(_) => {}
             }
         }
     }

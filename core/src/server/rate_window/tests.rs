@@ -1,5 +1,7 @@
 //! Rate windows against examples and against a naive model that keeps every event with its time.
 
+mod size;
+
 use super::*;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};

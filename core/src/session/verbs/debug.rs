@@ -7,6 +7,7 @@ use crate::reply::catalog;
 use crate::session::Session;
 use crate::session::state::State;
 use alloc::format;
+use alloc::string::String;
 
 impl Session {
     pub(in crate::session) fn debug(&mut self, now: Now, state: State) {
@@ -17,6 +18,10 @@ impl Session {
         let lines = alloc::vec![
             format!("session {} in state {}", self.id, state.name()),
             format!("client {} to {}", self.peer.client, self.peer.local),
+            match &self.secured {
+                None => String::from("no TLS"),
+                Some(secured) => format!("within TLS: {}", secured.facts()),
+            },
             format!("styles {}", pattern_line::letters(self.styles)),
             format!(
                 "{} commands, {} unknown, {} transactions, {} stored, {seconds} s",

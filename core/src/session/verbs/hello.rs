@@ -101,6 +101,9 @@ impl Session {
         }
         keywords.push(format!("X-RCPTLIMIT {}", limits.recipients_max).into());
         keywords.push(format!("LIMITS RCPTMAX={}", limits.recipients_max.min(LIMIT_SAID_MAX)).into());
+        if self.offers_tls() {
+            keywords.push("STARTTLS".into());
+        }
         if self.believes_xclient() {
             keywords.push(format!("XCLIENT {ATTRIBUTES}").into());
         }

@@ -46,6 +46,7 @@ impl Session {
     }
 
     fn check_mail(&self, params: &MailParams) -> Result<(), Refusal> {
+        self.check_certificate()?;
         let octets_max = self.octets_max();
         if octets_max != 0 && params.size.is_some_and(|size| size > octets_max) {
             return Err(Refusal::DeclaredTooBig);

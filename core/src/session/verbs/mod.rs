@@ -8,6 +8,7 @@ mod hello;
 mod mail;
 mod others;
 mod rcpt;
+mod starttls;
 mod xclient;
 
 use super::Session;
@@ -23,6 +24,9 @@ impl Session {
         if matches!(state, State::Unwelcome) && !matches!(command, Command::Quit | Command::Bdat(_)) {
             //= rfc2821#3.1/5
             return self.refuse(now, None, Refusal::Unwelcome, state);
+        }
+        if let Some(verb) = self.lacks_tls(&command) {
+            return self.refuse_in_clear_text(now, state, verb, &command);
         }
         match command {
             Command::Hello { verb, name } => self.hello(now, state, verb, name),
@@ -43,8 +47,16 @@ impl Session {
             Command::Auth(_) => self.not_offered(now, state, Verb::Auth),
             Command::Xclient(told) => self.xclient(now, state, told),
             Command::Debug(_) => self.debug(now, state),
-            Command::StartTls => self.not_offered(now, state, Verb::StartTls),
+            Command::StartTls => self.start_tls(now, state),
         }
+    }
+
+    /// Says that TLS must come first; what belongs to the command is thrown away.
+    fn refuse_in_clear_text(&mut self, now: Now, state: State, verb: Verb, command: &Command) {
+        if let Command::Bdat(chunk) = command {
+            return self.refuse_chunk(now, *chunk, Refusal::TlsFirst, 1, state);
+        }
+        self.refuse(now, Some(verb), Refusal::TlsFirst, state);
     }
 
     fn not_offered(&mut self, now: Now, state: State, verb: Verb) {

@@ -65,7 +65,8 @@ impl Session {
         let mut lines: Vec<String> = match named {
             Some(verb) => alloc::vec![format!("{}: {}", verb.name(), purpose(verb))],
             None => {
-                let verbs: Vec<&str> = SPOKEN.iter().map(|verb| verb.name()).collect();
+                let more = self.offers_tls().then_some(&Verb::StartTls);
+                let verbs: Vec<&str> = SPOKEN.iter().chain(more).map(|verb| verb.name()).collect();
                 alloc::vec![
                     format!("smtpserver at {}", self.settings.host),
                     format!("verbs: {}", verbs.join(" ")),
@@ -120,8 +121,7 @@ fn purpose(verb: Verb) -> &'static str {
         Verb::Verb_ => "VERB; accepted, changes nothing",
         Verb::Tick => "TICK text; accepted, changes nothing",
         Verb::Debug | Verb::ZDebug => "DEBUG; tells what is known of this session, where that is allowed",
-        Verb::Lhlo | Verb::Xclient | Verb::Turn | Verb::Etrn | Verb::Auth | Verb::StartTls => {
-            "not offered here"
-        }
+        Verb::StartTls => "STARTTLS; go on within TLS, where it is offered",
+        Verb::Lhlo | Verb::Xclient | Verb::Turn | Verb::Etrn | Verb::Auth => "not offered here",
     }
 }

@@ -80,6 +80,7 @@ impl Session {
                     self.protocol(&hello),
                     &transaction.sender,
                     transaction.id,
+                    &self.told_of_tls(),
                 );
                 self.order(Order::Append(head.into_bytes()));
                 self.append_recipient(&transaction.sender, &recipient);

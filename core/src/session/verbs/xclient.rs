@@ -42,6 +42,7 @@ impl Session {
         let verb = if told.extended { Verb::Ehlo } else { Verb::Helo };
         let hello = told.hello.map(|name| Hello { verb, name });
         self.styles = self.settings.style;
+        self.proxied = true;
         let known = Known { peer: Arc::clone(&peer), hello };
         self.ask(now, Question::Client { peer }, Resume::Client(known));
     }

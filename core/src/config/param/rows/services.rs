@@ -1,7 +1,7 @@
 //! Rows about logins, policy, helpers and clusters.
 
 use crate::config::Settings;
-use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel};
+use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, WrapperFiles};
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
 use crate::spf::LocalPolicy;
@@ -105,6 +105,24 @@ fn resolver(settings: &mut Settings, words: &[&str]) -> CheckedWords {
         return Err((0, Unfit::TooMany));
     }
     resolvers.push(address);
+    Ok(None)
+}
+
+fn wrapper_files(settings: &mut Settings, given: &[&str]) -> CheckedWords {
+    let mut files = WrapperFiles::default();
+    match given {
+        [] => {}
+        [allow, deny] => {
+            let path = |index: usize, word: &str| {
+                let mut place = None;
+                absolute(&mut place, &[word]).map_err(|(_, unfit)| (index, unfit))?;
+                Ok(place.unwrap_or_default())
+            };
+            files = WrapperFiles { allow: path(0, allow)?, deny: path(1, deny)? };
+        }
+        _ => return Err((given.len(), Unfit::Missing)),
+    }
+    settings.sources.tcp_wrapper = Some(files);
     Ok(None)
 }
 
@@ -269,8 +287,8 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "use-tcp-wrapper",
         &[],
         "",
-        Argument::Switch(|s| s.sources.tcp_wrapper = true),
-        "Ask hosts.allow and hosts.deny for the service smtp-receiver.",
+        words("[ALLOW DENY]", "nothing, or two absolute paths", (0, 2), wrapper_files),
+        "Ask hosts.allow and hosts.deny for the service smtp-receiver; those of /etc when none are named.",
     ),
     row(
         "policydb",

@@ -112,6 +112,14 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         number(86_400, "seconds", |s, n| s.tls.cache_seconds = narrow(n)),
         "How long a TLS session may be resumed; 0 for our own choice.",
     ),
+    row(
+        "tls-handshakes-max",
+        &[],
+        "20000",
+        number(4_294_967_295, "handshakes", |s, n| s.limits.handshakes_max = narrow(n)),
+        "TLS handshakes that one source may begin within the hour; 0 for no limit.",
+    )
+    .global(),
     row("tls-dcert-file", &[], "", Argument::Obsolete, "Means nothing any more.")
         .instead("DSA certificates are gone: write tls-cert-file and tls-key-file"),
     row("tls-dkey-file", &[], "", Argument::Obsolete, "Means nothing any more.")
