@@ -32,6 +32,7 @@ pub mod server;
 mod session;
 pub mod spf;
 pub mod spool;
+pub mod subserver;
 pub mod tls;
 pub mod wire;
 

@@ -55,6 +55,12 @@ pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_
 pub const RECORDED_TEXT_MAX: usize = 8_192;
 /// How long a load balancer may take for its PROXY header: it sends it at once.
 pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Octets of a line to or from a helper, LF included.
+pub const HELPER_LINE_MAX: usize = 8_192;
+/// Lines of one answer of a helper.
+pub const HELPER_LINES_MAX: usize = 64;
+/// Lines of a reply in a helper's words: as many as the ancestor took, and one.
+pub const WORDS_LINES_MAX: usize = 18;
 /// Octets of a text of TLS in a recording: a cipher's name, a server's name, a certificate's subject.
 pub const TLS_TEXT_MAX: usize = 256;
 /// Names of a client's certificate that are kept.

@@ -4,7 +4,7 @@
 use crate::{choice, pieces};
 use smtpserver_core::record::{Ending, Keep, Log, Recorder, Replay};
 use smtpserver_core::server::Solo;
-use smtpserver_core::spool::{Order, Report, Stored};
+use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
 use smtpserver_core::{Input, Now, Output, Peer, Session, Settings};
 use std::sync::Arc;
 
@@ -112,6 +112,10 @@ impl World {
                 }
                 Output::Order(Order::Append(octets)) => {
                     self.handle(Input::Reported(Report::Room(octets.len())));
+                }
+                Output::Order(Order::Show) => {
+                    let path = DraftPath::new("public/1").expect("it is short");
+                    self.handle(Input::Reported(Report::Shown(path)));
                 }
                 Output::Order(Order::Commit(_)) => {
                     let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };

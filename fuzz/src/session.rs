@@ -5,7 +5,7 @@ use crate::{choice, pieces};
 use smtpserver_core::config::manners::Batch;
 use smtpserver_core::config::param;
 use smtpserver_core::server::Solo;
-use smtpserver_core::spool::{Order, Report, Stored};
+use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
 use smtpserver_core::{Input, Now, Output, Peer, Session, Settings};
 use std::sync::Arc;
 
@@ -143,6 +143,10 @@ impl World {
             Order::Append(octets) => {
                 self.draft.as_mut().expect("octets belong to a draft").extend_from_slice(&octets);
                 Some(Report::Room(octets.len()))
+            }
+            Order::Show => {
+                assert!(self.draft.is_some(), "only a draft can be shown");
+                Some(Report::Shown(DraftPath::new("public/1").expect("it is short")))
             }
             Order::Commit(_) => {
                 self.kept.push(self.draft.take().expect("only a draft can be kept"));

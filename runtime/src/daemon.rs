@@ -17,7 +17,7 @@ use crate::process::privileges::{self, Account, Kind};
 use crate::process::{Duty, systemd};
 use crate::recorder::Wish;
 use crate::serve::{self, Office};
-use crate::spool_fs::{self, FileSpool};
+use crate::spool_fs::{self, FileSpool, Layout};
 use crate::{Stop, signals, single};
 use smtpserver_core::config::logs::MetricsPlace;
 use std::path::{Path, PathBuf};
@@ -52,6 +52,7 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     let account = privileges::account(settings.run_as.as_ref(), &postoffice)
         .map_err(|why| loaded.blame("user", why))?;
     let replace = args.replace || args.detached;
+    let layout = Layout::read(&loaded.configuration.zenv, &postoffice);
     let mut duty = Duty::claim(&postoffice.join(&args.pid_file), replace).map_err(Stop::unfit)?;
     let mut given = duty.inherited();
     given.tcp.splice(0..0, sockets.into_iter().map(|passed| passed.socket));
@@ -63,8 +64,9 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         Some(account) => Stop::unfit(format!("{} (as {}, whom we become)", fault.line, account.name)),
         None => fault,
     };
-    let (fence, wish) = give_up_rights(args, &loaded, &postoffice, account.as_ref()).map_err(whose)?;
-    let prepared = spool_fs::prepare(&postoffice).map_err(Stop::unfit);
+    let (fence, wish) =
+        give_up_rights(args, &loaded, &postoffice, &layout, account.as_ref()).map_err(whose)?;
+    let prepared = spool_fs::prepare(&postoffice, &layout).map_err(Stop::unfit);
     let postoffice = prepared.map_err(whose)?;
     let logs = log::open::open(&args.log, &settings).map_err(whose)?;
     let place = settings.logs.metrics.as_ref();
@@ -98,7 +100,7 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         let (counted, writing) = (metrics.clone(), writers.clone());
         duty.shown_at(door, Arc::new(move || counted.page(writing.lost())));
     }
-    let spool = FileSpool::open(&postoffice, &settings.host);
+    let spool = FileSpool::open(&postoffice, &settings.host, layout);
     let recorder = serve::start_recorder(wish.as_ref())?;
     if let Some(caller) = caller {
         duty.told_to(caller, writers.clone());
@@ -134,9 +136,10 @@ pub(crate) fn give_up_rights(
     args: &DaemonArgs,
     loaded: &Loaded,
     postoffice: &Path,
+    layout: &Layout,
     account: Option<&Account>,
 ) -> Result<(Fence, Option<Wish>), Stop> {
-    let folders = spool_fs::folders(postoffice);
+    let folders = spool_fs::folders(postoffice, layout);
     if let Some(account) = account {
         let provide = |path: &Path, kind| {
             let fault = |error| Stop::unfit(format!("{} cannot be made: {error}", path.display()));

@@ -7,7 +7,7 @@ use crate::limits::LAST_WRITES_MAX;
 use crate::lines::{Lines, printable};
 use crate::listen::Wanted;
 use crate::log::{Log, Place};
-use crate::spool_fs::{self, FileSpool, ROUTER};
+use crate::spool_fs::{self, FileSpool, Layout, ROUTER};
 use crate::{Stop, listen, serve, signals};
 use smtpserver_core::config::file::remark::Spot;
 use smtpserver_core::event::{Outcome, TransactionRecord};
@@ -29,7 +29,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     spool_fs::make(&args.postoffice).map_err(|error| {
         Stop::unfit(format!("the spool directory {} cannot be made: {error}", args.postoffice.display()))
     })?;
-    let postoffice = spool_fs::prepare(&args.postoffice).map_err(Stop::unfit)?;
+    let postoffice = spool_fs::prepare(&args.postoffice, &Layout::default()).map_err(Stop::unfit)?;
     let recorder = serve::start_recorder(args.record.wish()?.as_ref())?;
     let settings = Arc::new(settings);
     let wanted = Wanted {
@@ -64,7 +64,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         lines: stdout.clone(),
         accepted: AtomicU64::new(0),
     });
-    let spool = FileSpool::open(&postoffice, &settings.host);
+    let spool = FileSpool::open(&postoffice, &settings.host, Layout::default());
     let ended = serve::serve(settings, spool, doors, page.clone(), recorder, None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);

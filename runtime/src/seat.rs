@@ -108,9 +108,13 @@ impl<S: Spool> Hands for Seat<S> {
                     draft.append(octets);
                 }
             }
-            Order::Commit(place) => match self.draft.take() {
+            Order::Show => match &mut self.draft {
+                Some(draft) => draft.show(),
+                None => self.mailbox.put(Post::Report(self.number, Report::Failed(SpoolFault::Broken))),
+            },
+            Order::Commit(destination) => match self.draft.take() {
                 Some(mut draft) => {
-                    draft.goes_to(place);
+                    draft.bound_for(destination);
                     self.committing = Some(now.instant);
                     self.desk().commit(now, self.session(), self.number, draft);
                 }

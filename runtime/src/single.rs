@@ -12,7 +12,7 @@ use crate::journal::{Journal, Logbook};
 use crate::limits::LAST_WRITES_MAX;
 use crate::metrics::Metrics;
 use crate::process::privileges;
-use crate::spool_fs::{self, FileSpool};
+use crate::spool_fs::{self, FileSpool, Layout};
 use crate::{Stop, log};
 use smtpserver_core::config::manners::Batch;
 use smtpserver_core::event::{Event, Outcome};
@@ -51,9 +51,10 @@ pub(crate) fn inetd(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     // A stranger speaks: as for the daemon, with no more rights than are needed.
     let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice)
         .map_err(|why| loaded.blame("user", why))?;
-    give_up_rights(args, loaded, &loaded.postoffice, account.as_ref())?;
+    let layout = Layout::read(&loaded.configuration.zenv, &loaded.postoffice);
+    give_up_rights(args, loaded, &loaded.postoffice, &layout, account.as_ref())?;
     let its = settings.clone();
-    alone(args, &loaded.postoffice, settings, None, async move |desk| {
+    alone(args, &loaded.postoffice, layout, settings, None, async move |desk| {
         let stream = tokio::net::TcpStream::from_std(stream)?;
         if let Some(life) = welcome(stream, client, &desk, its) {
             // A session that broke an assertion has told its client.
@@ -87,7 +88,8 @@ pub(crate) fn batch(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     settings.manners.batch = Some(batch);
     let verdict = Arc::new(Verdict::default());
     let journal = verdict.clone();
-    alone(args, &loaded.postoffice, Arc::new(settings), Some(journal), async |desk| {
+    let layout = Layout::read(&loaded.configuration.zenv, &loaded.postoffice);
+    alone(args, &loaded.postoffice, layout, Arc::new(settings), Some(journal), async |desk| {
         bsmtp(&desk, tokio::io::stdin(), std::io::stdout()).await;
         Ok(())
     })?;
@@ -134,11 +136,12 @@ where
 fn alone(
     args: &DaemonArgs,
     postoffice: &Path,
+    layout: Layout,
     settings: Arc<Settings>,
     verdict: Option<Arc<Verdict>>,
     serve: impl AsyncFnOnce(Arc<Desk<FileSpool>>) -> std::io::Result<()>,
 ) -> Result<(), Stop> {
-    let postoffice = spool_fs::prepare(postoffice).map_err(Stop::unfit)?;
+    let postoffice = spool_fs::prepare(postoffice, &layout).map_err(Stop::unfit)?;
     // Standard error may be the client's.
     let logs = log::open::open(&args.log, &settings)?.away_from_stderr();
     let log::open::Started { log, session_log, writers } =
@@ -150,7 +153,7 @@ fn alone(
         Some(verdict) => Arc::new(Both { verdict, logbook }),
         None => logbook,
     };
-    let spool = FileSpool::open(&postoffice, &settings.host);
+    let spool = FileSpool::open(&postoffice, &settings.host, layout);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -4,9 +4,8 @@
 use crate::desk::Desk;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use smtpserver_core::peer::SessionId;
-use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::server::commit::Publication;
-use smtpserver_core::spool::{Report, SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, DraftPath, Report, SpoolFault, Stored};
 use std::sync::Arc;
 
 /// Where messages are kept.
@@ -27,8 +26,12 @@ pub trait Draft: Send + 'static {
     /// Adds octets at its end. Never waits and never fails: a draft that cannot be kept says so on its account.
     fn append(&mut self, octets: Vec<u8>);
 
-    /// Where it will be published; the router if nobody says so.
-    fn goes_to(&mut self, place: Place);
+    /// Brings all octets that were added into a file that others of our account can read, and says on its account where
+    /// that is. Never waits. Nothing is added afterwards.
+    fn show(&mut self);
+
+    /// Where it goes when it is published; to the router when nothing is said.
+    fn bound_for(&mut self, destination: Destination);
 
     /// Keeps what is there for a person to look at, under a name with this end and where no router takes it, if that can
     /// be done; never waits.
@@ -45,7 +48,7 @@ pub trait Draft: Send + 'static {
 pub enum Task<D> {
     /// Write what is left of the draft and make its octets durable.
     Sync(SessionId, D),
-    /// Give each draft its name in the directory of its place, then make that directory durable, once for all.
+    /// Give each draft its name in the directory that it is bound for, then make the directories with new names durable, once for all.
     Publish(Publication, Vec<(SessionId, Stored, D)>),
     /// Find out how much space is free.
     Measure,
@@ -72,6 +75,11 @@ impl Account {
         if octets > 0 {
             self.mailbox.put(Post::Report(self.draft, Report::Room(octets)));
         }
+    }
+
+    /// All octets are in this file.
+    pub fn shown(&self, path: DraftPath) {
+        self.mailbox.put(Post::Report(self.draft, Report::Shown(path)));
     }
 
     /// The draft cannot be kept; said once, and before its commit was ordered.

@@ -7,7 +7,7 @@ use smtpserver_conformance::{Lane, script};
 use smtpserver_core::dns;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
-use smtpserver_core::spool::{Order, Report, Stored};
+use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
 use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -156,6 +156,10 @@ impl World {
                     let room = std::mem::take(&mut connection.unreported);
                     self.handle(index, Input::Reported(Report::Room(room)));
                 }
+            }
+            Order::Show => {
+                let path = DraftPath::new(&format!("public/{index}")).expect("it is short");
+                self.handle(index, Input::Reported(Report::Shown(path)));
             }
             Order::Commit(_) => {
                 let id = connection.id.expect("a session has an id");

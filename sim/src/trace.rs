@@ -112,6 +112,8 @@ pub enum News {
         /// Fingerprint of the draft.
         digest: u64,
     },
+    /// Helpers can read its message.
+    Shown,
     /// Its message could not be kept.
     Failed,
     /// The client is gone.
@@ -127,8 +129,12 @@ pub enum Ordered {
     Begin,
     /// Add this many octets.
     Append(usize),
+    /// Let helpers read it.
+    Show,
     /// Make it durable.
     Commit,
+    /// Make it durable in the freezer.
+    Freeze,
     /// Throw it away.
     Abandon,
 }
@@ -149,6 +155,8 @@ pub enum Operation {
     Create(u64),
     /// Write so many octets at its end.
     Write(u64, u64),
+    /// Hand its octets to the device and wait until it has them; they are not durable yet.
+    Push(u64),
     /// Make its octets durable.
     Sync(u64),
     /// Move it into `router`.

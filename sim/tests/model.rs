@@ -232,7 +232,9 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
                 let answer = server.answer(now(instant), ticket, question);
                 session.handle(now(instant), Input::Answered(ticket, answer));
             }
-            Some(Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))) => draft.clear(),
+            Some(Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))) => {
+                draft.clear()
+            }
             Some(Output::Order(Order::Append(octets))) => {
                 draft.extend_from_slice(&octets);
                 session.handle(now(instant), Input::Reported(Report::Room(octets.len())));

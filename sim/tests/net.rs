@@ -99,3 +99,8 @@ fn a_forgotten_sync_of_files_is_found() {
 fn a_forgotten_sync_of_the_directory_is_found() {
     assert!(found("kept", Plan::without_directory_syncs).is_some());
 }
+
+#[test]
+fn a_name_before_its_octets_is_found() {
+    assert!(found("honest", Plan::without_pushes).is_some());
+}

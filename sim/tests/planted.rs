@@ -35,6 +35,11 @@ fn a_250_before_its_proof() {
 }
 
 #[test]
+fn a_name_before_its_octets() {
+    is_found(Plant::EarlyName, &[1, 3]);
+}
+
+#[test]
 fn a_leaked_connection_slot() {
     is_found(Plant::LeakedSlot, &[10, 11]);
 }

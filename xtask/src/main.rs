@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod check;
 mod conformance;
+mod deny;
 mod fuzz;
 mod lab;
 mod peers;
@@ -14,6 +15,7 @@ mod script;
 mod sim;
 mod smoke;
 mod spec;
+mod states;
 mod steps;
 mod test;
 mod tidy;
@@ -49,6 +51,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// The states of a session: table and picture written anew, what has changed shown
+    States,
     /// Every script in its lanes; any other server with --peer
     Conformance(conformance::Options),
     /// One script, or a folder of them
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Verb::Test(options) => test::run(&options),
         Verb::Tidy => tidy::run(),
         Verb::Spec { args } => spec::run(&args),
+        Verb::States => states::run(),
         Verb::Conformance(options) => conformance::run(&options),
         Verb::Script(options) => script::run(&options),
         Verb::New { id } => script::new(&id),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass, from a fresh clone. What CI runs.
 
 use crate::steps::{Outcome, Steps};
-use crate::{cargo, check, conformance, fuzz, peers, sim, smoke};
+use crate::{cargo, check, conformance, deny, fuzz, peers, sim, smoke};
 use std::process::ExitCode;
 
 /// How strict and how long.
@@ -23,6 +23,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let mut steps = Steps::new(!options.fail_fast);
     check::style(&mut steps);
     peers::step(&mut steps, options.require_peers);
+    deny::steps(&mut steps);
     steps.step("release build", || Outcome::of(cargo::run(&["build", "--quiet", "--release"])));
     steps.step("unit tests", || {
         let words =

@@ -10,8 +10,12 @@ use crate::limits::REMEMBERED_MAX;
 use crate::now::Instant;
 use crate::peer::TransactionId;
 use crate::policy::evaluate::Place;
+use crate::spool::Destination;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+/// The code under which the rules freeze a message.
+const FROZEN_BY_POLICY: u32 = 1;
 
 /// MAIL was accepted; no recipient yet.
 #[derive(Debug)]
@@ -34,9 +38,12 @@ impl Opened {
         Opened { id, sender, trace, place: Place::Router, began: now, refused: 0 }
     }
 
-    /// Where the message goes.
-    pub fn place(&self) -> Place {
-        self.place
+    /// Where the message is to be kept.
+    pub fn destination(&self) -> Destination {
+        match self.place {
+            Place::Router => Destination::Router,
+            Place::Freezer => Destination::Freezer(FROZEN_BY_POLICY),
+        }
     }
 
     /// A recipient was refused.

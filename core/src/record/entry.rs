@@ -9,7 +9,7 @@ use crate::input::Input;
 use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX};
 use crate::now::{Instant, Now, Wall};
 use crate::policy::{Answer, Ticket};
-use crate::spool::{Report, SpoolFault, Stored};
+use crate::spool::{DraftPath, Report, SpoolFault, Stored};
 use crate::tls::{HandshakeFault, TlsFacts};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -115,7 +115,7 @@ const DID: u8 = 33;
 /// The last record.
 pub(super) const END: u8 = 64;
 
-const DEEDS: [Deed; 9] = [
+const DEEDS: [Deed; 10] = [
     Deed::Ask,
     Deed::Begin,
     Deed::Append,
@@ -124,6 +124,7 @@ const DEEDS: [Deed; 9] = [
     Deed::Event,
     Deed::Close,
     Deed::Leave,
+    Deed::Show,
     Deed::Secure,
 ];
 const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];
@@ -179,6 +180,11 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Br
             put_number(out, stored.inode);
             put_signed(out, stored.mtime_seconds);
             put_number(out, stored.mtime_nanos.into());
+        }
+        Brought::Reported(Report::Shown(path)) => {
+            out.push(3);
+            put_length(out, path.as_str().len());
+            out.extend_from_slice(path.as_str().as_bytes());
         }
         Brought::Reported(Report::Failed(fault)) => {
             out.push(2);
@@ -263,6 +269,11 @@ fn report(cursor: &mut Cursor<'_>) -> Result<Report, LogFault> {
             Ok(Report::Committed(stored))
         }
         2 => Ok(Report::Failed(decoded(&SPOOL_FAULTS, cursor, "an unknown fault of the spool")?)),
+        3 => {
+            let path = core::str::from_utf8(cursor.string(DraftPath::OCTETS_MAX)?).ok();
+            let path = path.and_then(DraftPath::new);
+            path.map(Report::Shown).ok_or_else(|| cursor.fault(LogFaultKind::Unfit("a path that is none")))
+        }
         _ => Err(cursor.fault(LogFaultKind::Unfit("an unknown report"))),
     }
 }

@@ -6,8 +6,7 @@ use super::print::Print;
 use super::redact;
 use crate::event::Event;
 use crate::output::Output;
-use crate::policy::evaluate::Place;
-use crate::spool::{Order, control};
+use crate::spool::{Destination, Order, control};
 use crate::tls::Opening;
 use alloc::vec::Vec;
 use core::fmt;
@@ -37,6 +36,8 @@ pub enum Deed {
     Begin,
     /// Octets for the draft.
     Append,
+    /// The draft's file is to be shown to helpers.
+    Show,
     /// The draft is to be made durable.
     Commit,
     /// The draft is not wanted.
@@ -58,6 +59,7 @@ impl Deed {
             Deed::Ask => "question",
             Deed::Begin => "begin a draft",
             Deed::Append => "append to the draft",
+            Deed::Show => "show the draft",
             Deed::Commit => "commit the draft",
             Deed::Abandon => "abandon the draft",
             Deed::Leave => "leave the draft",
@@ -128,8 +130,10 @@ impl Sayer {
                 (Deed::Append, octets.len())
             }
             Order::Begin => (Deed::Begin, 0),
-            Order::Commit(place) => {
-                print.add([u8::from(*place == Place::Freezer)]);
+            Order::Show => (Deed::Show, 0),
+            Order::Commit(Destination::Router) => (Deed::Commit, 0),
+            Order::Commit(Destination::Freezer(code)) => {
+                print.add(code.to_be_bytes());
                 (Deed::Commit, 0)
             }
             Order::Abandon => (Deed::Abandon, 0),
@@ -138,7 +142,7 @@ impl Sayer {
                 (Deed::Leave, 0)
             }
         };
-        self.in_message &= deed == Deed::Append;
+        self.in_message &= matches!(deed, Deed::Append | Deed::Show);
         let octets = u64::try_from(octets).expect("a length in memory fits 64 bits");
         Said::Did { deed, octets, print: print.value() }
     }

@@ -81,6 +81,21 @@ impl Reply {
         Reply { lines: self.lines[..lines].to_vec(), ..self.clone() }
     }
 
+    /// The same with other codes.
+    pub(super) fn with_codes(self, code: Code, enhanced: Enhanced) -> Reply {
+        Reply { code, enhanced: Some(enhanced), ..self }
+    }
+
+    /// The reply code.
+    pub(super) fn own_code(&self) -> Code {
+        self.code
+    }
+
+    /// The enhanced code, if there is one.
+    pub(super) fn own_enhanced(&self) -> Option<Enhanced> {
+        self.enhanced
+    }
+
     /// The three digits, as a number.
     pub fn code(&self) -> u16 {
         self.code.0

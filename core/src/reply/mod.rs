@@ -4,5 +4,7 @@
 pub mod catalog;
 mod code;
 mod encode;
+mod words;
 
 pub use encode::Reply;
+pub use words::Words;

@@ -2,7 +2,8 @@
 //! the disk's own pace makes the groups. It touches no file; the hands sync and publish, and say so.
 //!
 //! A draft goes `Queued -> Syncing -> Synced -> Publishing` and then gets exactly one report. Syncs run side by
-//! side up to a bound; so do a few publications, each with all drafts that were synced meanwhile.
+//! side up to a bound; so do a few publications, each with all drafts that were synced meanwhile. Whatever the hands do
+//! in which order, a report of success comes after both: octets synced, name synced.
 
 use super::Output;
 use crate::limits::{BATCH_MAX, PUBLICATIONS_MAX};

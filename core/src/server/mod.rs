@@ -80,10 +80,11 @@ pub enum Output {
         /// When an answer is of no use any more.
         until: Instant,
     },
-    /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`].
+    /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`]. Where a name that
+    /// survives a crash proves that the octets do, the hands may give it before that, once the octets were written out.
     Sync(SessionId),
-    /// Rename these sessions' synced files into the router's directory, then sync that directory once; then say
-    /// [`Input::Published`]. A few batches are under way at a time.
+    /// See to it that these sessions' synced files have their names in the router's directory and that it was synced after
+    /// that, once for as many as possible; then say [`Input::Published`]. A few batches are under way at a time.
     Publish(Publication, Vec<(SessionId, Stored)>),
     /// Bring this report to the session.
     Report(SessionId, Report),

@@ -145,7 +145,7 @@ impl Session {
     pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
         //= rfc2821#6.1/1
         // Nothing is promised before the spool has reported.
-        self.order(Order::Commit(message.addressed.opened.place()));
+        self.order(Order::Commit(message.addressed.opened.destination()));
         let deadline = now.instant + self.settings.timeouts.store;
         self.state = State::Storing(Box::new(Storing { hello, message, deadline }));
     }

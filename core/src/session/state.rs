@@ -22,6 +22,9 @@
 //! | Storing | the spool's report | Committed, Failed; its deadline |
 //! | Paused | the hour of a reply (tarpit) | the tick |
 //! | Closing | nothing | - |
+//!
+//! All moves from one to another stand in `state.moves` and are drawn in `state.dot`, both beside this file. A test walks
+//! through everything that can happen to a session and holds that table against it; `cargo xtask states` redraws both.
 
 use super::pace::Pace;
 use crate::config::patterns::Styles;

@@ -1,15 +1,15 @@
 //! What needs a clock, a disk or a client that no script can play: the bare session, input by input.
 
 mod manners;
+mod moves;
 mod tls;
 
 use super::*;
 use crate::limits::BODY_WINDOW;
 use crate::now::Wall;
-use crate::policy::evaluate::Place;
 use crate::policy::{Answer, Question, Ticket, judge_load};
 use crate::server::Server;
-use crate::spool::SpoolFault;
+use crate::spool::{Destination, SpoolFault};
 use crate::tls::Opening;
 use alloc::string::String;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -38,6 +38,13 @@ impl Bench {
 
     /// At this port of ours.
     fn at(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
+        let mut bench = Bench::unopened(port, change);
+        bench.handle(Input::Opened);
+        bench
+    }
+
+    /// Nothing was brought to it yet.
+    fn unopened(port: u16, change: impl FnOnce(&mut Settings)) -> Bench {
         let mut settings = Settings::new("mx.example");
         settings.policy.local_domains.insert("local.example".into());
         change(&mut settings);
@@ -47,7 +54,7 @@ impl Bench {
         let mut server = Server::new(Arc::clone(&settings));
         server.handle(Now::default(), crate::server::Input::Connected(Arc::clone(&peer)));
         let Some(crate::server::Output::Welcome(id)) = server.poll() else { panic!("there is room") };
-        let mut bench = Bench {
+        Bench {
             session: Session::new(settings, id, peer),
             server,
             now: Now { instant: Instant::from_micros(1_000_000), wall: Wall::from_seconds(0) },
@@ -59,9 +66,7 @@ impl Bench {
             asked: 0,
             load: None,
             writes_max: 0,
-        };
-        bench.handle(Input::Opened);
-        bench
+        }
     }
 
     fn handle(&mut self, input: Input<'_>) {
@@ -204,7 +209,7 @@ fn a_draft_lost_while_its_content_is_asked_about_is_refused_and_nothing_is_commi
     bench.handle(Input::Reported(Report::Failed(SpoolFault::Full)));
     assert!(bench.heard().starts_with("452 4.3.1"));
     assert_eq!(bench.closed, None);
-    assert!(!bench.orders.contains(&Order::Commit(Place::Router)));
+    assert!(!bench.orders.contains(&Order::Commit(Destination::Router)));
 }
 
 #[test]
@@ -212,7 +217,7 @@ fn a_report_that_never_comes_gets_neither_yes_nor_no() {
     let mut bench = Bench::new(|settings| settings.timeouts.store = Duration::from_secs(10));
     bench.open_data();
     bench.say("text\r\n.\r\n");
-    assert_eq!(bench.orders.last(), Some(&Order::Commit(Place::Router)));
+    assert_eq!(bench.orders.last(), Some(&Order::Commit(Destination::Router)));
     bench.pass(10);
     bench.handle(Input::Tick);
     assert_eq!(bench.closed, Some(Reason::Trouble));

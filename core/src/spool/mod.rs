@@ -6,5 +6,5 @@ pub mod id;
 mod order;
 mod report;
 
-pub use order::{Leftover, Order};
-pub use report::{Durable, Report, SpoolFault, Stored};
+pub use order::{Destination, Leftover, Order};
+pub use report::{DraftPath, Durable, Report, SpoolFault, Stored};

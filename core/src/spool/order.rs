@@ -1,7 +1,33 @@
 //! Orders from a session to the spool. A session has at most one draft at a time.
 
-use crate::policy::evaluate::Place;
+use alloc::string::String;
 use alloc::vec::Vec;
+
+/// Where a whole message is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// Where the router takes it.
+    #[default]
+    Router,
+    /// In the freezer, where only a person takes it, under this code.
+    Freezer(u32),
+}
+
+impl Destination {
+    /// The name of a message's file, which has this inode number. When a name is taken, the next attempt, counted from 0,
+    /// tries another one.
+    pub fn file_name(self, inode: u64, attempt: u32) -> String {
+        let number = match attempt {
+            0 => alloc::format!("{inode}"),
+            n => alloc::format!("{inode}-{n}"),
+        };
+        match self {
+            // The router takes every file whose name begins with a digit.
+            Destination::Router => number,
+            Destination::Freezer(code) => alloc::format!("{number}policy-{code}"),
+        }
+    }
+}
 
 /// What the spool is to do for a session. Orders are carried out in the order in which they were given.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,9 +37,12 @@ pub enum Order {
     /// Add octets to the draft. The spool answers with [`super::Report::Room`] when it has taken them off the
     /// session's account: until then they count against the credit window.
     Append(Vec<u8>),
-    /// Make the draft durable, then visible in this place, then report it: [`super::Report::Committed`] or
+    /// Bring all octets of the draft into its file, for helpers to read; then report it: [`super::Report::Shown`] or
+    /// [`super::Report::Failed`]. Nothing is promised by it.
+    Show,
+    /// Make the draft durable, then visible at its destination, then report it: [`super::Report::Committed`] or
     /// [`super::Report::Failed`].
-    Commit(Place),
+    Commit(Destination),
     /// Throw the draft away. Nothing is reported. Harmless when there is no draft.
     Abandon,
     /// Keep the draft, which is the beginning of a message, where no router takes it, for a person to look at (style `D`).

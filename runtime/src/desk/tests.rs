@@ -3,8 +3,7 @@
 use super::*;
 use crate::drive::{Hands, Letter};
 use crate::spool::{Account, Draft};
-use smtpserver_core::policy::evaluate::Place;
-use smtpserver_core::spool::{Order, Report};
+use smtpserver_core::spool::{Destination, Order, Report};
 use smtpserver_core::{Event, Instant, Wall};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
@@ -23,11 +22,11 @@ struct Octets {
 }
 
 impl Draft for Octets {
-    fn goes_to(&mut self, _place: Place) {}
-
     fn append(&mut self, octets: Vec<u8>) {
         self.octets.extend_from_slice(&octets);
     }
+    fn show(&mut self) {}
+    fn bound_for(&mut self, _destination: Destination) {}
 }
 
 impl Drop for Octets {
@@ -78,7 +77,7 @@ fn order_message(seat: &mut Seat<Tasks>, octets: &[u8]) {
     let now = seat.now();
     seat.order(now, Order::Begin);
     seat.order(now, Order::Append(octets.to_vec()));
-    seat.order(now, Order::Commit(Place::Router));
+    seat.order(now, Order::Commit(Destination::Router));
 }
 
 /// The task that waits, which must be the only one.

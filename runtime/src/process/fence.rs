@@ -7,10 +7,11 @@ use landlock::{
 };
 use std::path::{Path, PathBuf};
 
-/// What every server reads of its system: how many processors it may use, how busy the machine is, and where names of
+/// What every server reads of its system: how many processors it may use, how busy the machine is, whether a file system
+/// keeps order, and where names of
 /// the net are looked up.
-const READ_BY_ALL: [&str; 5] =
-    ["/proc/self", "/proc/loadavg", "/sys/fs/cgroup", "/etc/resolv.conf", "/etc/hosts"];
+const READ_BY_ALL: [&str; 6] =
+    ["/proc/self", "/proc/loadavg", "/proc/fs/ext4", "/sys/fs/cgroup", "/etc/resolv.conf", "/etc/hosts"];
 
 /// The newest rights that we know of; a kernel that knows fewer gets those that it knows.
 const NEWEST: ABI = ABI::V6;

@@ -4,13 +4,13 @@
 //! comes, one job at a time, so its octets stay in order. Either way its memory stays below the credit window of the
 //! core: whatever was not written was not reported as room.
 
+use super::names::Round;
 use super::place::{Complaint, Place};
 use super::pool::{Job, Pool};
 use super::temp::TempFile;
 use crate::limits::PIECE;
 use crate::spool::{Account, Draft};
-use smtpserver_core::policy::evaluate::Place as Goal;
-use smtpserver_core::spool::{SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, SpoolFault, Stored};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,11 +30,12 @@ struct Inside {
 struct State {
     /// Octets that were not written yet.
     pending: Vec<u8>,
-    place: Goal,
     file: Option<TempFile>,
     fault: Option<SpoolFault>,
     /// A job of the pool is at work on this draft: nobody else touches its file.
     writing: bool,
+    /// Where it goes.
+    destination: Destination,
     /// Nobody wants it any more.
     abandoned: bool,
     /// What waits for the job to be done.
@@ -61,6 +62,36 @@ impl FileDraft {
 
     /// Writes what is left and makes it durable. To be called when the draft is quiet.
     pub(super) fn finish(&self) -> Result<Stored, SpoolFault> {
+        self.complete(|file| {
+            file.sync()?;
+            file.stored()
+        })
+    }
+
+    /// The same, but the octets are only written out before the file gets its name, and become durable together with
+    /// that. Where order is kept, no crash leaves the name without the octets. `first` is told which sync of names is to
+    /// be started for this one.
+    pub(super) fn finish_named(
+        &self,
+        first: impl FnOnce(Destination, u64, &Arc<Round>),
+    ) -> Result<Stored, SpoolFault> {
+        let destination = self.inside.lock().destination;
+        self.complete(|file| {
+            file.push()?;
+            let stored = file.stored()?;
+            if let Some(round) = file.name(destination, stored)? {
+                first(destination, stored.inode, round);
+            }
+            file.sync()?;
+            Ok(stored)
+        })
+    }
+
+    /// Writes what is left, then does the rest.
+    fn complete(
+        &self,
+        rest: impl FnOnce(&mut TempFile) -> Result<Stored, Complaint>,
+    ) -> Result<Stored, SpoolFault> {
         let (pending, file) = {
             let mut state = self.inside.lock();
             if let Some(fault) = state.fault {
@@ -68,13 +99,13 @@ impl FileDraft {
             }
             (std::mem::take(&mut state.pending), state.file.take())
         };
-        let keep = || {
-            let file = file.map_or_else(|| TempFile::create(&self.inside.place), Ok)?;
+        let complete = || {
+            let mut file = file.map_or_else(|| TempFile::create(&self.inside.place), Ok)?;
             file.write(&pending)?;
-            let stored = file.sync()?;
+            let stored = rest(&mut file)?;
             Ok((file, stored))
         };
-        match keep() {
+        match complete() {
             Ok((file, stored)) => {
                 self.inside.lock().file = Some(file);
                 Ok(stored)
@@ -83,14 +114,10 @@ impl FileDraft {
         }
     }
 
-    /// Where it is to be published.
-    pub(super) fn goal(&self) -> Goal {
-        self.inside.lock().place
-    }
-
-    /// Takes the file out, to be published.
-    pub(super) fn into_file(self) -> Option<TempFile> {
-        self.inside.lock().file.take()
+    /// Takes the file out, to be published there.
+    pub(super) fn into_file(self) -> (Option<TempFile>, Destination) {
+        let mut state = self.inside.lock();
+        (state.file.take(), state.destination)
     }
 }
 
@@ -120,8 +147,23 @@ impl Draft for FileDraft {
         }
     }
 
-    fn goes_to(&mut self, place: Goal) {
-        self.inside.lock().place = place;
+    fn show(&mut self) {
+        let inside = self.inside.clone();
+        let mut state = self.inside.lock();
+        if state.writing {
+            state.then = Some(Box::new(move || inside.show()));
+            return;
+        }
+        state.writing = true;
+        drop(state);
+        if self.inside.pool.submit(Box::new(move || inside.show())).is_err() {
+            tracing::error!("spool: too much waits for the disk, a message is refused");
+            self.inside.fail(SpoolFault::Broken);
+        }
+    }
+
+    fn bound_for(&mut self, destination: Destination) {
+        self.inside.lock().destination = destination;
     }
 
     fn leave(self, suffix: &'static str) {
@@ -130,7 +172,7 @@ impl Draft for FileDraft {
             self.when_quiet(move |draft| {
                 // Whatever cannot be kept vanishes as an abandoned draft does.
                 if let Ok(stored) = draft.finish()
-                    && let Some(mut file) = draft.into_file()
+                    && let (Some(mut file), _) = draft.into_file()
                     && let Err(complaint) = file.leave(stored, suffix)
                 {
                     let place = file.place().clone();
@@ -186,6 +228,38 @@ impl Inside {
                     return self.fail(fault);
                 }
             }
+        }
+    }
+
+    /// Writes all that is left, for others to read.
+    fn show(&self) {
+        let (octets, file) = {
+            let mut state = self.lock();
+            // Whoever waited for another job to be done does the work itself now.
+            state.writing = true;
+            if state.abandoned || state.fault.is_some() {
+                return self.rest(state);
+            }
+            (std::mem::take(&mut state.pending), state.file.take())
+        };
+        let write = || {
+            let file = file.map_or_else(|| TempFile::create(&self.place), Ok)?;
+            file.write(&octets).map(|()| file)
+        };
+        let write = || write().map_err(|complaint| self.log(&complaint));
+        let written = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(broken()));
+        self.account.room(octets.len());
+        let path = written.and_then(|file| {
+            let path = file.path().and_then(|path| self.place.draft_path(path));
+            self.lock().file = Some(file);
+            path.ok_or(SpoolFault::Unusable)
+        });
+        match path {
+            Ok(path) => {
+                self.rest(self.lock());
+                self.account.shown(path);
+            }
+            Err(fault) => self.fail(fault),
         }
     }
 

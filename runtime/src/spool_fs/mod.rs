@@ -1,50 +1,66 @@
 //! Keeps messages in files, in ZMailer's format and directories: a message is written to a file in
-//! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>`, and that directory is synced. Only then is
-//! it reported as committed. A message that a person is to look at goes to `POSTOFFICE/freezer` instead. It knows nothing of SMTP and nothing of what is inside a message.
+//! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>` (or to the freezer), and that directory is synced.
+//! Only then is it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
+//!
+//! Where the file system keeps order (`ordered`) one wait is enough for both syncs: the octets are handed to the device,
+//! the file gets its name, and then the file and the directory are synced at the same time, so both ride on one commit
+//! of the journal. A crash in between leaves the name with all octets, or not at all: the journal has the file's size
+//! and places before the name, and flushes the device before it says so. Success is reported after both syncs, as
+//! everywhere.
 //!
 //! Work goes to few hands: the thread that has finished a draft tells the desk itself and carries out on the spot
 //! what the desk orders next, which is the publication of all drafts that are ready. So a message changes threads
-//! twice, and drafts that become ready during one publication share the next.
+//! twice, and names that are given during one sync of the directory share the next.
 
 mod draft;
+mod layout;
+mod names;
+mod ordered;
 mod place;
 mod pool;
 mod prepare;
+mod push;
 mod temp;
 
 pub use draft::FileDraft;
+pub use layout::Layout;
 pub(crate) use place::ROUTER;
 pub use prepare::{Unusable, prepare};
 pub(crate) use prepare::{find, folders, make};
 
 use crate::desk::Desk;
 use crate::journal::Work;
-use crate::limits::THREADS_MAX;
+use crate::limits::{NAMES_THREADS_MAX, THREADS_MAX};
 use crate::spool::{Account, Published, Spool, Task};
-use place::{Complaint, Place};
+use place::Place;
 use pool::Pool;
-use rustix::fs::{self, AtFlags, Mode, OFlags};
 use smtpserver_core::peer::SessionId;
-use smtpserver_core::policy::evaluate::Place as Goal;
 use smtpserver_core::spool::{SpoolFault, Stored};
-use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use temp::TempFile;
 
 /// A spool of files.
 #[derive(Clone)]
 pub struct FileSpool {
     place: Arc<Place>,
     pool: Arc<Pool>,
+    /// Syncs the router's directory while the files named in it are synced.
+    names_pool: Arc<Pool>,
 }
 
 impl FileSpool {
     /// Opens the spool in a directory that [`prepare`] has found fit. To be called in the process that will serve:
     /// its pid is part of the names of unfinished files.
-    pub fn open(postoffice: &Path, host: &str) -> FileSpool {
-        FileSpool { place: Arc::new(Place::new(postoffice, host)), pool: Pool::new(THREADS_MAX) }
+    pub fn open(postoffice: &Path, host: &str, layout: Layout) -> FileSpool {
+        let place = Arc::new(Place::new(postoffice, host, layout));
+        match place.is_ordered() {
+            true => tracing::debug!("spool: its file system keeps order, so one wait for the disk is enough"),
+            false => tracing::debug!("spool: octets become durable first, and then names"),
+        }
+        FileSpool { place, pool: Pool::new(THREADS_MAX), names_pool: Pool::new(NAMES_THREADS_MAX) }
     }
 
     /// Removes what earlier processes of this host have left unfinished. To be called before the first draft.
@@ -64,6 +80,7 @@ impl FileSpool {
     /// Waits until nothing is left to be written or removed, at most `wait`.
     pub fn wait_for_rest(&self, wait: Duration) {
         self.pool.wait_for_rest(wait);
+        self.names_pool.wait_for_rest(wait);
     }
 
     /// Carries out a task, and what follows from it.
@@ -74,7 +91,7 @@ impl FileSpool {
                 draft.when_quiet(move |draft| {
                     // The desk is owed a word even when an assertion of ours breaks.
                     let began = desk.now().instant;
-                    let stored = catch_unwind(AssertUnwindSafe(|| draft.finish()));
+                    let stored = catch_unwind(AssertUnwindSafe(|| spool.finish(&draft)));
                     desk.journal().count(Work::Synced(desk.now().instant.since(began)));
                     let stored = stored.unwrap_or(Err(SpoolFault::Broken));
                     spool.go_on(&desk, desk.synced(session, stored.map(|stored| (stored, draft))));
@@ -108,73 +125,48 @@ impl FileSpool {
         }
     }
 
-    /// Renames all, then syncs each directory once. All that is not safely there afterwards has failed.
+    /// Gives names to all that have none, then syncs the directory once. All that is not safely there afterwards has
+    /// failed.
     fn publish(&self, batch: Vec<(SessionId, Stored, FileDraft)>) -> Published {
-        let (frozen, routed): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|(_, _, draft)| draft.goal() == Goal::Freezer);
-        let mut results = self.publish_in(Goal::Router, routed);
-        results.append(&mut self.publish_in(Goal::Freezer, frozen));
+        #[cfg(test)]
+        self.place.stumble("publish");
+        let named: Vec<_> = batch
+            .into_iter()
+            .map(|(session, stored, draft)| (session, stored, self.name(stored, draft)))
+            .collect();
+        let settle = |(session, stored, file): (_, _, Result<TempFile, SpoolFault>)| {
+            (session, file.and_then(TempFile::settle).map(|()| stored))
+        };
+        let results: Published = named.into_iter().map(settle).collect();
         if results.iter().all(|(_, result)| result.is_ok()) {
             self.place.all_is_well();
         }
         results
     }
 
-    fn publish_in(&self, goal: Goal, batch: Vec<(SessionId, Stored, FileDraft)>) -> Published {
-        if batch.is_empty() {
-            return Vec::new();
+    fn name(&self, stored: Stored, draft: FileDraft) -> Result<TempFile, SpoolFault> {
+        let (file, destination) = draft.into_file();
+        let mut file = file.ok_or(SpoolFault::Broken)?;
+        file.name(destination, stored).map_err(|complaint| {
+            self.place.log(&complaint);
+            complaint.fault()
+        })?;
+        Ok(file)
+    }
+
+    /// Writes a draft's rest and makes its octets durable; its name as well, where one wait can do for both.
+    fn finish(&self, draft: &FileDraft) -> Result<Stored, SpoolFault> {
+        if !self.place.is_ordered() {
+            return draft.finish();
         }
-        let folder = match self.open_folder(goal) {
-            Ok(folder) => folder,
-            Err(complaint) => {
-                let fault = self.log(&complaint);
-                return batch.into_iter().map(|(session, ..)| (session, Err(fault))).collect();
-            }
-        };
-        let mut results = Vec::with_capacity(batch.len());
-        let mut names = Vec::with_capacity(batch.len());
-        for (session, stored, draft) in batch {
-            let result = match draft.into_file() {
-                Some(mut file) => {
-                    file.publish(&folder, goal, stored).map_err(|complaint| self.log(&complaint))
-                }
-                None => Err(SpoolFault::Broken),
+        draft.finish_named(|destination, inode, round| {
+            let (place, round) = (self.place.clone(), round.clone());
+            let sync = move || {
+                let _ = place.names(destination, inode).sync(&round, |complaint| place.log(complaint));
             };
-            results.push((
-                session,
-                result.map(|name| {
-                    names.push(name);
-                    stored
-                }),
-            ));
-        }
-        if !names.is_empty()
-            && let Err(error) = fs::fsync(&folder)
-        {
-            let fault = self.log(&Complaint::new("sync", self.place.folder(goal), error));
-            for name in names {
-                // The names are not safe, so they are not kept. The router may have been faster: then the message
-                // goes its way and the client, which is told that it failed, sends it once more.
-                let _ = fs::unlinkat(&folder, &name, AtFlags::empty());
-            }
-            for (_, result) in &mut results {
-                *result = Err(fault);
-            }
-        }
-        results
-    }
-
-    fn open_folder(&self, goal: Goal) -> Result<OwnedFd, Complaint> {
-        #[cfg(test)]
-        self.place.stumble("publish");
-        let path = self.place.folder(goal);
-        fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|error| Complaint::new("open", path, error))
-    }
-
-    fn log(&self, complaint: &Complaint) -> SpoolFault {
-        self.place.log(complaint);
-        complaint.fault()
+            // If there is no thread for it, whoever needs it first does it.
+            let _ = self.names_pool.submit(Box::new(sync));
+        })
     }
 }
 

@@ -2,11 +2,13 @@
 //! Directories are named by path each time and never kept open: when an operator moves or re-makes one, the next
 //! message finds the new one, or fails, but never goes to a place where nobody looks.
 
+use super::layout::Layout;
+use super::names::Names;
+use super::ordered;
 use crate::limits::HOST_OCTETS_MAX;
 use rustix::fs;
 use rustix::io::Errno;
-use smtpserver_core::policy::evaluate::Place as Goal;
-use smtpserver_core::spool::SpoolFault;
+use smtpserver_core::spool::{Destination, DraftPath, SpoolFault};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,15 +18,18 @@ use std::sync::{Mutex, PoisonError};
 pub(super) const PUBLIC: &str = "public";
 /// The directory of whole messages.
 pub(crate) const ROUTER: &str = "router";
-
-/// The directory of messages that a person is to look at.
+/// The directory of messages that nobody shall get for now.
 pub(crate) const FREEZER: &str = "freezer";
 
 /// A POSTOFFICE.
 pub(super) struct Place {
     public: PathBuf,
-    router: PathBuf,
-    freezer: PathBuf,
+    /// The directories of the queue of whole messages: one, or one for each letter.
+    queue: Vec<Names>,
+    freezer: Names,
+    layout: Layout,
+    /// Whether names that are durable prove that what was written out before them is durable, too.
+    ordered: bool,
     /// This host, as names of unfinished files begin.
     host: String,
     /// `host:pid.`
@@ -51,12 +56,15 @@ pub(super) struct Complaint {
 }
 
 impl Place {
-    pub(super) fn new(postoffice: &Path, host: &str) -> Place {
+    pub(super) fn new(postoffice: &Path, host: &str, layout: Layout) -> Place {
         let host = host_part(host);
+        let public = postoffice.join(PUBLIC);
         Place {
-            public: postoffice.join(PUBLIC),
-            router: postoffice.join(ROUTER),
-            freezer: postoffice.join(FREEZER),
+            ordered: ordered::keeps_order(&public),
+            public,
+            queue: layout.queues(postoffice).into_iter().map(Names::new).collect(),
+            freezer: Names::new(postoffice.join(FREEZER)),
+            layout,
             prefix: format!("{host}:{}.", std::process::id()),
             host,
             serial: AtomicU64::new(0),
@@ -66,12 +74,33 @@ impl Place {
         }
     }
 
-    /// Where whole messages lie that go here.
-    pub(super) fn folder(&self, goal: Goal) -> &Path {
-        match goal {
-            Goal::Router => &self.router,
-            Goal::Freezer => &self.freezer,
+    /// The directory for a whole message of this inode number.
+    pub(super) fn names(&self, destination: Destination, inode: u64) -> &Names {
+        match destination {
+            Destination::Router => &self.queue[self.layout.number(inode)],
+            Destination::Freezer(_) => &self.freezer,
         }
+    }
+
+    /// Tells the router of a message, when it wants to be told.
+    pub(super) fn tell(&self, inode: u64, name: &str) {
+        self.layout.tell(inode, name);
+    }
+
+    /// The path of an unfinished message, for a helper.
+    pub(super) fn draft_path(&self, path: &Path) -> Option<DraftPath> {
+        let name = path.file_name()?.to_str()?;
+        DraftPath::new(&format!("{PUBLIC}/{name}"))
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_ordered(&mut self, ordered: bool) {
+        self.ordered = ordered;
+    }
+
+    /// Whether the file system keeps the order of what is done to it.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.ordered
     }
 
     #[cfg(test)]
@@ -195,7 +224,10 @@ mod tests {
         {
             std::fs::write(public.join(name), "x").expect("file");
         }
-        assert_eq!(Place::new(postoffice.path(), "mx").remove_leftovers().expect("readable"), 1);
+        assert_eq!(
+            Place::new(postoffice.path(), "mx", Layout::default()).remove_leftovers().expect("readable"),
+            1
+        );
         assert!(!public.join("mx:4999999.1f").exists());
         assert!(public.join(format!("mx:{living}.1")).exists());
     }
@@ -211,7 +243,7 @@ mod tests {
 
     #[test]
     fn names_stay_inside_their_directory() {
-        let place = Place::new(Path::new("/po"), "../../a very.long-host.name.example");
+        let place = Place::new(Path::new("/po"), "../../a very.long-host.name.example", Layout::default());
         let path = place.fresh_path();
         assert_eq!(path.parent(), Some(Path::new("/po/public")));
         assert_ne!(path, place.fresh_path());

@@ -1,7 +1,8 @@
 //! Finds out, before anybody relies on it, whether a spool can be kept in a directory; makes what is missing there, and
 //! sees to it that a crash on the first day does not take it away again.
 
-use super::place::{FREEZER, PUBLIC, ROUTER};
+use super::layout::Layout;
+use super::place::{FREEZER, PUBLIC};
 use rustix::fs::{self, RenameFlags};
 use rustix::io::Errno;
 use std::fmt;
@@ -43,26 +44,28 @@ pub(crate) fn find(postoffice: &Path) -> Result<PathBuf, Unusable> {
 }
 
 /// The directories in which messages are kept; where they really are, when they are links to elsewhere.
-pub(crate) fn folders(postoffice: &Path) -> [PathBuf; 3] {
-    [PUBLIC, ROUTER, FREEZER].map(|name| {
-        let path = postoffice.join(name);
-        path.canonicalize().unwrap_or(path)
-    })
+pub(crate) fn folders(postoffice: &Path, layout: &Layout) -> Vec<PathBuf> {
+    let fixed = [PUBLIC, FREEZER].map(|name| postoffice.join(name));
+    let all = fixed.into_iter().chain(layout.folders(postoffice));
+    all.map(|path| path.canonicalize().unwrap_or(path)).collect()
 }
 
-/// Finds out whether a spool can be kept in this directory, which must exist; makes `public`, `router` and
-/// `freezer` in it when they are missing. Returns its absolute path.
-pub fn prepare(postoffice: &Path) -> Result<PathBuf, Unusable> {
+/// Finds out whether a spool can be kept in this directory, which must exist; makes in it what is missing. Returns its
+/// absolute path.
+pub fn prepare(postoffice: &Path, layout: &Layout) -> Result<PathBuf, Unusable> {
     let absolute = find(postoffice)?;
-    for name in [PUBLIC, ROUTER, FREEZER] {
-        let path = absolute.join(name);
-        try_directory(&path).map_err(|error| Unusable { path, error })?;
+    let queues = layout.folders(&absolute);
+    let fixed = [PUBLIC, FREEZER].map(|name| absolute.join(name));
+    for path in fixed.iter().chain(&queues) {
+        try_directory(path).map_err(|error| Unusable { path: path.clone(), error })?;
     }
-    let unusable = |error| Unusable { path: absolute.clone(), error };
+    let queue = layout.queue(&absolute);
     // Always: whoever made them may have crashed before they were safe.
-    sync(&absolute).map_err(unusable)?;
-    for name in [ROUTER, FREEZER] {
-        try_rename(&absolute, name).map_err(unusable)?;
+    for path in [&absolute, &queue] {
+        sync(path).map_err(|error| Unusable { path: path.clone(), error })?;
+    }
+    for path in fixed[1..].iter().chain(&queues) {
+        try_rename(&fixed[0], path).map_err(|error| Unusable { path: absolute.clone(), error })?;
     }
     Ok(absolute)
 }
@@ -77,12 +80,13 @@ fn try_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// Publication rests on a rename from one directory to the other that never replaces a file.
-fn try_rename(postoffice: &Path, folder: &str) -> io::Result<()> {
-    let (from, to) = (Probe::make(&postoffice.join(PUBLIC))?, Probe::make(&postoffice.join(folder))?);
+fn try_rename(public: &Path, queue: &Path) -> io::Result<()> {
+    let (from, to) = (Probe::make(public)?, Probe::make(queue)?);
     match fs::renameat_with(fs::CWD, &from.path, fs::CWD, &to.path, RenameFlags::NOREPLACE) {
         Err(Errno::EXIST) => Ok(()),
         Err(Errno::XDEV) => {
-            Err(io::Error::other(format!("public and {folder} lie on different file systems")))
+            let name = queue.file_name().unwrap_or_default().display();
+            Err(io::Error::other(format!("public and {name} lie on different file systems")))
         }
         Ok(()) => Err(io::Error::other("its file system replaces files by renaming, whatever it is told")),
         Err(error @ (Errno::INVAL | Errno::NOSYS)) => Err(io::Error::other(format!(
@@ -123,6 +127,7 @@ fn sync(directory: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::ROUTER;
     use super::*;
 
     #[test]
@@ -135,8 +140,8 @@ mod tests {
         // Left behind by a process of our number.
         std::fs::write(deep.join(PUBLIC).join(format!(".probe.{}", std::process::id())), "")
             .expect("written");
-        let postoffice = prepare(&deep).expect("usable");
-        for name in [PUBLIC, ROUTER] {
+        let postoffice = prepare(&deep, &Layout::default()).expect("usable");
+        for name in [PUBLIC, ROUTER, FREEZER] {
             assert_eq!(std::fs::read_dir(postoffice.join(name)).expect("a directory").count(), 0);
         }
         std::fs::write(folder.path().join("file"), "").expect("written");

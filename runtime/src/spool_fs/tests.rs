@@ -1,13 +1,13 @@
 //! The spool with its real files and threads, without sessions.
 
-use super::place::PUBLIC;
+use super::place::{Complaint, FREEZER, PUBLIC};
 use super::*;
 use crate::desk::Admission;
 use crate::drive::{Hands, Letter};
 use crate::mailbox::{DraftNumber, Mailbox};
 use crate::spool::Draft;
-use smtpserver_core::policy::evaluate::Place;
-use smtpserver_core::spool::{Order, Report};
+use rustix::io::Errno;
+use smtpserver_core::spool::{Destination, Order, Report};
 use smtpserver_core::{Event, Now, Peer, Settings};
 use std::task::{Context, Poll, Waker};
 
@@ -19,9 +19,17 @@ struct Try {
 
 impl Try {
     fn new() -> Try {
+        Try::on(false)
+    }
+
+    /// On a file system that is taken for one that keeps order, or for another.
+    fn on(ordered: bool) -> Try {
         let folder = tempfile::tempdir().expect("a folder");
-        let postoffice = prepare(folder.path()).expect("usable");
-        Try { spool: FileSpool::open(&postoffice, "mx"), folder, mailbox: Arc::default() }
+        let layout = Layout::default();
+        let postoffice = prepare(folder.path(), &layout).expect("usable");
+        let mut spool = FileSpool::open(&postoffice, "mx", layout);
+        Arc::get_mut(&mut spool.place).expect("nobody else has it yet").pretend_ordered(ordered);
+        Try { spool, folder, mailbox: Arc::default() }
     }
 
     fn draft(&self) -> FileDraft {
@@ -52,8 +60,9 @@ impl Try {
     /// Finishes a draft on this thread, or on the one that is still at work on it.
     fn finish(&self, draft: FileDraft) -> Result<(Stored, FileDraft), SpoolFault> {
         let (tell, told) = std::sync::mpsc::channel();
+        let spool = self.spool.clone();
         draft.when_quiet(move |draft| {
-            let stored = draft.finish();
+            let stored = spool.finish(&draft);
             let _ = tell.send(stored.map(|stored| (stored, draft)));
         });
         told.recv_timeout(Duration::from_secs(30)).expect("it becomes quiet")
@@ -83,6 +92,50 @@ fn a_small_draft_touches_no_disk_before_it_is_finished() {
 }
 
 #[test]
+fn where_order_is_kept_the_name_is_there_before_it_is_durable_and_goes_with_the_draft() {
+    let the = Try::on(true);
+    let finished = |text: &str| {
+        let mut draft = the.draft();
+        draft.append(text.as_bytes().to_vec());
+        the.finish(draft).expect("kept")
+    };
+    let ((stored, kept), (_, dropped)) = (finished("kept"), finished("dropped"));
+    assert!(the.files(PUBLIC).is_empty());
+    assert_eq!(the.files(ROUTER).len(), 2);
+    assert_eq!(the.spool.publish(vec![(session(1), stored, kept)]), [(session(1), Ok(stored))]);
+    drop(dropped);
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert_eq!(the.files(ROUTER), [b"kept"]);
+    // Whatever the router has taken meanwhile is not missed.
+    let (stored, taken) = finished("taken");
+    std::fs::remove_file(the.folder.path().join(ROUTER).join(stored.inode.to_string())).expect("there");
+    drop(taken);
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert_eq!(the.files(ROUTER), [b"kept"]);
+}
+
+#[test]
+fn names_wait_for_a_sync_that_begins_after_them() {
+    let the = Try::new();
+    let names = the.spool.place.names(Destination::Router, 0);
+    let give = || names.give(|_| Ok(())).expect("given");
+    let sync = |round: &Arc<names::Round>| names.sync(round, |complaint| panic!("{complaint}"));
+    let ((), one, first) = give();
+    let ((), same, second) = give();
+    assert!(first && !second && Arc::ptr_eq(&one, &same));
+    assert_eq!(sync(&one), Ok(()));
+    let ((), other, first) = give();
+    assert!(first && !Arc::ptr_eq(&one, &other));
+    // It was done; to ask again changes nothing for those that wait for the next.
+    assert_eq!(sync(&same), Ok(()));
+    assert!(Arc::ptr_eq(&other, &give().1));
+    assert_eq!(sync(&other), Ok(()));
+    // A name that could not be given waits for nothing.
+    assert!(names.give(|_| Err::<(), _>(Complaint::new("rename", names.path(), Errno::IO))).is_err());
+    assert!(give().2);
+}
+
+#[test]
 fn a_large_draft_is_written_in_order_and_gives_its_room_back() {
     let the = Try::new();
     let mut draft = the.draft();
@@ -104,6 +157,58 @@ fn a_large_draft_is_written_in_order_and_gives_its_room_back() {
     drop(draft);
     the.spool.wait_for_rest(Duration::from_secs(10));
     assert!(the.files(PUBLIC).is_empty(), "a draft that was dropped is still there");
+}
+
+#[test]
+fn a_draft_is_shown_whole_and_published_where_it_is_bound_for() {
+    let the = Try::new();
+    for octets in [10, 200_000] {
+        let mut draft = the.draft();
+        draft.append(vec![b'x'; octets]);
+        draft.show();
+        the.spool.wait_for_rest(Duration::from_secs(10));
+        let reports = the.reports();
+        let Some(Report::Shown(path)) = reports.last() else { panic!("not shown: {reports:?}") };
+        assert!(path.as_str().starts_with("public/mx:"), "{path:?}");
+        let file = the.folder.path().join(path.as_str());
+        assert_eq!(std::fs::read(file).expect("shown").len(), octets);
+        draft.bound_for(Destination::Freezer(7));
+        let (stored, draft) = the.finish(draft).expect("kept");
+        assert_eq!(the.spool.publish(vec![(session(1), stored, draft)]), [(session(1), Ok(stored))]);
+        let frozen = the.folder.path().join(FREEZER).join(format!("{}policy-7", stored.inode));
+        assert_eq!(std::fs::read(&frozen).expect("frozen").len(), octets);
+        std::fs::remove_file(frozen).expect("there");
+        assert!(the.files(PUBLIC).is_empty() && the.files(ROUTER).is_empty());
+    }
+    let mut draft = the.draft();
+    draft.append(vec![b'x'; 10]);
+    draft.show();
+    drop(draft);
+    the.spool.wait_for_rest(Duration::from_secs(10));
+    assert!(the.files(PUBLIC).is_empty(), "what was shown and given up is still there");
+}
+
+#[test]
+fn a_hashed_queue_has_its_files_by_their_inodes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let zenv = smtpserver_core::config::zenv::Zenv::read("z", b"ROUTEDIRHASH=1").0;
+    let layout = Layout::read(&zenv, folder.path());
+    let postoffice = prepare(folder.path(), &layout).expect("usable");
+    let the = Try { spool: FileSpool::open(&postoffice, "mx", layout), folder, mailbox: Arc::default() };
+    let mut batch = Vec::new();
+    for number in 0..30 {
+        let mut draft = the.draft();
+        draft.append(b"x".to_vec());
+        let (stored, draft) = the.finish(draft).expect("kept");
+        batch.push((session(number), stored, draft));
+    }
+    let inodes: Vec<u64> = batch.iter().map(|(_, stored, _)| stored.inode).collect();
+    assert!(the.spool.publish(batch).iter().all(|(_, result)| result.is_ok()));
+    for inode in inodes {
+        let letter = char::from(b'A' + u8::try_from(inode % 26).expect("small"));
+        let path = the.folder.path().join(format!("router/{letter}/{inode}"));
+        assert_eq!(std::fs::read(path).expect("published"), b"x");
+    }
 }
 
 #[test]
@@ -213,7 +318,12 @@ fn report(seat: &mut crate::seat::Seat<FileSpool>) -> Report {
 
 #[test]
 fn an_assertion_that_breaks_in_a_job_is_a_report_like_any_other() {
-    let the = Try::new();
+    for ordered in [false, true] {
+        assertions_that_break(&Try::on(ordered));
+    }
+}
+
+fn assertions_that_break(the: &Try) {
     let clock = Arc::new(crate::clock::SystemClock::default());
     let settings = Arc::new(Settings::new("mx.example"));
     let desk = Desk::new(settings, the.spool.clone(), clock, Arc::new(Nobody));
@@ -230,11 +340,11 @@ fn an_assertion_that_breaks_in_a_job_is_a_report_like_any_other() {
             for _ in 0..octets / 10 {
                 seat.order(now, Order::Append(vec![b'x'; 10]));
             }
-            seat.order(now, Order::Commit(Place::Router));
+            seat.order(now, Order::Commit(Destination::Router));
             match report(&mut seat) {
                 Report::Committed(_) => assert_eq!(planted, ""),
                 Report::Failed(fault) => assert_eq!((planted, fault), (step, SpoolFault::Broken)),
-                Report::Room(_) => panic!("room is no end"),
+                Report::Room(_) | Report::Shown(_) => panic!("that is no end"),
             }
             seat.order(now, Order::Abandon);
             the.spool.wait_for_rest(Duration::from_secs(10));

@@ -10,7 +10,7 @@ use crate::trace::{ConnectionId, News, Ordered, What};
 use smtpserver_core::dns;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
-use smtpserver_core::spool::{Order, Report, SpoolFault};
+use smtpserver_core::spool::{Destination, Order, Report, SpoolFault};
 use smtpserver_core::{Input, SessionId};
 use std::collections::VecDeque;
 
@@ -64,7 +64,9 @@ impl World<'_> {
         let ordered = match &order {
             Order::Begin => Ordered::Begin,
             Order::Append(octets) => Ordered::Append(octets.len()),
-            Order::Commit(_) => Ordered::Commit,
+            Order::Show => Ordered::Show,
+            Order::Commit(Destination::Router) => Ordered::Commit,
+            Order::Commit(Destination::Freezer(_)) => Ordered::Freeze,
             Order::Abandon | Order::Leave(_) => Ordered::Abandon,
         };
         self.note(What::Ordered(id, ordered));
@@ -80,6 +82,18 @@ impl World<'_> {
             Order::Append(octets) => {
                 if let (Some(host), Some(draft)) = (&mut self.host, self.connections[usize_of(id)].draft) {
                     host.spool.append(draft, &octets);
+                }
+            }
+            Order::Show => {
+                let connection = &mut self.connections[usize_of(id)];
+                match (&mut self.host, connection.draft) {
+                    (Some(host), Some(draft)) => host.spool.show(draft),
+                    _ => {
+                        let lost = Report::Failed(SpoolFault::Broken);
+                        let current = connection.current.unwrap_or_default();
+                        connection.letters.push_back(Letter::Reported(current, lost));
+                        self.ready.push_back(id);
+                    }
                 }
             }
             Order::Commit(_) => self.commit(id),
@@ -197,6 +211,11 @@ impl World<'_> {
         match word {
             Word::Room(id, draft, octets) => {
                 let letter = Letter::Reported(draft, Report::Room(octets));
+                self.connections[usize_of(id)].letters.push_back(letter);
+                self.ready.push_back(id);
+            }
+            Word::Shown(id, draft, path) => {
+                let letter = Letter::Reported(draft, Report::Shown(path));
                 self.connections[usize_of(id)].letters.push_back(letter);
                 self.ready.push_back(id);
             }

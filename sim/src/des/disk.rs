@@ -2,6 +2,9 @@
 //! decides octet range by octet range, name by name, what of it is left. Contents and names are kept apart: a synced
 //! file without a synced name is lost, a synced name of an unsynced file leads to an empty file, or to holes.
 //!
+//! A disk that keeps order promises one thing more, as ext4 and XFS do: what was written out and the changes of names
+//! become durable in the order in which they happened. What was only written is not part of that.
+//!
 //! Files only grow, as a spool writes them. It knows two directories, `public` and `router`, and no paths.
 
 use crate::dice::{Dice, Purpose};
@@ -32,6 +35,8 @@ struct File {
     octets: Vec<u8>,
     /// The first of them that are on the disk, but for `holes`.
     synced: usize,
+    /// The first of them that the device has.
+    pushed: usize,
     /// Ranges that the system believes to be on the disk, after a sync that failed.
     holes: Vec<(usize, usize)>,
     mtime: (i64, u32),
@@ -48,19 +53,28 @@ enum Change {
 struct Directory {
     seen: BTreeMap<u64, ()>,
     durable: BTreeMap<u64, ()>,
-    pending: Vec<Change>,
+    /// Each with its place in the order of all changes.
+    pending: Vec<(u64, Change)>,
 }
 
 impl Directory {
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, place: u64, change: Change) {
         Directory::apply(&mut self.seen, change);
-        self.pending.push(change);
+        self.pending.push((place, change));
     }
 
-    fn sync(&mut self) {
-        for change in std::mem::take(&mut self.pending) {
+    /// Everything before this place becomes durable.
+    fn sync(&mut self, end: u64) {
+        let later = self.pending.partition_point(|(place, _)| *place < end);
+        for (_, change) in self.pending.drain(..later) {
             Directory::apply(&mut self.durable, change);
         }
+    }
+
+    /// What is pending is lost.
+    fn forget(&mut self) {
+        self.pending.clear();
+        self.seen = self.durable.clone();
     }
 
     fn apply(names: &mut BTreeMap<u64, ()>, change: Change) {
@@ -74,7 +88,7 @@ impl Directory {
     fn lose(&mut self, dice: &mut Dice, journal: bool) {
         let pending = std::mem::take(&mut self.pending);
         let kept = usize::try_from(dice.below(u64::try_from(pending.len()).expect("few") + 1)).expect("few");
-        for (index, change) in pending.into_iter().enumerate() {
+        for (index, (_, change)) in pending.into_iter().enumerate() {
             if if journal { index < kept } else { dice.chance(500) } {
                 Directory::apply(&mut self.durable, change);
             }
@@ -92,6 +106,17 @@ pub struct Room {
     pub quota: u64,
 }
 
+/// In which order changes become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Each name on its own.
+    None,
+    /// The names of a directory in order.
+    Names,
+    /// Names, and what was written out, in order.
+    All,
+}
+
 /// The disk.
 #[derive(Debug)]
 pub struct Disk {
@@ -101,7 +126,11 @@ pub struct Disk {
     next_inode: u64,
     used: u64,
     room: Room,
-    journal: bool,
+    order: Order,
+    /// How many changes there were, of names and of what was written out.
+    changes: u64,
+    /// What was written out, in order: the place among all changes, the file, and how many of its octets.
+    grown: Vec<(u64, u64, usize)>,
     /// Every operation that writes fails.
     pub read_only: bool,
     /// Nothing more fits.
@@ -113,8 +142,8 @@ pub struct Disk {
 
 impl Disk {
     /// An empty disk. `failing` says which operations fail: the first of its kind that is the
-    /// n-th of all or later. With a journal, names become durable in the order in which they were changed.
-    pub fn new(seed: u64, room: Room, journal: bool, failing: &[(u64, Failing)]) -> Disk {
+    /// n-th of all or later.
+    pub fn new(seed: u64, room: Room, order: Order, failing: &[(u64, Failing)]) -> Disk {
         let mut by_kind: BTreeMap<Failing, Vec<u64>> = BTreeMap::new();
         for (number, kind) in failing {
             by_kind.entry(*kind).or_default().push(*number);
@@ -127,7 +156,9 @@ impl Disk {
             next_inode: 1000,
             used: 0,
             room,
-            journal,
+            order,
+            changes: 0,
+            grown: Vec::new(),
             read_only: false,
             full: false,
             failing: by_kind,
@@ -162,7 +193,15 @@ impl Disk {
             Operation::Create(inode) => {
                 self.writable(Failing::Create)?;
                 self.files.insert(inode, File { mtime, ..File::default() });
-                self.public.change(Change::Link(inode));
+                let place = self.place();
+                self.public.change(place, Change::Link(inode));
+            }
+            Operation::Push(inode) => {
+                let broken = self.fails(Failing::Sync);
+                let place = self.place();
+                let file = self.files.get_mut(&inode).ok_or(Errno::Missing)?;
+                file.write_out(broken)?;
+                self.grown.push((place, inode, file.pushed));
             }
             Operation::Write(inode, _) => {
                 let broken = self.writable(Failing::Write);
@@ -184,13 +223,20 @@ impl Disk {
             }
             Operation::Sync(inode) => {
                 let broken = self.fails(Failing::Sync);
+                let place = self.place();
                 let file = self.files.get_mut(&inode).ok_or(Errno::Missing)?;
-                if broken && file.synced < file.octets.len() {
-                    file.holes.push((file.synced, file.octets.len()));
-                }
-                file.synced = file.octets.len();
-                if broken {
-                    return Err(Errno::Broken);
+                let new = file.pushed < file.octets.len();
+                file.write_out(broken)?;
+                if self.order == Order::All {
+                    if new {
+                        self.grown.push((place, inode, file.pushed));
+                    }
+                    let last = self.grown.iter().rev().find(|(_, grown, _)| *grown == inode);
+                    if let Some((place, ..)) = last.copied() {
+                        self.commit(place + 1);
+                    }
+                } else {
+                    file.synced = file.pushed;
                 }
             }
             Operation::Rename(inode) => {
@@ -198,26 +244,37 @@ impl Disk {
                 if !self.public.seen.contains_key(&inode) {
                     return Err(Errno::Missing);
                 }
-                self.public.change(Change::Unlink(inode));
-                self.router.change(Change::Link(inode));
+                let place = self.place();
+                self.public.change(place, Change::Unlink(inode));
+                self.router.change(place, Change::Link(inode));
             }
             Operation::SyncRouter => {
                 if self.fails(Failing::SyncRouter) {
                     return Err(Errno::Broken);
                 }
-                self.router.sync();
-                if self.journal {
-                    self.public.sync();
+                match self.order {
+                    Order::None => self.router.sync(u64::MAX),
+                    Order::Names => {
+                        self.router.sync(u64::MAX);
+                        self.public.sync(u64::MAX);
+                    }
+                    Order::All => {
+                        if let Some((place, _)) = self.router.pending.last() {
+                            self.commit(place + 1);
+                        }
+                    }
                 }
             }
             Operation::Remove(inode) => {
                 self.may_write()?;
-                self.public.change(Change::Unlink(inode));
+                let place = self.place();
+                self.public.change(place, Change::Unlink(inode));
                 self.forget_if_nameless(inode);
             }
             Operation::Withdraw(inode) => {
                 self.may_write()?;
-                self.router.change(Change::Unlink(inode));
+                let place = self.place();
+                self.router.change(place, Change::Unlink(inode));
                 self.forget_if_nameless(inode);
             }
             Operation::Measure => {}
@@ -239,11 +296,19 @@ impl Disk {
     pub fn power_cut(&mut self) {
         // Everything, nothing and some of it are different worlds: which one is drawn first.
         let survival = *self.dice.pick(&[0, 500, 1000]);
+        if self.order == Order::All {
+            let kept = self.dice.below(self.changes + 1);
+            self.commit(kept);
+            self.grown.clear();
+            self.public.forget();
+            self.router.forget();
+        }
         for file in self.files.values_mut() {
             file.lose(&mut self.dice, survival);
         }
-        self.public.lose(&mut self.dice, self.journal);
-        self.router.lose(&mut self.dice, self.journal);
+        let in_order = self.order != Order::None;
+        self.public.lose(&mut self.dice, in_order);
+        self.router.lose(&mut self.dice, in_order);
         let (public, router) = (&self.public.seen, &self.router.seen);
         self.files.retain(|inode, _| public.contains_key(inode) || router.contains_key(inode));
         self.used = self.files.values().map(|file| u64::try_from(file.octets.len()).expect("fits")).sum();
@@ -256,7 +321,8 @@ impl Disk {
         }
         let left: Vec<u64> = self.public.seen.keys().copied().collect();
         for inode in left {
-            self.public.change(Change::Unlink(inode));
+            let place = self.place();
+            self.public.change(place, Change::Unlink(inode));
             self.forget_if_nameless(inode);
         }
     }
@@ -292,6 +358,24 @@ impl Disk {
         self.public.seen.len()
     }
 
+    /// The place of a change among all of them.
+    fn place(&mut self) -> u64 {
+        self.changes += 1;
+        self.changes - 1
+    }
+
+    /// Where order is kept: all changes before this place become durable.
+    fn commit(&mut self, end: u64) {
+        self.public.sync(end);
+        self.router.sync(end);
+        let later = self.grown.partition_point(|(place, ..)| *place < end);
+        for (_, inode, octets) in self.grown.drain(..later) {
+            if let Some(file) = self.files.get_mut(&inode) {
+                file.synced = file.synced.max(octets);
+            }
+        }
+    }
+
     fn forget_if_nameless(&mut self, inode: u64) {
         let named = |directory: &Directory| {
             directory.seen.contains_key(&inode)
@@ -299,7 +383,7 @@ impl Disk {
                 || directory
                     .pending
                     .iter()
-                    .any(|change| matches!(change, Change::Link(link) if *link == inode))
+                    .any(|(_, change)| matches!(change, Change::Link(link) if *link == inode))
         };
         if !named(&self.public)
             && !named(&self.router)
@@ -325,6 +409,15 @@ impl Disk {
 }
 
 impl File {
+    /// The device has all octets, or the system believes so.
+    fn write_out(&mut self, broken: bool) -> Result<(), Errno> {
+        if broken && self.pushed < self.octets.len() {
+            self.holes.push((self.pushed, self.octets.len()));
+        }
+        self.pushed = self.octets.len();
+        if broken { Err(Errno::Broken) } else { Ok(()) }
+    }
+
     fn lose(&mut self, dice: &mut Dice, survival: u32) {
         for (start, end) in std::mem::take(&mut self.holes) {
             self.octets[start..end].fill(0);
@@ -342,6 +435,7 @@ impl File {
         }
         self.octets.truncate(kept);
         self.synced = kept;
+        self.pushed = kept;
     }
 }
 

@@ -26,7 +26,7 @@ impl World<'_> {
         self.disk.tidy_up();
         self.host = Some(Host {
             server: Server::new(self.settings.clone()),
-            spool: Spool::new(self.plan.disk.threads, self.plant),
+            spool: Spool::new(self.plan.disk.threads, self.plan.disk.ordered, self.plant),
             by_session: BTreeMap::new(),
             commits: BTreeMap::new(),
             open: 0,

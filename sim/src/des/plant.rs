@@ -23,11 +23,13 @@ pub enum Plant {
     ShortTarpit,
     /// The octets of a chunk that is refused are taken for commands.
     UnreadChunk,
+    /// Where the disk keeps order, files get their names before their octets were written out.
+    EarlyName,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 8] = [
+    pub const ALL: [Plant; 9] = [
         Plant::SkippedFsync,
         Plant::Early250,
         Plant::LeakedSlot,
@@ -36,6 +38,7 @@ impl Plant {
         Plant::UnbiasedSelect,
         Plant::ShortTarpit,
         Plant::UnreadChunk,
+        Plant::EarlyName,
     ];
 
     /// Its name, as options spell it.
@@ -49,6 +52,7 @@ impl Plant {
             Plant::UnbiasedSelect => "unbiased-select",
             Plant::ShortTarpit => "short-tarpit",
             Plant::UnreadChunk => "unread-chunk",
+            Plant::EarlyName => "early-name",
         }
     }
 }

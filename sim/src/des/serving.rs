@@ -39,6 +39,7 @@ impl World<'_> {
                     }
                     crate::trace::Operation::Create(_)
                     | crate::trace::Operation::Write(..)
+                    | crate::trace::Operation::Push(_)
                     | crate::trace::Operation::Rename(_)
                     | crate::trace::Operation::Remove(_)
                     | crate::trace::Operation::Withdraw(_)
@@ -117,6 +118,7 @@ impl World<'_> {
                         let (length, digest) = self.digest_of(id, draft);
                         News::Committed { inode: stored.inode, length, digest }
                     }
+                    Report::Shown(_) => News::Shown,
                     Report::Failed(_) => News::Failed,
                 };
                 self.tell(id, now, Input::Reported(report), news);

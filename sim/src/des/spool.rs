@@ -1,13 +1,15 @@
 //! A spool on the simulated disk, step for step what `runtime/src/spool_fs` does: a draft stays in memory until it is
 //! large or to be kept; then a file is made in `public`, written, synced, renamed into `router`, and that directory is
-//! synced once for a batch. Each step is an operation of its own on the event queue, so a crash falls between any two.
+//! synced once for a batch. On a disk that keeps order the file is only written out before it is renamed; then it is
+//! synced, and the directory at the same time. Each step is an operation of its own on the event queue, so a crash falls
+//! between any two.
 
 use super::disk::Disk;
 use super::plant::Plant;
 use crate::trace::{ConnectionId, Errno, Fingerprint, Operation};
 use smtpserver_core::SessionId;
 use smtpserver_core::server::commit::Publication;
-use smtpserver_core::spool::{SpoolFault, Stored};
+use smtpserver_core::spool::{DraftPath, SpoolFault, Stored};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 
@@ -33,16 +35,43 @@ struct Draft {
     abandoned: bool,
     /// To be synced for this session as soon as no job writes.
     sync_for: Option<SessionId>,
+    /// To be shown as soon as no job writes.
+    show: bool,
+    /// Its file has its name in `router`, and this sync makes that durable.
+    round: Option<RoundId>,
     written: Fingerprint,
 }
+
+/// A sync of the router's directory, by its number.
+type RoundId = u64;
 
 /// Work for the disk: a chain of operations, one after the other.
 #[derive(Debug)]
 enum Job {
-    Pieces { draft: DraftId, piece: Vec<u8> },
-    Finish { session: SessionId, draft: DraftId, left: Vec<u8>, stage: Stage },
+    Pieces {
+        draft: DraftId,
+        piece: Vec<u8>,
+    },
+    Show {
+        draft: DraftId,
+        left: Vec<u8>,
+    },
+    Finish {
+        session: SessionId,
+        draft: DraftId,
+        left: Vec<u8>,
+        stage: Stage,
+    },
     Publish(Publishing),
-    Remove { inode: u64 },
+    Round(RoundId),
+    Remove {
+        inode: u64,
+    },
+    /// A name is taken back; whoever waits for the draft's sync is told then that it failed.
+    Withdraw {
+        inode: u64,
+        failed: Option<(SessionId, DraftId, SpoolFault)>,
+    },
     Measure,
 }
 
@@ -61,6 +90,8 @@ struct Publishing {
 enum Stage {
     Create,
     Write,
+    Push,
+    Name,
     Sync,
 }
 
@@ -72,6 +103,8 @@ pub(super) type Results = Vec<(SessionId, Result<Stored, SpoolFault>)>;
 pub(super) enum Word {
     /// Octets are off a draft's account.
     Room(ConnectionId, DraftId, usize),
+    /// All octets of a draft are in this file.
+    Shown(ConnectionId, DraftId, DraftPath),
     /// A draft cannot be kept; its commit was not ordered yet.
     Lost(ConnectionId, DraftId, SpoolFault),
     /// A draft was synced, or not.
@@ -93,12 +126,21 @@ pub(super) struct Spool {
     threads: usize,
     started: Vec<(JobId, Operation)>,
     words: VecDeque<Word>,
+    /// The disk keeps order.
+    ordered: bool,
+    next_round: RoundId,
+    /// The sync of the directory that has not begun yet.
+    open_round: Option<RoundId>,
+    /// What became of those that are done.
+    rounds: BTreeMap<RoundId, Result<(), Errno>>,
+    /// Publications that wait for such syncs.
+    settling: Vec<(Publishing, Vec<Option<RoundId>>)>,
     plant: Option<Plant>,
 }
 
 impl Spool {
     /// A spool that does so many things at a time.
-    pub(super) fn new(threads: u32, plant: Option<Plant>) -> Spool {
+    pub(super) fn new(threads: u32, ordered: bool, plant: Option<Plant>) -> Spool {
         Spool {
             drafts: BTreeMap::new(),
             next_draft: 0,
@@ -108,6 +150,11 @@ impl Spool {
             threads: usize::try_from(threads.max(1)).expect("few"),
             started: Vec::new(),
             words: VecDeque::new(),
+            ordered,
+            next_round: 0,
+            open_round: None,
+            rounds: BTreeMap::new(),
+            settling: Vec::new(),
             plant,
         }
     }
@@ -161,10 +208,28 @@ impl Spool {
         draft.abandoned = true;
         if !draft.writing && draft.sync_for.is_none() {
             let draft = self.drafts.remove(&id).expect("it is there");
-            if let Some(inode) = draft.file {
-                self.submit(Job::Remove { inode });
+            match (draft.file, draft.round) {
+                (Some(inode), Some(_)) => self.submit(Job::Withdraw { inode, failed: None }),
+                (Some(inode), None) => self.submit(Job::Remove { inode }),
+                (None, _) => {}
             }
         }
+    }
+
+    /// Writes what is left of a draft, for helpers to read.
+    pub(super) fn show(&mut self, id: DraftId) {
+        let draft = self.drafts.get_mut(&id).expect("a session shows its own draft");
+        if draft.writing {
+            draft.show = true;
+            return;
+        }
+        if let Some(fault) = draft.fault {
+            self.words.push_back(Word::Lost(draft.connection, id, fault));
+            return;
+        }
+        draft.writing = true;
+        let left = std::mem::take(&mut draft.pending);
+        self.submit(Job::Show { draft: id, left });
     }
 
     /// Writes what is left of a draft and makes it durable.
@@ -176,14 +241,15 @@ impl Spool {
         }
     }
 
-    /// Renames these drafts' files and syncs the directory.
+    /// Renames these drafts' files and syncs the directory; or waits for the syncs of those that have their names.
     pub(super) fn publish(&mut self, publication: Publication, batch: Vec<(SessionId, Stored, DraftId)>) {
-        let batch: Vec<_> = batch
+        let (batch, rounds): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .map(|(session, stored, draft)| {
-                (session, stored, self.drafts.remove(&draft).and_then(|draft| draft.file))
+                let draft = self.drafts.remove(&draft).unwrap_or_default();
+                ((session, stored, draft.file), draft.round)
             })
-            .collect();
+            .unzip();
         match self.plant {
             Some(Plant::Early250) => {
                 let early = batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect();
@@ -196,12 +262,48 @@ impl Spool {
                 | Plant::HashOrder
                 | Plant::UnbiasedSelect
                 | Plant::ShortTarpit
-                | Plant::UnreadChunk,
+                | Plant::UnreadChunk
+                | Plant::EarlyName,
             )
             | None => {}
         }
         let publishing = Publishing { publication, batch, next: 0, results: Vec::new(), failed: Vec::new() };
-        self.submit(Job::Publish(publishing));
+        if self.ordered {
+            self.settling.push((publishing, rounds));
+            self.settle();
+        } else {
+            self.submit(Job::Publish(publishing));
+        }
+    }
+
+    /// Publications whose syncs are done are done themselves; names that are not safe are not kept.
+    fn settle(&mut self) {
+        for (mut publishing, rounds) in std::mem::take(&mut self.settling) {
+            let outcomes: Option<Vec<_>> =
+                rounds.iter().map(|round| self.rounds.get(round.as_ref()?).copied()).collect();
+            let Some(outcomes) = outcomes else {
+                self.settling.push((publishing, rounds));
+                continue;
+            };
+            publishing.next = publishing.batch.len();
+            for ((session, stored, _), outcome) in publishing.batch.iter().zip(outcomes) {
+                publishing.results.push((*session, outcome.map(|()| *stored).map_err(fault)));
+                if outcome.is_err() {
+                    publishing.failed.push(stored.inode);
+                }
+            }
+            if publishing.failed.is_empty() {
+                self.published(publishing);
+            } else {
+                self.submit(Job::Publish(publishing));
+            }
+        }
+    }
+
+    fn published(&mut self, publishing: Publishing) {
+        if self.plant != Some(Plant::Early250) {
+            self.words.push_back(Word::Published(publishing.publication, publishing.results));
+        }
     }
 
     /// Measures free space.
@@ -219,8 +321,8 @@ impl Spool {
         let (job, operation) = self.jobs.remove(&id)?;
         let octets: &[u8] = match &job {
             Job::Pieces { piece, .. } => piece,
-            Job::Finish { left, .. } => left,
-            Job::Publish(_) | Job::Remove { .. } | Job::Measure => &[],
+            Job::Finish { left, .. } | Job::Show { left, .. } => left,
+            Job::Publish(_) | Job::Round(_) | Job::Remove { .. } | Job::Withdraw { .. } | Job::Measure => &[],
         };
         let result = disk.carry_out(operation, octets, mtime);
         if let Some(job) = self.next_step(job, operation, result, disk) {
@@ -276,14 +378,18 @@ impl Spool {
     /// Begins a job's next operation.
     fn begin_operation(&mut self, id: JobId, job: Job, disk: &mut Disk) {
         let operation = match &job {
-            Job::Pieces { draft, piece } => match self.file_of(*draft) {
+            Job::Pieces { draft, piece } | Job::Show { draft, left: piece } => match self.file_of(*draft) {
                 Some(inode) => Operation::Write(inode, length(piece)),
                 None => Operation::Create(disk.fresh_inode()),
             },
             Job::Finish { draft, left, stage, .. } => match (stage, self.file_of(*draft)) {
                 (Stage::Write, Some(inode)) => Operation::Write(inode, length(left)),
+                (Stage::Push, Some(inode)) => Operation::Push(inode),
+                (Stage::Name, Some(inode)) => Operation::Rename(inode),
                 (Stage::Sync, Some(inode)) => Operation::Sync(inode),
-                (Stage::Create | Stage::Write | Stage::Sync, _) => Operation::Create(disk.fresh_inode()),
+                (Stage::Create | Stage::Write | Stage::Push | Stage::Name | Stage::Sync, _) => {
+                    Operation::Create(disk.fresh_inode())
+                }
             },
             Job::Publish(Publishing { batch, next, failed, .. }) => match (failed.last(), batch.get(*next)) {
                 (Some(inode), _) => Operation::Withdraw(*inode),
@@ -292,7 +398,13 @@ impl Spool {
                 (None, Some((_, _, None))) => Operation::Rename(0),
                 (None, None) => Operation::SyncRouter,
             },
+            Job::Round(round) => {
+                // From here on names wait for another one.
+                self.open_round.take_if(|open| open == round);
+                Operation::SyncRouter
+            }
             Job::Remove { inode } => Operation::Remove(*inode),
+            Job::Withdraw { inode, .. } => Operation::Withdraw(*inode),
             Job::Measure => Operation::Measure,
         };
         self.jobs.insert(id, (job, operation));
@@ -314,26 +426,36 @@ impl Spool {
         match job {
             Job::Pieces { draft, piece } => self.after_piece(draft, piece, operation, result),
             Job::Finish { session, draft, left, stage } => {
-                let next = match (stage, result) {
-                    (Stage::Create | Stage::Write | Stage::Sync, Err(errno)) => {
-                        self.keep_file(draft, operation, result);
-                        self.synced(session, draft, Err(fault(errno)));
-                        return None;
-                    }
-                    (Stage::Create, Ok(())) => {
-                        self.keep_file(draft, operation, result);
-                        Stage::Write
-                    }
-                    (Stage::Write, Ok(())) if self.plant != Some(Plant::SkippedFsync) => Stage::Sync,
-                    (Stage::Write | Stage::Sync, Ok(())) => {
-                        let inode = self.file_of(draft).expect("it was written");
-                        let (mtime_seconds, mtime_nanos) = disk.mtime(inode);
-                        self.synced(session, draft, Ok(Stored { inode, mtime_seconds, mtime_nanos }));
-                        return None;
-                    }
+                self.keep_file(draft, operation, result);
+                if let Err(errno) = result {
+                    self.finish_failed(session, draft, fault(errno));
+                    return None;
+                }
+                if stage == Stage::Name {
+                    self.named(draft);
+                }
+                let Some(next) = self.after(stage) else {
+                    let inode = self.file_of(draft).expect("it was written");
+                    let (mtime_seconds, mtime_nanos) = disk.mtime(inode);
+                    self.synced(session, draft, Ok(Stored { inode, mtime_seconds, mtime_nanos }));
+                    return None;
                 };
-                let left = if next == Stage::Sync { Vec::new() } else { left };
+                let left = if stage == Stage::Write { Vec::new() } else { left };
                 Some(Job::Finish { session, draft, left, stage: next })
+            }
+            Job::Show { draft, left } => self.after_showing(draft, left, operation, result),
+            Job::Round(round) => {
+                self.rounds.insert(round, result);
+                self.settle();
+                None
+            }
+            Job::Withdraw { failed, .. } => {
+                if let Some((session, draft, fault)) = failed {
+                    let draft_here = self.drafts.get_mut(&draft).expect("its sync failed");
+                    (draft_here.file, draft_here.round) = (None, None);
+                    self.synced(session, draft, Err(fault));
+                }
+                None
             }
             Job::Publish(publishing) => self.after_publishing(publishing, operation, result),
             Job::Remove { .. } => None,
@@ -341,6 +463,40 @@ impl Spool {
                 self.words.push_back(Word::Measured(Some(disk.free_kib())));
                 None
             }
+        }
+    }
+
+    /// What comes after a stage of a draft that is finished.
+    fn after(&self, stage: Stage) -> Option<Stage> {
+        let skipped = self.plant == Some(Plant::SkippedFsync);
+        let early = skipped || self.plant == Some(Plant::EarlyName);
+        match stage {
+            Stage::Create => Some(Stage::Write),
+            Stage::Write if self.ordered => Some(if early { Stage::Name } else { Stage::Push }),
+            Stage::Push => Some(Stage::Name),
+            Stage::Write | Stage::Name => (!skipped).then_some(Stage::Sync),
+            Stage::Sync => None,
+        }
+    }
+
+    /// A draft has its name: a sync of the directory that has not begun yet makes it durable.
+    fn named(&mut self, draft: DraftId) {
+        let round = self.open_round.unwrap_or_else(|| {
+            self.next_round += 1;
+            self.submit(Job::Round(self.next_round));
+            self.next_round
+        });
+        self.open_round = Some(round);
+        self.drafts.get_mut(&draft).expect("it was renamed").round = Some(round);
+    }
+
+    fn finish_failed(&mut self, session: SessionId, draft: DraftId, fault: SpoolFault) {
+        match self.drafts.get(&draft) {
+            Some(Draft { file: Some(inode), round: Some(_), .. }) => {
+                let inode = *inode;
+                self.submit(Job::Withdraw { inode, failed: Some((session, draft, fault)) });
+            }
+            _ => self.synced(session, draft, Err(fault)),
         }
     }
 
@@ -382,12 +538,50 @@ impl Spool {
                 }
             }
         }
+        self.rest(id);
+        None
+    }
+
+    /// No job writes to this draft any more: whoever waited for that goes on.
+    fn rest(&mut self, id: DraftId) {
+        let draft = self.drafts.get_mut(&id).expect("its job was at work");
         draft.writing = false;
         if draft.sync_for.is_some() {
             self.finish(id);
         } else if draft.abandoned {
             self.abandon(id);
+        } else if std::mem::take(&mut draft.show) {
+            self.show(id);
         }
+    }
+
+    fn after_showing(
+        &mut self,
+        id: DraftId,
+        left: Vec<u8>,
+        operation: Operation,
+        result: Result<(), Errno>,
+    ) -> Option<Job> {
+        self.keep_file(id, operation, result);
+        let draft = self.drafts.get_mut(&id).expect("its job is at work");
+        let connection = draft.connection;
+        match result {
+            Ok(()) if matches!(operation, Operation::Create(_)) => {
+                return Some(Job::Show { draft: id, left });
+            }
+            Ok(()) => {
+                let inode = draft.file.expect("it was written to");
+                let path = DraftPath::new(&format!("public/{inode}")).expect("it is short");
+                self.words.push_back(Word::Room(connection, id, left.len()));
+                self.words.push_back(Word::Shown(connection, id, path));
+            }
+            Err(errno) => {
+                draft.fault = Some(fault(errno));
+                self.words.push_back(Word::Room(connection, id, left.len()));
+                self.words.push_back(Word::Lost(connection, id, fault(errno)));
+            }
+        }
+        self.rest(id);
         None
     }
 
@@ -397,7 +591,7 @@ impl Spool {
         operation: Operation,
         result: Result<(), Errno>,
     ) -> Option<Job> {
-        let Publishing { publication, batch, next, results, failed } = &mut publishing;
+        let Publishing { batch, next, results, failed, .. } = &mut publishing;
         match operation {
             Operation::Rename(_) => {
                 let (session, stored, file) = batch[*next];
@@ -423,6 +617,7 @@ impl Spool {
             }
             Operation::Create(_)
             | Operation::Write(..)
+            | Operation::Push(_)
             | Operation::Sync(_)
             | Operation::Remove(_)
             | Operation::Measure => unreachable!("a publication does nothing of the kind"),
@@ -430,9 +625,7 @@ impl Spool {
         if !failed.is_empty() {
             return Some(Job::Publish(publishing));
         }
-        if self.plant != Some(Plant::Early250) {
-            self.words.push_back(Word::Published(*publication, std::mem::take(results)));
-        }
+        self.published(publishing);
         None
     }
 }

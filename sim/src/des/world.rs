@@ -131,7 +131,7 @@ impl<'a> World<'a> {
             trace: Trace::default(),
             customers: customers.collect(),
             connections: Vec::new(),
-            disk: Disk::new(plan.seed, Room { capacity, quota }, plan.disk.journal, &errors),
+            disk: Disk::new(plan.seed, Room { capacity, quota }, plan.disk.order(), &errors),
             disk_dice: Dice::new(plan.seed, Purpose::Disk, 0),
             answers_dice: Dice::new(plan.seed, Purpose::Answers, 0),
             host: None,

@@ -75,7 +75,7 @@ pub(super) fn bounded(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation
                     return Err(Violation::new(6, index, what));
                 }
             }
-            What::Ordered(id, Ordered::Begin | Ordered::Commit | Ordered::Abandon) => {
+            What::Ordered(id, Ordered::Begin | Ordered::Commit | Ordered::Freeze | Ordered::Abandon) => {
                 debts.remove(*id);
             }
             What::Told(id, News::Room(octets)) => {
@@ -190,7 +190,7 @@ fn prompt(plan: &Plan, run: &Run) -> Result<(), Violation> {
                     connections.insert(*connection, None);
                 }
             }
-            What::Ordered(id, Ordered::Commit) => {
+            What::Ordered(id, Ordered::Commit | Ordered::Freeze) => {
                 if let Some(since) = connections.get_mut(*id) {
                     *since = Some(entry.at);
                 }

@@ -276,7 +276,7 @@ fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>) {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
-            Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+            Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
             | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}

@@ -44,6 +44,8 @@ pub(crate) struct Plants {
     pub(crate) no_file_sync: bool,
     /// The router's directory is not synced.
     pub(crate) no_directory_sync: bool,
+    /// Where order is kept, files get their names before their octets were written out.
+    pub(crate) no_push: bool,
 }
 
 #[derive(Debug, Default)]
@@ -57,13 +59,24 @@ struct File {
 /// A change of names. All its effects become durable together.
 type Change = Vec<(Name, Option<u64>)>;
 
+/// What is not durable yet.
+#[derive(Clone, Debug)]
+enum Pending {
+    Names(Change),
+    /// So many octets of a file have reached the device.
+    Grown(u64, usize),
+}
+
 /// The disk.
 #[derive(Debug)]
 pub(crate) struct Disk {
     files: BTreeMap<u64, File>,
     names: BTreeMap<Name, u64>,
     durable: BTreeMap<Name, u64>,
-    pending: Vec<Change>,
+    /// In the order in which it happened.
+    pending: Vec<Pending>,
+    /// It becomes durable in that order.
+    ordered: bool,
     inode: u64,
     dice: Dice,
     faults: Faults,
@@ -72,8 +85,10 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn new(dice: Dice, plants: Plants) -> Disk {
+    /// An empty disk. Chance decides whether it keeps order, as ext4 and XFS do.
+    pub(crate) fn new(mut dice: Dice, plants: Plants) -> Disk {
         Disk {
+            ordered: dice.once_in(2),
             files: BTreeMap::new(),
             names: BTreeMap::new(),
             durable: BTreeMap::new(),
@@ -100,6 +115,23 @@ impl Disk {
         Ok(self.inode)
     }
 
+    /// Whether what was written out and the changes of names become durable in the order in which they happened.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.ordered
+    }
+
+    /// Hands a file's octets to the device, where they are not durable yet.
+    pub(super) fn push(&mut self, inode: u64) -> Result<(), SpoolFault> {
+        if !self.powered || self.dice.once_in(self.faults.sync_fails_once_in) {
+            return Err(SpoolFault::Broken);
+        }
+        if !self.plants.no_push {
+            let octets = self.file(inode).octets.len();
+            self.pending.push(Pending::Grown(inode, octets));
+        }
+        Ok(())
+    }
+
     /// Adds octets at a file's end.
     pub(super) fn write(&mut self, inode: u64, octets: &[u8], now: Duration) -> Result<(), SpoolFault> {
         self.ready(self.faults.write_fails_once_in)?;
@@ -115,10 +147,19 @@ impl Disk {
             return Err(SpoolFault::Broken);
         }
         let skipped = self.plants.no_file_sync;
+        let ordered = self.ordered;
         let file = self.file(inode);
-        if !skipped {
-            file.durable = file.octets.len();
+        let octets = file.octets.len();
+        if !skipped && !ordered {
+            file.durable = octets;
         }
+        if !skipped && ordered {
+            self.pending.push(Pending::Grown(inode, octets));
+            self.commit_to(|pending| {
+                matches!(pending, Pending::Grown(grown, length) if (*grown, *length) == (inode, octets))
+            });
+        }
+        let file = self.file(inode);
         let seconds = i64::try_from(file.changed.as_secs()).expect("a world ends before that");
         Ok(Stored { inode, mtime_seconds: FIRST_SECOND + seconds, mtime_nanos: file.changed.subsec_nanos() })
     }
@@ -143,15 +184,40 @@ impl Disk {
         if self.plants.no_directory_sync {
             return Ok(());
         }
-        let pending = std::mem::take(&mut self.pending);
-        for change in pending {
-            if change.iter().any(|((dir, _), _)| *dir == Dir::Router) {
-                apply(&mut self.durable, change);
+        if self.ordered {
+            while self.pending.iter().any(is_of_router) {
+                self.commit_to(is_of_router);
+            }
+            return Ok(());
+        }
+        for pending in std::mem::take(&mut self.pending) {
+            if is_of_router(&pending) {
+                self.commit(pending);
             } else {
-                self.pending.push(change);
+                self.pending.push(pending);
             }
         }
         Ok(())
+    }
+
+    /// Where order is kept: makes everything durable up to the first of these, if there is one.
+    fn commit_to(&mut self, last: impl Fn(&Pending) -> bool) {
+        let Some(index) = self.pending.iter().position(last) else { return };
+        let rest = self.pending.split_off(index + 1);
+        for pending in std::mem::replace(&mut self.pending, rest) {
+            self.commit(pending);
+        }
+    }
+
+    fn commit(&mut self, pending: Pending) {
+        match pending {
+            Pending::Names(change) => apply(&mut self.durable, change),
+            Pending::Grown(inode, octets) => {
+                if let Some(file) = self.files.get_mut(&inode) {
+                    file.durable = file.durable.max(octets);
+                }
+            }
+        }
     }
 
     /// Removes an unfinished file.
@@ -197,12 +263,12 @@ impl Disk {
     pub(crate) fn restore_power(&mut self) {
         self.powered = true;
         let pending = std::mem::take(&mut self.pending);
-        let journal = self.dice.once_in(2);
+        let journal = self.ordered || self.dice.once_in(2);
         let kept = self.dice.between(0, u64::try_from(pending.len()).expect("few"));
         for (index, change) in (0_u64..).zip(pending) {
             let survives = if journal { index < kept } else { self.dice.once_in(2) };
             if survives {
-                apply(&mut self.durable, change);
+                self.commit(change);
             }
         }
         self.names = self.durable.clone();
@@ -238,7 +304,14 @@ impl Disk {
 
     fn change(&mut self, change: Change) {
         apply(&mut self.names, change.clone());
-        self.pending.push(change);
+        self.pending.push(Pending::Names(change));
+    }
+}
+
+fn is_of_router(pending: &Pending) -> bool {
+    match pending {
+        Pending::Names(change) => change.iter().any(|((dir, _), _)| *dir == Dir::Router),
+        Pending::Grown(..) => false,
     }
 }
 

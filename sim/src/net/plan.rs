@@ -77,6 +77,13 @@ impl Plan {
         self
     }
 
+    /// The same plan on a disk that forgets to write files out before they get their names.
+    #[must_use]
+    pub fn without_pushes(mut self) -> Plan {
+        self.plants.no_push = true;
+        self
+    }
+
     /// The same plan on a disk that forgets to sync the router's directory.
     #[must_use]
     pub fn without_directory_syncs(mut self) -> Plan {

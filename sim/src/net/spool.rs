@@ -8,8 +8,7 @@ use crate::dice::Dice;
 use smtpserver::desk::Desk;
 use smtpserver::spool::{Account, Draft, Published, Spool, Task};
 use smtpserver_core::SessionId;
-use smtpserver_core::policy::evaluate::Place;
-use smtpserver_core::spool::{SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, DraftPath, SpoolFault, Stored};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,11 +74,37 @@ impl Store {
     }
 }
 
+/// One sync of the router's directory.
+#[derive(Debug, Default)]
+struct Round {
+    outcome: Mutex<Option<Result<(), SpoolFault>>>,
+    done: Notify,
+}
+
+impl Round {
+    async fn outcome(&self) -> Result<(), SpoolFault> {
+        loop {
+            let done = self.done.notified();
+            if let Some(outcome) = *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) {
+                return outcome;
+            }
+            done.await;
+        }
+    }
+
+    fn end(&self, outcome: Result<(), SpoolFault>) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        self.done.notify_waiters();
+    }
+}
+
 /// The spool.
 #[derive(Clone, Debug)]
 pub(crate) struct SimSpool {
     store: Arc<Store>,
     crew: Arc<Crew>,
+    /// The sync of the directory that has not begun yet.
+    next: Arc<Mutex<Option<Arc<Round>>>>,
 }
 
 impl SimSpool {
@@ -87,7 +112,28 @@ impl SimSpool {
     pub(super) fn open(store: &Arc<Store>, crew: &Arc<Crew>) -> SimSpool {
         let removed = store.disk().tidy_up();
         store.trace.note("spool", format_args!("removed {removed} unfinished files"));
-        SimSpool { store: store.clone(), crew: crew.clone() }
+        SimSpool { store: store.clone(), crew: crew.clone(), next: Arc::default() }
+    }
+
+    /// Gives a file its name; the sync that makes it durable begins later.
+    fn name(&self, inode: u64) -> Result<Arc<Round>, SpoolFault> {
+        self.store.disk().publish(inode)?;
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let round = next.get_or_insert_with(|| {
+            self.crew.spawn(self.clone().sync_names());
+            Arc::default()
+        });
+        Ok(round.clone())
+    }
+
+    async fn sync_names(self) {
+        self.store.work().await;
+        let round = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let outcome = self.store.disk().sync_router();
+        self.store.trace.note("spool", format_args!("synced names {outcome:?}"));
+        if let Some(round) = round {
+            round.end(outcome);
+        }
     }
 
     async fn carry_out(self, desk: Arc<Desk<SimSpool>>, task: Task<SimDraft>) {
@@ -108,12 +154,18 @@ impl SimSpool {
     /// Renames all, then syncs the directory once. All that is not safely there afterwards has failed.
     async fn publish(&self, batch: Vec<(SessionId, Stored, SimDraft)>) -> Published {
         let mut results = Vec::with_capacity(batch.len());
+        let ordered = self.store.disk().is_ordered();
         for (session, stored, draft) in batch {
             let published = match draft.0.take_file() {
-                Some(inode) => self.store.disk().publish(inode),
+                Some((_, Some(round))) => self.settled(stored, &round).await,
+                Some((inode, None)) => self.store.disk().publish(inode),
                 None => Err(SpoolFault::Broken),
             };
             results.push((session, published.map(|()| stored)));
+        }
+        if ordered {
+            self.store.trace.note("spool", format_args!("published {results:?}"));
+            return results;
         }
         self.store.work().await;
         let synced = self.store.disk().sync_router();
@@ -127,6 +179,15 @@ impl SimSpool {
         }
         self.store.trace.note("spool", format_args!("published {results:?}"));
         results
+    }
+
+    /// Waits until a name is durable; one that is not is not kept.
+    async fn settled(&self, stored: Stored, round: &Round) -> Result<(), SpoolFault> {
+        let outcome = round.outcome().await;
+        if outcome.is_err() {
+            self.store.disk().withdraw(stored.inode);
+        }
+        outcome
     }
 }
 
@@ -160,20 +221,17 @@ struct Inside {
 struct State {
     pending: Vec<u8>,
     file: Option<u64>,
+    /// The file has its name in `router`.
+    round: Option<Arc<Round>>,
     fault: Option<SpoolFault>,
     /// A task writes pieces.
     writing: bool,
     /// The commit was ordered: what is left is written then.
     finishing: bool,
     abandoned: bool,
-    place: Place,
 }
 
 impl Draft for SimDraft {
-    fn goes_to(&mut self, place: Place) {
-        self.0.state().place = place;
-    }
-
     fn append(&mut self, octets: Vec<u8>) {
         let inside = &self.0;
         let mut state = inside.state();
@@ -188,6 +246,14 @@ impl Draft for SimDraft {
             inside.spool.crew.spawn(inside.clone().write_pieces());
         }
     }
+
+    fn show(&mut self) {
+        self.0.spool.crew.spawn(self.0.clone().show());
+    }
+
+    fn bound_for(&mut self, _destination: Destination) {
+        // The simulated disk has one directory for whole messages; which of them is asked of real files.
+    }
 }
 
 impl Drop for SimDraft {
@@ -197,10 +263,12 @@ impl Drop for SimDraft {
             let mut state = self.0.state();
             state.abandoned = true;
             state.pending = Vec::new();
-            state.file.take()
+            state.file.take().map(|inode| (inode, state.round.take()))
         };
-        if let Some(inode) = file {
-            self.0.spool.store.disk().discard(inode);
+        match file {
+            Some((inode, None)) => self.0.spool.store.disk().discard(inode),
+            Some((inode, Some(_))) => self.0.spool.store.disk().withdraw(inode),
+            None => {}
         }
     }
 }
@@ -240,6 +308,30 @@ impl Inside {
         self.quiet.notify_one();
     }
 
+    /// Writes what is left, for helpers to read.
+    async fn show(self: Arc<Self>) {
+        self.state().finishing = true;
+        while self.state().writing {
+            self.quiet.notified().await;
+        }
+        self.spool.store.work().await;
+        let shown = {
+            let mut state = self.state();
+            if state.abandoned || state.fault.is_some() {
+                return;
+            }
+            let octets = std::mem::take(&mut state.pending);
+            self.account.room(octets.len());
+            let written = self.write(&mut state, &octets);
+            state.fault = written.err();
+            written.map(|()| state.file.expect("it was written to"))
+        };
+        match shown {
+            Ok(inode) => self.account.shown(DraftPath::new(&format!("public/{inode}")).expect("it is short")),
+            Err(fault) => self.account.failed(fault),
+        }
+    }
+
     /// Writes what is left and makes it durable.
     async fn finish(&self) -> Result<Stored, SpoolFault> {
         self.state().finishing = true;
@@ -257,6 +349,14 @@ impl Inside {
             state.file.expect("it was written to")
         };
         self.spool.store.work().await;
+        if self.spool.store.disk().is_ordered() {
+            // Its octets are written out before it gets its name; both become durable after that.
+            self.spool.store.disk().push(inode)?;
+            self.spool.store.work().await;
+            let round = self.spool.name(inode)?;
+            self.state().round = Some(round);
+            self.spool.store.work().await;
+        }
         self.spool.store.disk().sync(inode)
     }
 
@@ -270,7 +370,8 @@ impl Inside {
         disk.write(inode, octets, now)
     }
 
-    fn take_file(&self) -> Option<u64> {
-        self.state().file.take()
+    fn take_file(&self) -> Option<(u64, Option<Arc<Round>>)> {
+        let mut state = self.state();
+        state.file.take().map(|inode| (inode, state.round.take()))
     }
 }

@@ -80,6 +80,7 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
         disk: DiskPlan {
             capacity_kib: if dice.chance(100) { dice.between(1, 200) + 5_000 } else { 1 << 40 },
             journal: dice.chance(600),
+            ordered: dice.chance(500),
             threads: *dice.pick(&[1, 2, 4, 32]),
             operation_us: *dice.pick(&[10, 100, 5_000]),
             sync_us: *dice.pick(&[100, 5_000, 50_000, 2_000_000]),
@@ -117,6 +118,7 @@ pub fn crowd(seed: u64, clients: u32, messages: u32) -> Plan {
         disk: DiskPlan {
             capacity_kib: 1 << 40,
             journal: true,
+            ordered: false,
             threads: 32,
             operation_us: 50,
             sync_us: 5_000,

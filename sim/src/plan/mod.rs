@@ -10,7 +10,7 @@ pub use shrink::shrink;
 pub use text::{PlanFault, load, parse, save, text};
 
 use crate::clients::Wishes;
-use crate::des::disk::Failing;
+use crate::des::disk::{Failing, Order};
 use serde::{Deserialize, Serialize};
 use smtpserver_core::Settings;
 use smtpserver_core::config::param;
@@ -52,12 +52,26 @@ pub struct DiskPlan {
     pub capacity_kib: u64,
     /// Names become durable in order; otherwise each on its own.
     pub journal: bool,
+    /// And what was written out, too: the spool relies on it, and names files before they are synced.
+    #[serde(default)]
+    pub ordered: bool,
     /// Threads of the spool.
     pub threads: u32,
     /// Longest time of an operation, in microseconds.
     pub operation_us: u64,
     /// Longest time of a sync, in microseconds.
     pub sync_us: u64,
+}
+
+impl DiskPlan {
+    /// In which order changes become durable.
+    pub fn order(&self) -> Order {
+        match (self.ordered, self.journal) {
+            (true, _) => Order::All,
+            (false, true) => Order::Names,
+            (false, false) => Order::None,
+        }
+    }
 }
 
 /// What becomes of questions, each in so many of 1,000 cases.

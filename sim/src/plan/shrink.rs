@@ -80,13 +80,14 @@ impl<F: FnMut(&Plan) -> bool> Search<F> {
 
 type Change = fn(&mut Plan);
 
-fn simplifications() -> [Change; 9] {
+fn simplifications() -> [Change; 10] {
     [
         |plan| plan.answers = AnswersPlan::default(),
         |plan| plan.answers.late = 0,
         |plan| plan.answers.twice = 0,
         |plan| plan.answers.never = 0,
         |plan| plan.shuffle_ties = false,
+        |plan| plan.disk.ordered = false,
         |plan| plan.disk.journal = true,
         |plan| plan.disk.capacity_kib = 1 << 40,
         |plan| plan.disk.threads = 1,

@@ -6,7 +6,7 @@ mod arrows;
 mod code;
 mod rules;
 
-use crate::cargo;
+use crate::{cargo, states};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -74,6 +74,10 @@ fn look(root: &Path) -> Result<Findings, String> {
         }
     }
     arrows::core_tree(&mut findings)?;
+    if let Err(what) = states::check(root) {
+        let path = "core/src/session/state.dot".to_owned();
+        findings.errors.push(Finding { path, line: 0, what, instead: "run `cargo xtask states`" });
+    }
     Ok(findings)
 }
 

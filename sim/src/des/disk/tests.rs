@@ -7,6 +7,10 @@ const NEVER: (i64, u32) = (0, 0);
 /// Room for everything.
 const ROOMY: Room = Room { capacity: u64::MAX, quota: u64::MAX };
 
+fn order(seed: u64) -> Order {
+    if seed.is_multiple_of(2) { Order::Names } else { Order::None }
+}
+
 fn with_file(disk: &mut Disk, octets: &[u8]) -> u64 {
     let inode = disk.fresh_inode();
     disk.carry_out(Operation::Create(inode), &[], NEVER).expect("made");
@@ -24,7 +28,7 @@ fn do_all(disk: &mut Disk, operations: &[Operation]) {
 #[test]
 fn what_was_synced_with_its_name_survives_every_cut() {
     for seed in 0..200 {
-        let mut disk = Disk::new(seed, ROOMY, seed % 2 == 0, &[]);
+        let mut disk = Disk::new(seed, ROOMY, order(seed), &[]);
         let inode = with_file(&mut disk, &[7; 2000]);
         do_all(&mut disk, &[Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter]);
         disk.power_cut();
@@ -36,7 +40,7 @@ fn what_was_synced_with_its_name_survives_every_cut() {
 fn each_missing_sync_shows_under_some_seed() {
     let torn = |skipped: usize| {
         (0..200).any(|seed| {
-            let mut disk = Disk::new(seed, ROOMY, seed % 2 == 0, &[]);
+            let mut disk = Disk::new(seed, ROOMY, order(seed), &[]);
             let inode = with_file(&mut disk, &[7; 2000]);
             let steps = [Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter];
             for (index, step) in steps.into_iter().enumerate() {
@@ -54,8 +58,39 @@ fn each_missing_sync_shows_under_some_seed() {
 }
 
 #[test]
+fn where_order_is_kept_a_name_proves_what_was_written_out_before() {
+    let cut_after = |steps: &dyn Fn(u64) -> Vec<Operation>| {
+        let mut found = [false; 3];
+        for seed in 0..200 {
+            let mut disk = Disk::new(seed, ROOMY, Order::All, &[]);
+            let inode = with_file(&mut disk, &[7; 2000]);
+            do_all(&mut disk, &steps(inode));
+            disk.power_cut();
+            match disk.published().next() {
+                None => found[0] = true,
+                Some((_, octets)) if octets == [7; 2000] => found[1] = true,
+                Some(_) => found[2] = true,
+            }
+        }
+        found
+    };
+    // Not there, whole, or torn.
+    let pushed = cut_after(&|inode| vec![Operation::Push(inode), Operation::Rename(inode)]);
+    assert_eq!(pushed, [true, true, false]);
+    let early = cut_after(&|inode| vec![Operation::Rename(inode), Operation::Push(inode)]);
+    assert_eq!(early, [true, true, true]);
+    let synced = |last| {
+        cut_after(&move |inode| {
+            vec![Operation::Push(inode), Operation::Rename(inode), Operation::Sync(inode), last]
+        })
+    };
+    assert_eq!(synced(Operation::Measure), [true, true, false], "the sync of a file is not one of its name");
+    assert_eq!(synced(Operation::SyncRouter), [false, true, false]);
+}
+
+#[test]
 fn after_a_sync_that_failed_the_next_one_lies() {
-    let mut disk = Disk::new(1, ROOMY, true, &[(1, Failing::Sync)]);
+    let mut disk = Disk::new(1, ROOMY, Order::Names, &[(1, Failing::Sync)]);
     let inode = with_file(&mut disk, &[7; 100]);
     assert_eq!(disk.carry_out(Operation::Sync(inode), &[], NEVER), Err(Errno::Broken));
     do_all(&mut disk, &[Operation::Sync(inode), Operation::Rename(inode), Operation::SyncRouter]);
@@ -66,7 +101,7 @@ fn after_a_sync_that_failed_the_next_one_lies() {
 
 #[test]
 fn a_full_disk_takes_what_fits() {
-    let mut disk = Disk::new(1, Room { capacity: 150, quota: u64::MAX }, true, &[]);
+    let mut disk = Disk::new(1, Room { capacity: 150, quota: u64::MAX }, Order::Names, &[]);
     with_file(&mut disk, &[7; 100]);
     let inode = disk.fresh_inode();
     disk.carry_out(Operation::Create(inode), &[], NEVER).expect("made");
@@ -79,7 +114,7 @@ fn a_full_disk_takes_what_fits() {
 #[test]
 fn a_torn_write_is_torn_between_sectors() {
     let found_torn = (0..200).any(|seed| {
-        let mut disk = Disk::new(seed, ROOMY, seed % 2 == 0, &[]);
+        let mut disk = Disk::new(seed, ROOMY, order(seed), &[]);
         let inode = with_file(&mut disk, &[7; 5 * SECTOR]);
         do_all(&mut disk, &[Operation::Rename(inode), Operation::SyncRouter]);
         disk.power_cut();
@@ -94,7 +129,7 @@ fn a_torn_write_is_torn_between_sectors() {
 
 #[test]
 fn a_quota_lets_so_many_octets_through_and_is_not_seen_before() {
-    let mut disk = Disk::new(1, Room { capacity: 1 << 20, quota: 7 }, true, &[]);
+    let mut disk = Disk::new(1, Room { capacity: 1 << 20, quota: 7 }, Order::Names, &[]);
     let inode = disk.fresh_inode();
     assert_eq!(disk.carry_out(Operation::Create(inode), &[], (0, 0)), Ok(()));
     assert_eq!(disk.free_kib(), 1024);

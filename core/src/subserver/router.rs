@@ -1,0 +1,73 @@
+//! The interactive router's lines: a function, a tab, its argument; it answers with a reply in SMTP's form. Which words of a
+//! client reach it, and in which line, is written here and nowhere else.
+
+use super::line::RequestLine;
+use crate::reply::Words;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// What the router is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// Judge a sender's address; empty for the null one.
+    From,
+    /// Judge a recipient's address.
+    To,
+    /// Answer VRFY.
+    Verify,
+    /// Answer EXPN.
+    Expand,
+    /// Judge a client: its address literal, its name, and what it said in HELO.
+    Hello,
+}
+
+impl Function {
+    /// Its name, as the router's script has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Function::From => "from",
+            Function::To => "to",
+            Function::Verify => "verify",
+            Function::Expand => "expand",
+            Function::Hello => "hello",
+        }
+    }
+}
+
+/// The line that asks; `None` when the argument does not fit into one.
+pub fn request(function: Function, argument: &str) -> Option<RequestLine> {
+    RequestLine::new(&[function.name(), argument])
+}
+
+/// Whether this is a line of an answer: every line is.
+pub fn fits(_line: &[u8]) -> bool {
+    true
+}
+
+/// What the router said; `None` when it said nothing.
+pub fn words(lines: &[Vec<u8>]) -> Option<Words> {
+    let lines: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+    Words::read_reply(lines.iter().map(|line| line.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_a_function_and_its_argument() {
+        let line = |function, argument| request(function, argument).map(|line| line.octets().to_vec());
+        assert_eq!(line(Function::From, ""), Some(b"from\t\n".to_vec()));
+        assert_eq!(line(Function::To, "bob@local.example"), Some(b"to\tbob@local.example\n".to_vec()));
+        assert_eq!(line(Function::Verify, "a $(b) `c`"), Some(b"verify\ta $(b) `c`\n".to_vec()));
+        assert_eq!(line(Function::Expand, "x\nto\ty"), None);
+        assert_eq!(line(Function::Hello, "[192.0.2.7] x"), Some(b"hello\t[192.0.2.7] x\n".to_vec()));
+    }
+
+    #[test]
+    fn an_answer_is_a_reply_and_none_is_none() {
+        assert!(words(&[b"250 2.1.5 fine".to_vec()]).expect("said").accepts());
+        assert!(words(&[b"250-a".to_vec(), b"550 b".to_vec()]).expect("said").refuses_for_good());
+        assert_eq!(words(&[]), None);
+    }
+}
