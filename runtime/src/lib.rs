@@ -43,6 +43,7 @@ mod single;
 pub mod spool;
 pub mod spool_fs;
 mod spool_read;
+pub mod tls;
 
 use args::{Args, Command, PolicyCommand, SpoolCommand};
 
