@@ -31,6 +31,8 @@ pub enum Ruling {
     Welcome(Conditions),
     /// [`Verdict::Traced`].
     Traced(String),
+    /// [`Verdict::LoginFirst`].
+    LoginFirst,
     /// [`Verdict::Refuse`].
     Refuse(Box<Denial>),
 }
@@ -45,6 +47,7 @@ impl Ruling {
             Verdict::TurnAway => Ruling::TurnAway,
             Verdict::Welcome(conditions) => Ruling::Welcome(*conditions),
             Verdict::Traced(field) => Ruling::Traced(field.clone()),
+            Verdict::LoginFirst => Ruling::LoginFirst,
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
         }
     }
@@ -60,6 +63,7 @@ impl Ruling {
             Ruling::TurnAway => Verdict::TurnAway,
             Ruling::Welcome(conditions) => Verdict::Welcome(conditions),
             Ruling::Traced(field) => Verdict::Traced(field),
+            Ruling::LoginFirst => Verdict::LoginFirst,
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
         }
     }
@@ -73,6 +77,7 @@ const TURN_AWAY: u8 = 4;
 const WELCOME: u8 = 5;
 const TRACED: u8 = 6;
 const REFUSE: u8 = 7;
+const LOGIN_FIRST: u8 = 8;
 
 const PLACES: [Place; 2] = [Place::Router, Place::Freezer];
 const NEWLINES: [Option<BareNewline>; 3] = [None, Some(BareNewline::Reject), Some(BareNewline::Normalize)];
@@ -102,11 +107,12 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
         Ruling::NoSpace => out.push(NO_SPACE),
         Ruling::Busy => out.push(BUSY),
         Ruling::TurnAway => out.push(TURN_AWAY),
-        Ruling::Welcome(Conditions { message_octets_max, bare_newline, is_trusted }) => {
+        Ruling::LoginFirst => out.push(LOGIN_FIRST),
+        Ruling::Welcome(Conditions { message_octets_max, bare_newline }) => {
             out.push(WELCOME);
             // 0 stands for none, so that none has no number of its own.
             put_number(out, message_octets_max.map_or(0, |most| most.saturating_add(1)));
-            out.extend([code(&NEWLINES, bare_newline), u8::from(*is_trusted)]);
+            out.push(code(&NEWLINES, bare_newline));
         }
         Ruling::Traced(field) => {
             out.push(TRACED);
@@ -182,10 +188,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
         NO_SPACE => Ruling::NoSpace,
         BUSY => Ruling::Busy,
         TURN_AWAY => Ruling::TurnAway,
+        LOGIN_FIRST => Ruling::LoginFirst,
         WELCOME => Ruling::Welcome(Conditions {
             message_octets_max: cursor.number()?.checked_sub(1),
             bare_newline: decoded(&NEWLINES, cursor, "an unknown treatment of newlines")?,
-            is_trusted: cursor.octet()? != 0,
         }),
         TRACED => Ruling::Traced(text(cursor)?),
         REFUSE => Ruling::Refuse(Box::new(denial(cursor)?)),
@@ -238,11 +244,8 @@ mod tests {
             let chain = chain.map(|lines| lines.iter().copied().map(String::from).collect());
             Ruling::Refuse(Box::new(Denial { no: No { why, text }, chain }))
         };
-        let conditions = Conditions {
-            message_octets_max: Some(0),
-            bare_newline: Some(BareNewline::Normalize),
-            is_trusted: true,
-        };
+        let conditions =
+            Conditions { message_octets_max: Some(0), bare_newline: Some(BareNewline::Normalize) };
         let soon = RateVerdict::Excess { retry_after: Duration::from_secs(450) };
         let mut all = vec![
             Ruling::Accept,
@@ -251,6 +254,7 @@ mod tests {
             Ruling::NoSpace,
             Ruling::Busy,
             Ruling::TurnAway,
+            Ruling::LoginFirst,
             Ruling::Welcome(Conditions::default()),
             Ruling::Welcome(conditions),
             Ruling::Traced("Received-SPF: pass\n".into()),
@@ -266,7 +270,7 @@ mod tests {
             assert!(cursor.is_at_end());
             assert_eq!(Ruling::of(&ruling.clone().verdict()), ruling);
         }
-        for unfit in [&[8][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
+        for unfit in [&[9][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
             assert!(read(&mut Cursor::new(unfit, 0)).is_err(), "{unfit:?}");
         }
     }
