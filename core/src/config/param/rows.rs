@@ -13,7 +13,6 @@ pub(super) const LATER: &[&str] = &[
     "VRFYcmd",
     "rcvd-ident",
     "rcvd-whoson",
-    "no-received-header",
     "use-tcp-wrapper",
     "report-auth-file",
     "enable-router",
