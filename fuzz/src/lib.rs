@@ -23,6 +23,7 @@ mod scram;
 mod session;
 mod spf_record;
 mod tls_seam;
+mod world;
 mod xtext;
 
 pub use auth_exchange::auth_exchange;

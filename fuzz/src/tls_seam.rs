@@ -4,10 +4,10 @@
 //! What is said in clear text names `clear.example` only, what is said within TLS `sealed.example` only. So whatever is
 //! stored tells by its envelope where it came from: all of it within TLS, or all of it before.
 
-use smtpserver_core::policy::{Answer, Question, Verdict, decide};
+use smtpserver_core::server::Solo;
 use smtpserver_core::spool::{Order, Report, Stored};
 use smtpserver_core::tls::Opening;
-use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Session, SessionId, Settings};
+use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Session, Settings};
 use smtpserver_sim::tls::{self, Seal};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const PHRASES: [&str; 12] = [
 
 /// Both ends and what is between them.
 struct World {
-    settings: Arc<Settings>,
+    shared: Solo,
     session: Session,
     now: Now,
     server: Option<Seal>,
@@ -59,11 +59,12 @@ pub fn tls_seam(data: &[u8]) {
     let settings = Arc::new(settings);
     let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let peer = Arc::new(Peer::new(end(4000), end(25)));
-    let id = SessionId { began: 0, serial: 1 };
+    let now = Now { instant: Instant::from_micros(1_000_000), ..Now::default() };
+    let shared = Solo::new(now, settings.clone(), peer.clone());
     let mut world = World {
-        session: Session::new(settings.clone(), id, peer),
-        settings,
-        now: Now { instant: Instant::from_micros(1_000_000), ..Now::default() },
+        session: Session::new(settings, shared.session(), peer),
+        shared,
+        now,
         server: None,
         client: None,
         begun: false,
@@ -265,14 +266,8 @@ impl World {
                 }
             }
             Output::Ask(ticket, question) => {
-                let verdict = match &question {
-                    Question::Handshake { .. } => Verdict::Accept,
-                    other => {
-                        let space = smtpserver_core::policy::Space { free_kib: None, free_kib_min: 0 };
-                        decide(&self.settings.policy, space, other)
-                    }
-                };
-                self.session.handle(self.now, Input::Answered(ticket, Answer { verdict }));
+                let answer = self.shared.answer(self.now, ticket, question);
+                self.session.handle(self.now, Input::Answered(ticket, answer));
             }
             Output::Order(Order::Append(octets)) => {
                 let room = octets.len();

@@ -182,7 +182,9 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
     };
     errors.extend(heed(args, &mut configuration));
     let mut named = Named::default();
+    let own = Arc::new(places::own_addresses(&configuration.zenv));
     for group in &mut configuration.groups {
+        group.settings.own_addresses = own.clone();
         errors.extend(named.read(group));
     }
     files.append(&mut named.files);

@@ -11,9 +11,9 @@ use crate::tls;
 use crate::trace::{ConnectionId, News, Noted, What};
 use crate::users;
 use memchr::memmem;
-use smtpserver_core::policy::{Answer, Space, decide};
+use smtpserver_core::server::Solo;
 use smtpserver_core::spool::{Order, Report, Stored};
-use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
+use smtpserver_core::{Input, Now, Output, Peer, Session, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -233,13 +233,14 @@ fn gather(run: &Run, wanted: BTreeSet<ConnectionId>) -> BTreeMap<ConnectionId, H
 /// Holds a session again, with its octets `piece` at a time.
 fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
     let any = SocketAddr::from(([192, 0, 2, 7], 40_000));
-    let id = SessionId { began: 0, serial: 1 };
-    let mut session = Session::new(settings.clone(), id, Arc::new(Peer::new(any, any)));
+    let peer = Arc::new(Peer::new(any, any));
+    let mut server = Solo::new(Now::default(), settings.clone(), peer.clone());
+    let mut session = Session::new(settings.clone(), server.session(), peer);
     let mut replies = Vec::new();
     let mut written = 0;
     let now = Now::default();
     session.handle(now, Input::Opened);
-    obey(&mut session, settings, &mut replies, &mut written);
+    obey(&mut session, &mut server, &mut replies, &mut written);
     let mut rest = heard.octets.as_slice();
     while !rest.is_empty() {
         let take = session.wants_bytes().min(piece).min(rest.len());
@@ -248,17 +249,17 @@ fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
         }
         session.handle(now, Input::Bytes(&rest[..take]));
         rest = &rest[take..];
-        obey(&mut session, settings, &mut replies, &mut written);
+        obey(&mut session, &mut server, &mut replies, &mut written);
     }
     if heard.client_closed {
         session.handle(now, Input::PeerClosed);
-        obey(&mut session, settings, &mut replies, &mut written);
+        obey(&mut session, &mut server, &mut replies, &mut written);
     }
     replies
 }
 
 /// Does what the session wants. `written` are octets of drafts whose writing was not reported yet: disks report blocks.
-fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>, written: &mut usize) {
+fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>, written: &mut usize) {
     let now = Now::default();
     loop {
         let Some(output) = session.poll() else {
@@ -272,9 +273,8 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>, writt
         match output {
             Output::Write(octets) => replies.extend_from_slice(&octets),
             Output::Ask(ticket, question) => {
-                let space = Space { free_kib: None, free_kib_min: 0 };
-                let verdict = decide(&settings.policy, space, &question);
-                session.handle(now, Input::Answered(ticket, Answer { verdict }));
+                let answer = server.answer(now, ticket, question);
+                session.handle(now, Input::Answered(ticket, answer));
             }
             Output::Secure(_) => session.handle(now, Input::Secured(Arc::new(tls::facts()))),
             Output::Inquire(ticket, inquiry) => {
