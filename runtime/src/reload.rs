@@ -9,6 +9,7 @@ use crate::desk::Desk;
 use crate::doors::{Changes, Doors};
 use crate::journal::Work;
 use crate::limits::PID_FILE_OCTETS_MAX;
+use crate::resolver::Resolver;
 use crate::spool::Spool;
 use crate::tls::Terms;
 use crate::tls::shop::expiry;
@@ -85,6 +86,10 @@ impl<S: Spool> Reloader<S> {
                 let (old, new) = (self.desk.settings(), configuration.global());
                 if (&old.run_as, &old.logs) != (&new.run_as, &new.logs) {
                     tracing::warn!("user, metrics and syslog parameters are as they were until a new start");
+                }
+                match Resolver::of(&new.sources.resolvers) {
+                    Ok(resolver) => self.desk.asks(Arc::new(resolver)),
+                    Err(fault) => tracing::warn!("the name servers are those of before: {fault}"),
                 }
                 self.desk.back_ends().set(logins);
                 self.desk.reconfigure(Arc::new(new.clone()));

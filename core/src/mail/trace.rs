@@ -62,7 +62,7 @@ mod tests {
     use crate::mail::envelope::{Recipient, Sender};
     use crate::mail::transaction::Opened;
     use crate::peer::{SessionId, TransactionId};
-    use crate::policy::{Policy, Question, Space, Verdict, decide};
+    use crate::policy::{evaluate::Place, postmaster};
     use crate::wire::client_name::ClientName;
     use crate::wire::command::Verb;
     use crate::wire::params::{MailParams, RcptParams};
@@ -73,15 +73,9 @@ mod tests {
         let hello = Hello { verb: Verb::Ehlo, name: ClientName::parse(b"c.example").expect("a name") };
         let id = TransactionId { session: SessionId { began: 0, serial: 1 }, number: 1 };
         let sender = Sender { path: ReversePath::Null, params: MailParams::default(), deliver_by: None };
-        let end = core::net::SocketAddr::from(([127, 0, 0, 1], 25));
-        let peer = alloc::sync::Arc::new(crate::Peer::new(end, end));
-        let question = Question::Recipient { peer, path: ForwardPath::Postmaster };
-        let space = Space { free_kib: None, free_kib_min: 0 };
-        let Verdict::Admit(admitted) = decide(&Policy::default(), space, &question) else {
-            panic!("a postmaster")
-        };
-        let recipient = Recipient::new(ForwardPath::Postmaster, RcptParams::default(), admitted);
-        let transaction = Opened::new(id, sender, crate::Instant::ZERO).admit(&recipient);
+        let (path, params) = (ForwardPath::Postmaster, RcptParams::default());
+        let recipient = Recipient::new(path, params, postmaster(), Place::Router);
+        let transaction = Opened::new(id, sender, None, crate::Instant::ZERO).admit(&recipient);
         for name in ["ann", "a) by evil (", "m\u{fc}ller", &"\u{20ac}".repeat(85), "\\"] {
             let user = UserName::new(name).expect("a name");
             let way = Way {

@@ -6,7 +6,6 @@ use crate::limits::{REPLY_LINES_MAX, REPLY_TEXT_MAX};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
 /// Something the server says. Made only by the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +47,26 @@ impl Reply {
             self.lines.push(line);
         }
         self
+    }
+
+    /// The same with another code.
+    pub(super) fn with_code(self, code: Code) -> Reply {
+        Reply { code, ..self }
+    }
+
+    /// The same with this at the end of its first line, which is cut where there is no room for both.
+    pub(super) fn and_text(mut self, text: &str) -> Reply {
+        if let Some(first) = self.lines.first_mut() {
+            let room = REPLY_TEXT_MAX.saturating_sub(text.len());
+            let end = first.floor_char_boundary(room);
+            *first = Cow::Owned([&first[..end], text].concat());
+        }
+        self
+    }
+
+    /// Whether it asks the client to come again.
+    pub(super) fn is_temporary(&self) -> bool {
+        (400..500).contains(&self.code.0)
     }
 
     /// The same, said so many times: once for each recipient (RFC 2033 §4.2). Never is possible, too.
@@ -108,17 +127,30 @@ impl Reply {
     fn encode_once(&self, enhanced: bool, out: &mut Vec<u8>) {
         let last = self.lines.len() - 1;
         for (index, line) in self.lines.iter().enumerate() {
-            let mut head = String::with_capacity(16);
-            let mark = if index == last { ' ' } else { '-' };
-            write!(head, "{}{mark}", self.code.0).expect("writing to memory");
+            decimal(self.code.0, out);
+            out.push(if index == last { b' ' } else { b'-' });
             if let Some(Enhanced(class, subject, detail)) = self.enhanced.filter(|_| enhanced) {
-                write!(head, "{class}.{subject}.{detail} ").expect("writing to memory");
+                for (number, mark) in [(class, b'.'), (subject, b'.'), (detail, b' ')] {
+                    decimal(number.into(), out);
+                    out.push(mark);
+                }
             }
-            out.extend_from_slice(head.as_bytes());
             out.extend(line.bytes().take(REPLY_TEXT_MAX).map(printable));
             out.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// Appends a number, which is below a thousand.
+fn decimal(number: u16, out: &mut Vec<u8>) {
+    let digit = |number: u16| b'0' + u8::try_from(number % 10).expect("a digit");
+    if number >= 100 {
+        out.push(digit(number / 100));
+    }
+    if number >= 10 {
+        out.push(digit(number / 10));
+    }
+    out.push(digit(number));
 }
 
 fn printable(octet: u8) -> u8 {

@@ -5,27 +5,34 @@ pub mod admission;
 pub mod auth_window;
 pub mod commit;
 mod handshakes;
+pub mod judge;
 mod logins;
 pub mod rate_window;
 pub mod report;
+mod solo;
 pub(crate) mod table;
 pub mod tarpit;
 
 use crate::auth::{Advice, Attempt, Check, Finding, LoggedIn};
 use crate::config::Settings;
+use crate::dns;
 use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId, Source};
-use crate::policy::{Answer, Question, Space, Ticket, Verdict, admit_user, decide};
+use crate::policy::evaluate::same_source_max;
+use crate::policy::{Answer, Question, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
 use admission::{Admission, Limit};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use auth_window::AuthWindows;
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
+use judge::{Judge, LookUp};
 use logins::Logins;
+use rate_window::RateWindows;
+pub use solo::Solo;
 
 /// All that can happen to the server.
 #[derive(Debug)]
@@ -40,6 +47,8 @@ pub enum Input {
     Disconnected(SessionId),
     /// A session asks.
     Asked(SessionId, Ticket, Question),
+    /// The hands have looked something up ([`Output::Look`]), or could not. Late and repeated answers do no harm.
+    Looked(LookUp, dns::Answer),
     /// A session wants to know whether what a client at this source claims is true.
     Inquired(SessionId, Ticket, Source, Check),
     /// The hands have carried out [`Output::Check`].
@@ -71,6 +80,16 @@ pub enum Output {
     Drop(Limit),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
+    /// Ask the domain name system; then say [`Input::Looked`], [`dns::Trouble::Timeout`] at the latest when it is
+    /// `until`.
+    Look {
+        /// What the answer belongs to.
+        look_up: LookUp,
+        /// What is asked.
+        question: dns::Question,
+        /// When an answer is of no use any more.
+        until: Instant,
+    },
     /// Ask the back end of this session; then say [`Input::Checked`] with the same ticket. When the session is over or
     /// asks something else, the answer is not wanted any more.
     Check(SessionId, Ticket, Check),
@@ -100,8 +119,7 @@ pub struct Server {
     measured_at: Option<Instant>,
     measuring: bool,
     serial: u64,
-    /// What each welcomed session began with: it is judged by that to its end.
-    begun_with: BTreeMap<SessionId, Arc<Settings>>,
+    judge: Judge,
     outputs: VecDeque<Output>,
 }
 
@@ -118,7 +136,7 @@ impl Server {
             measured_at: None,
             measuring: false,
             serial: 0,
-            begun_with: BTreeMap::new(),
+            judge: Judge::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -126,11 +144,11 @@ impl Server {
     /// Takes one input. Never fails, never waits.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Connected(peer) => self.connected(now, &peer, self.settings.clone()),
-            Input::ConnectedTo(peer, settings) => self.connected(now, &peer, settings),
+            Input::Connected(peer) => self.connected(now, peer, self.settings.clone()),
+            Input::ConnectedTo(peer, settings) => self.connected(now, peer, settings),
             Input::Disconnected(session) => {
                 self.admission.leave(session);
-                self.begun_with.remove(&session);
+                self.judge.leave(session);
                 self.logins.forget(session);
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
@@ -146,16 +164,16 @@ impl Server {
             }
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
-                let space =
-                    Space { free_kib: self.free_kib, free_kib_min: self.settings.limits.free_kib_min };
-                let verdict = match (&question, self.logins.of(session)) {
-                    (Question::Sender { .. }, None) if self.settings_of(session).wants_login() => {
-                        Verdict::LoginFirst
-                    }
-                    (Question::Recipient { .. }, Some(user)) => admit_user(user),
-                    (question, _) => decide(&self.settings_of(session).policy, space, question),
-                };
-                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                if matches!(question, Question::Sender { .. }) && self.lacks_login(session) {
+                    let verdict = Verdict::LoginFirst;
+                    return self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                }
+                let space = self.space();
+                self.judge.ask(now, (session, ticket), question, space, &mut self.outputs);
+            }
+            Input::Looked(look_up, answer) => {
+                let space = self.space();
+                self.judge.looked(now, look_up, answer, space, &mut self.outputs);
             }
             Input::Inquired(session, ticket, source, check) => {
                 let limit = self.settings_of(session).auth.failures_max;
@@ -165,7 +183,12 @@ impl Server {
             Input::Checked(session, ticket, finding) => {
                 self.logins.checked(session, ticket, finding, now.instant, &mut self.outputs);
             }
-            Input::Attempted(session, attempt) => self.logins.attempted(session, attempt, now.instant),
+            Input::Attempted(session, attempt) => {
+                if let Attempt::Passed(logged_in) = &attempt {
+                    self.judge.log_in(session, logged_in);
+                }
+                self.logins.attempted(session, attempt, now.instant);
+            }
             Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
             Input::Synced(session, result) => self.commits.synced(session, result, &mut self.outputs),
             Input::Published(publication, results) => {
@@ -198,6 +221,21 @@ impl Server {
         self.admission.total()
     }
 
+    /// Questions of sessions that wait for what is being looked up.
+    pub fn waiting(&self) -> usize {
+        self.judge.open()
+    }
+
+    /// How much mail each source and user has sent.
+    pub fn rates(&self) -> &RateWindows {
+        self.judge.rates()
+    }
+
+    /// The same, to be asked for a report, or to be filled with what was known before.
+    pub fn rates_mut(&mut self) -> &mut RateWindows {
+        self.judge.rates_mut()
+    }
+
     /// The settings of the whole process, and of sessions that come by no door of their own.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
@@ -205,7 +243,7 @@ impl Server {
 
     /// The settings with which a session began; those of the whole process when it is not known.
     pub fn settings_of(&self, session: SessionId) -> &Arc<Settings> {
-        self.begun_with.get(&session).unwrap_or(&self.settings)
+        self.judge.settings_of(session).unwrap_or(&self.settings)
     }
 
     /// Who has logged in, in this session.
@@ -218,15 +256,16 @@ impl Server {
         self.logins.windows()
     }
 
-    fn connected(&mut self, now: Now, peer: &Peer, settings: Arc<Settings>) {
+    fn connected(&mut self, now: Now, peer: Arc<Peer>, settings: Arc<Settings>) {
         // A proxy that will say for whom it speaks is nobody's source: only the total counts until then.
         let between = settings.manners.xclient_from.contain(peer.client.ip());
         let source = (!between).then(|| peer.source());
-        let output = match self.admission.judge(&self.settings.limits, source) {
+        let most = self.same_source_max(&peer, &settings);
+        let output = match self.admission.judge(&self.settings.limits, source, most) {
             admission::Decision::Welcome => {
                 let session = self.next_id(now);
                 self.admission.enter(session, source);
-                self.begun_with.insert(session, settings);
+                self.judge.enter(session, peer, settings);
                 Output::Welcome(session)
             }
             admission::Decision::TurnAway(limit) => {
@@ -241,10 +280,13 @@ impl Server {
     }
 
     /// A proxy has told whose connection this is: it counts as if it came from there.
-    fn relabelled(&mut self, session: SessionId, peer: &Peer) -> Verdict {
+    fn relabelled(&mut self, session: SessionId, peer: &Arc<Peer>) -> Verdict {
         let source = Some(peer.source());
         self.admission.leave(session);
-        match self.admission.judge(&self.settings.limits, source) {
+        self.judge.is_another(session, peer);
+        let settings = self.settings_of(session).clone();
+        let most = self.same_source_max(peer, &settings);
+        match self.admission.judge(&self.settings.limits, source, most) {
             admission::Decision::Welcome => {
                 self.admission.enter(session, source);
                 Verdict::Accept
@@ -255,6 +297,23 @@ impl Server {
                 Verdict::TurnAway
             }
         }
+    }
+
+    /// Whether mail is taken of this session only after a login: networks that the rules trust need none.
+    fn lacks_login(&self, session: SessionId) -> bool {
+        self.settings_of(session).wants_login()
+            && self.logins.of(session).is_none()
+            && !self.judge.is_trusted(session)
+    }
+
+    /// How many connections there may be from where this client is: as its rules say, or else as for everybody.
+    fn same_source_max(&mut self, peer: &Peer, settings: &Arc<Settings>) -> u32 {
+        let rules = self.judge.rules(settings);
+        same_source_max(&rules, peer.client.ip()).unwrap_or(self.settings.limits.same_source_max)
+    }
+
+    fn space(&self) -> Space {
+        Space { free_kib: self.free_kib, free_kib_min: self.settings.limits.free_kib_min }
     }
 
     fn next_id(&mut self, now: Now) -> SessionId {

@@ -23,7 +23,7 @@ impl Session {
             return then;
         }
         let then = self.after_refused_mail(now, then);
-        let reader = DottedReader::new(self.settings.bare_newline);
+        let reader = DottedReader::new(self.bare_newline());
         State::Unwanted(Box::new(Unwanted { reader, pace: Pace::new(now.instant), then }))
     }
 
@@ -41,10 +41,6 @@ impl Session {
         let State::Unwanted(mut unwanted) = self.leave_state() else {
             unreachable!("the state was looked at by the caller")
         };
-        if rest.is_empty() {
-            self.state = State::Unwanted(unwanted);
-            return Flow::Wait;
-        }
         let mut dropped = Vec::new();
         unwanted.reader.discard_from_now();
         let progress = unwanted.reader.read(rest, &mut dropped);

@@ -14,7 +14,7 @@ use crate::output::Reason;
 use crate::policy::Question;
 use crate::refusal::{Refusal, Trouble};
 use crate::reply::catalog;
-use crate::spool::{Destination, Durable, Order, Report, SpoolFault, control};
+use crate::spool::{Durable, Order, Report, SpoolFault, control};
 use crate::wire::command::Verb;
 use crate::wire::text::TextFault;
 use alloc::boxed::Box;
@@ -24,23 +24,32 @@ impl Session {
     /// The envelope is complete: its last line and the trace field go to the draft, the message follows.
     pub(super) fn begin_message(&mut self, now: Now, hello: &Hello, transaction: Addressed) -> Message {
         let mut head = control::END.as_bytes().to_vec();
-        //= rfc2821#4.4/1 rfc2821#4.4/8
-        // The trace field is the first of the header, and ours.
-        head.extend_from_slice(
-            trace::received(
-                trace::Way {
-                    hello,
-                    origin: &self.origin(),
-                    protocol: self.protocol(hello),
-                    host: &self.settings.host,
-                    user: self.settings.received.auth_user.then(|| self.login.as_ref().map(LoggedIn::user)),
-                    secured: self.comment_on_tls().as_deref(),
-                },
-                &transaction,
-                now.wall,
-            )
-            .as_bytes(),
-        );
+        // RFC 7208 §9.1: above our own trace field.
+        head.extend_from_slice(transaction.opened.trace.as_deref().unwrap_or_default().as_bytes());
+        // An operator whose router makes the field of the envelope's lines wants no second one.
+        if !self.settings.received.none {
+            //= rfc2821#4.4/1 rfc2821#4.4/8
+            // The trace field is the first of the header, and ours.
+            head.extend_from_slice(
+                trace::received(
+                    trace::Way {
+                        hello,
+                        origin: &self.origin(),
+                        protocol: self.protocol(hello),
+                        host: &self.settings.host,
+                        user: self
+                            .settings
+                            .received
+                            .auth_user
+                            .then(|| self.login.as_ref().map(LoggedIn::user)),
+                        secured: self.comment_on_tls().as_deref(),
+                    },
+                    &transaction,
+                    now.wall,
+                )
+                .as_bytes(),
+            );
+        }
         self.order(Order::Append(head));
         transaction.begin(now.instant)
     }
@@ -49,10 +58,6 @@ impl Session {
         let State::Receiving(mut receiving) = self.leave_state() else {
             unreachable!("the state was looked at by the caller")
         };
-        if rest.is_empty() {
-            self.state = State::Receiving(receiving);
-            return Flow::Wait;
-        }
         let mut text = Vec::with_capacity(rest.len());
         let progress = receiving.reader.read(rest, &mut text);
         *rest = &rest[progress.used..];
@@ -80,7 +85,7 @@ impl Session {
         octets: u64,
         received_fields: u32,
     ) -> Option<Refusal> {
-        let octets_max = self.settings.limits.message_octets_max;
+        let octets_max = self.octets_max();
         if let Some(fault) = fault {
             Some(Refusal::Text(fault))
         } else if octets_max != 0 && octets > octets_max {
@@ -147,7 +152,7 @@ impl Session {
     pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
         //= rfc2821#6.1/1
         // Nothing is promised before the spool has reported.
-        self.order(Order::Commit(Destination::Router));
+        self.order(Order::Commit(message.addressed.opened.destination()));
         let deadline = now.instant + self.settings.timeouts.store;
         self.state = State::Storing(Box::new(Storing { hello, message, deadline }));
     }

@@ -94,7 +94,8 @@ impl State {
                 Fate::Message
             }
             State::Skipping { .. } | State::Login(_) => Fate::Rest,
-            State::Ready(_)
+            State::Unwelcome
+            | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)

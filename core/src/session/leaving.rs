@@ -29,6 +29,7 @@ impl Session {
             State::Turning(hello) => return hello,
             State::Greeting
             | State::Hush { .. }
+            | State::Unwelcome
             | State::Early { .. }
             | State::Securing { .. }
             | State::Closing
@@ -41,7 +42,9 @@ impl Session {
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
                 Resume::Secure(beginning) => return beginning.hello(),
-                Resume::Hello { state, .. } | Resume::Offer { state, .. } => {
+                Resume::HelloLoad { state, .. }
+                | Resume::Hello { state, .. }
+                | Resume::Offer { state, .. } => {
                     return self.give_up(now, state, outcome);
                 }
                 Resume::Mail { hello, .. } | Resume::Auth { hello, .. } | Resume::Login { hello, .. } => {

@@ -29,13 +29,14 @@ use crate::limits::{
 use crate::now::{Duration, Instant, Now};
 use crate::output::{Output, Reason};
 use crate::peer::{Peer, SessionId, TransactionId};
-use crate::policy::Question;
+use crate::policy::{Conditions, Question};
 use crate::refusal::Refusal;
 use crate::server::tarpit::Tarpit;
 use crate::spool::{Order, Report};
 use crate::tls::Secured;
 use crate::wire::command::{self, SyntaxFault, Verb};
 use crate::wire::line::{self, Found};
+use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -54,6 +55,8 @@ pub struct Session {
     peer: Arc<Peer>,
     /// How the client is taken.
     styles: Styles,
+    /// On what conditions it is welcome.
+    conditions: Conditions,
     /// The messages come over a BSMTP channel.
     marked: bool,
     /// Who has logged in.
@@ -104,6 +107,7 @@ impl Session {
         Session {
             tarpit: Tarpit::new(settings.tarpit),
             styles: settings.style,
+            conditions: Conditions::default(),
             marked: settings.manners.batch.is_some_and(|batch| batch.marked),
             settings,
             id,
@@ -268,7 +272,11 @@ impl Session {
             return Flow::Wait;
         }
         match &mut self.state {
-            State::Ready(_)
+            // Most steps come to nothing, as all there was is used: they shall cost nothing, either.
+            State::Receiving(_) | State::Unwanted(_) if rest.is_empty() => Flow::Wait,
+            State::InChunk(_, chunk) if rest.is_empty() && chunk.octets > 0 => Flow::Wait,
+            State::Unwelcome
+            | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
@@ -426,6 +434,21 @@ impl Session {
     /// Whether the spool is so far behind that nothing more is taken from the client.
     fn is_blocked(&self) -> bool {
         self.debt > BODY_WINDOW
+    }
+
+    /// The largest message in octets: the smaller of what is configured and what policy says of the client; 0 for any.
+    fn octets_max(&self) -> u64 {
+        let own = self.settings.limits.message_octets_max;
+        match self.conditions.message_octets_max {
+            None | Some(0) => own,
+            Some(most) if own == 0 => most,
+            Some(most) => most.min(own),
+        }
+    }
+
+    /// What becomes of bare newlines in its messages.
+    fn bare_newline(&self) -> BareNewline {
+        self.conditions.bare_newline.unwrap_or(self.settings.bare_newline)
     }
 
     fn transaction_id(&self) -> TransactionId {

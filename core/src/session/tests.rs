@@ -57,10 +57,12 @@ impl Bench {
         let settings = Arc::new(settings);
         let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let peer = Arc::new(Peer::new(end(4000), end(port)));
-        let id = SessionId { began: 0, serial: 1 };
+        let mut server = Server::new(Arc::clone(&settings));
+        server.handle(Now::default(), crate::server::Input::Connected(Arc::clone(&peer)));
+        let Some(crate::server::Output::Welcome(id)) = server.poll() else { panic!("there is room") };
         Bench {
-            session: Session::new(Arc::clone(&settings), id, peer),
-            server: Server::new(settings),
+            session: Session::new(settings, id, peer),
+            server,
             now: Now { instant: Instant::from_micros(1_000_000), wall: Wall::from_seconds(0) },
             said: Vec::new(),
             orders: Vec::new(),
@@ -86,7 +88,8 @@ impl Bench {
                 }
                 Output::Ask(ticket, question) => {
                     self.asked += 1;
-                    if self.answering {
+                    // A name is never looked up: what it says is known at once.
+                    if self.answering || matches!(question, Question::Hello { .. }) {
                         self.answer(ticket, question);
                     }
                 }
@@ -139,6 +142,7 @@ impl Bench {
                             .extend(found.map(|finding| crate::server::Input::Checked(id, ticket, finding)));
                     }
                     crate::server::Output::Welcome(_)
+                    | crate::server::Output::Look { .. }
                     | crate::server::Output::TurnAway(..)
                     | crate::server::Output::Drop(_)
                     | crate::server::Output::Sync(_)

@@ -28,6 +28,7 @@ impl Session {
         }
         Some(match &self.state {
             State::Greeting
+            | State::Unwelcome
             | State::Turning(_)
             | State::Ready(_)
             | State::Opened(_)
@@ -122,7 +123,9 @@ impl Session {
                 self.state = State::Greeting;
                 self.end(now, Reason::Trouble);
             }
-            Resume::Hello { state, hello, .. } => self.refuse(now, Some(hello.verb), refusal, state),
+            Resume::HelloLoad { state, hello, .. } | Resume::Hello { state, hello, .. } => {
+                self.refuse(now, Some(hello.verb), refusal, state);
+            }
             // Nobody knows what could be offered: it is left out.
             Resume::Offer { state, hello, styles } => {
                 self.hello_offered(now, state, hello, styles, Vec::new());

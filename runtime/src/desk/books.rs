@@ -3,6 +3,7 @@
 //! started or dropped in here.
 
 use crate::mailbox::{DraftNumber, Mailbox, Post};
+use crate::names::Look;
 use crate::spool::Task;
 use smtpserver_core::auth::Check;
 use smtpserver_core::policy::{Answer, Question, Ticket};
@@ -48,6 +49,8 @@ pub(super) struct Errands<D> {
     /// What the session's back end is to be asked.
     pub(super) check: Option<Check>,
     pub(super) entry: Option<Entry>,
+    /// What is to be looked up.
+    pub(super) looks: Vec<Look>,
     pub(super) posts: Vec<(Arc<Mailbox>, Post)>,
     pub(super) tasks: Vec<Task<D>>,
     pub(super) discarded: Vec<D>,
@@ -66,6 +69,11 @@ impl<D> Books<D> {
     /// Sessions that are there.
     pub(super) fn sessions(&self) -> usize {
         self.places.len()
+    }
+
+    /// Questions that wait for what is being looked up.
+    pub(super) fn waiting(&self) -> usize {
+        self.server.waiting()
     }
 
     /// The settings of the whole process.
@@ -180,6 +188,9 @@ impl<D> Books<D> {
                     Output::Answer(session, ticket, answer) => {
                         self.post(session, Post::Answer(ticket, answer), &mut errands);
                     }
+                    Output::Look { look_up, question, until } => {
+                        errands.looks.push(Look { look_up, question, until });
+                    }
                     Output::Check(_, _, check) => errands.check = Some(check),
                     Output::Advise(session, ticket, advice) => {
                         self.post(session, Post::Advice(ticket, advice), &mut errands);
@@ -253,6 +264,7 @@ impl<D> Errands<D> {
             answer: None,
             check: None,
             entry: None,
+            looks: Vec::new(),
             posts: Vec::new(),
             tasks: Vec::new(),
             discarded: Vec::new(),

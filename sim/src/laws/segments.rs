@@ -10,9 +10,9 @@ use crate::plan::{Fault, Plan};
 use crate::trace::{ConnectionId, News, Noted, What};
 use crate::users;
 use memchr::memmem;
-use smtpserver_core::policy::{Answer, Space, decide};
+use smtpserver_core::server::Solo;
 use smtpserver_core::spool::{Order, Report, Stored};
-use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
+use smtpserver_core::{Input, Now, Output, Peer, Session, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use std::sync::Arc;
 const SAMPLE: usize = 2;
 /// Longer sessions are not cut into single octets.
 const OCTETS_MAX: usize = 50_000;
+
+/// Octets of drafts that are reported together.
+const BLOCK: usize = 4096;
 
 /// Sessions of a run that the model tells anew.
 const MODELLED: usize = 8;
@@ -229,12 +232,14 @@ fn gather(run: &Run, wanted: BTreeSet<ConnectionId>) -> BTreeMap<ConnectionId, H
 /// Holds a session again, with its octets `piece` at a time.
 fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
     let any = SocketAddr::from(([192, 0, 2, 7], 40_000));
-    let id = SessionId { began: 0, serial: 1 };
-    let mut session = Session::new(settings.clone(), id, Arc::new(Peer::new(any, any)));
+    let peer = Arc::new(Peer::new(any, any));
+    let mut server = Solo::new(Now::default(), settings.clone(), peer.clone());
+    let mut session = Session::new(settings.clone(), server.session(), peer);
     let mut replies = Vec::new();
+    let mut written = 0;
     let now = Now::default();
     session.handle(now, Input::Opened);
-    obey(&mut session, settings, &mut replies);
+    obey(&mut session, &mut server, &mut replies, &mut written);
     let mut rest = heard.octets.as_slice();
     while !rest.is_empty() {
         let take = session.wants_bytes().min(piece).min(rest.len());
@@ -243,16 +248,17 @@ fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
         }
         session.handle(now, Input::Bytes(&rest[..take]));
         rest = &rest[take..];
-        obey(&mut session, settings, &mut replies);
+        obey(&mut session, &mut server, &mut replies, &mut written);
     }
     if heard.client_closed {
         session.handle(now, Input::PeerClosed);
-        obey(&mut session, settings, &mut replies);
+        obey(&mut session, &mut server, &mut replies, &mut written);
     }
     replies
 }
 
-fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
+/// Does what the session wants. `written` are octets of drafts whose writing was not reported yet: disks report blocks.
+fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>, written: &mut usize) {
     let now = Now::default();
     loop {
         let Some(output) = session.poll() else {
@@ -266,16 +272,18 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
         match output {
             Output::Write(octets) => replies.extend_from_slice(&octets),
             Output::Ask(ticket, question) => {
-                let space = Space { free_kib: None, free_kib_min: 0 };
-                let verdict = decide(&settings.policy, space, &question);
-                session.handle(now, Input::Answered(ticket, Answer { verdict }));
+                let answer = server.answer(now, ticket, question);
+                session.handle(now, Input::Answered(ticket, answer));
             }
             Output::Inquire(ticket, inquiry) => {
                 let advice = users::advice(&inquiry);
                 session.handle(now, Input::Advised(ticket, advice));
             }
             Output::Order(Order::Append(octets)) => {
-                session.handle(now, Input::Reported(Report::Room(octets.len())));
+                *written += octets.len();
+                if *written >= BLOCK {
+                    session.handle(now, Input::Reported(Report::Room(std::mem::take(written))));
+                }
             }
             Output::Order(Order::Commit(_)) => {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };

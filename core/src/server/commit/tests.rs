@@ -226,6 +226,7 @@ impl Model {
                 | Output::TurnAway(..)
                 | Output::Drop(_)
                 | Output::Answer(..)
+                | Output::Look { .. }
                 | Output::Check(..)
                 | Output::Advise(..)
                 | Output::MeasureSpace => {

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::config::manners::Batch;
-use crate::policy::{Space, Verdict, decide};
+use crate::policy::Verdict;
+use crate::policy::evaluate::Why;
 use crate::server::tarpit::TarpitRule;
 use crate::spool::Stored;
 use crate::tls::{HandshakeFault, TlsFacts, TlsVersion};
@@ -174,7 +175,8 @@ impl Walk {
                 let which = self.pick(TEXTS.len());
                 self.bring("octets", Input::Bytes(TEXTS[which].as_bytes()))
             }
-            State::Hush { .. }
+            State::Unwelcome
+            | State::Hush { .. }
             | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
@@ -220,13 +222,20 @@ impl Walk {
                 return self.bring("answer", Input::Advised(ticket, Advice::Found(finding)));
             }
         };
+        let connects = matches!(question, Question::Connect);
+        let (id, now) = (self.bench.session.id(), self.bench.now);
+        self.bench.server.handle(now, crate::server::Input::Asked(id, ticket, question));
+        let mut answer = None;
+        while let Some(output) = self.bench.server.poll() {
+            if let crate::server::Output::Answer(_, _, verdict) = output {
+                answer = Some(verdict);
+            }
+        }
         let verdict = match self.pick(6) {
             0 => Verdict::Busy,
-            1 if matches!(question, Question::Connect) => Verdict::TurnAway,
-            _ => {
-                let space = Space { free_kib: Some(1 << 20), free_kib_min: 0 };
-                decide(&self.bench.session.settings().policy, space, &question)
-            }
+            1 if connects => Verdict::TurnAway,
+            2 if connects => Verdict::refuse(Why::Client),
+            _ => answer.expect("what needs no names is answered at once").verdict,
         };
         self.bring("answer", Input::Answered(ticket, Answer { verdict }))
     }

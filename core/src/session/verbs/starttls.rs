@@ -35,7 +35,8 @@ impl Session {
                 let question = Question::Handshake { peer: Arc::clone(&self.peer) };
                 return self.ask(now, question, Resume::Secure(Beginning::Asked(hello)));
             }
-            State::Login(_)
+            State::Unwelcome
+            | State::Login(_)
             | State::Greeting
             | State::Hush { .. }
             | State::Early { .. }
