@@ -53,11 +53,12 @@ impl Keeper {
         let mut word = [0; WORD.len()];
         let flags = RecvFlags::CMSG_CLOEXEC;
         net::recvmsg(&*control, &mut [IoSliceMut::new(&mut word)], &mut ancillary, flags)?;
-        let descriptors = ancillary.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
-            _ => None,
-        });
-        let line = descriptors.flatten().next();
+        let mut line = None;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                line = descriptors.last();
+            }
+        }
         line.map(UnixStream::from).ok_or_else(|| Error::other("its keeper could not start it"))
     }
 }

@@ -1,4 +1,5 @@
 //! Logins as clients that other people wrote do them, and back ends that hang, die or are not there.
+#![expect(clippy::disallowed_methods, reason = "real waits are bounded")]
 
 use crate::client::Client;
 use crate::server::{PATIENCE, PROGRAM, Server, output, postoffice, refusal, spool};
