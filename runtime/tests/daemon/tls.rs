@@ -2,6 +2,7 @@
 
 mod authority;
 mod clients;
+mod measured;
 mod reload;
 mod teardown;
 

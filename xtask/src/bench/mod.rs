@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Only the rules and the rate windows: a million entries and a million sources, in memory and time
     #[arg(long, exclusive = true)]
     policy: bool,
+    /// Only TLS: handshakes, one long message, and the memory of idle connections
+    #[arg(long, exclusive = true)]
+    tls: bool,
     /// Only cases whose name holds this, such as 4k/10 or reuse (repeatable)
     #[arg(long = "case", value_name = "PART")]
     cases: Vec<String>,
@@ -153,6 +156,11 @@ fn measure(options: &Options) -> Result<(), String> {
         let flags = ["--ignored", "--nocapture", "--exact", "--test-threads", "1"];
         let cargo = ["test", "--quiet", "--release", "--package", "smtpserver-core", "--lib", "--"];
         return cargo::run(&[&cargo[..], &flags, &IN_CORE].concat());
+    }
+    if options.tls {
+        let cargo = ["test", "--quiet", "--release", "--package", "smtpserver", "--test", "daemon", "--"];
+        let flags = ["--ignored", "--nocapture", "--exact", "tls::measured::what_tls_costs"];
+        return cargo::run(&[&cargo[..], &flags].concat());
     }
     if !options.cases.is_empty() && !CASES.iter().any(|case| options.wants(case)) {
         let names: Vec<String> = CASES.iter().map(Case::name).collect();

@@ -12,18 +12,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(super) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
-fn connection(site: &Site) -> ClientConnection {
+/// What clients of this site trust.
+pub(super) fn config(site: &Site) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let own = CertificateDer::from_pem_file(site.authority.file()).expect("a certificate");
     roots.add(own).expect("fit");
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from("mx.example").expect("a name");
-    ClientConnection::new(Arc::new(config), name).expect("a client")
+    Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
-fn ask(stream: &mut Stream, octets: &[u8]) -> String {
+/// A client's end of TLS.
+pub(super) fn client_end(config: &Arc<ClientConfig>) -> ClientConnection {
+    let name = ServerName::try_from("mx.example").expect("a name");
+    ClientConnection::new(config.clone(), name).expect("a client")
+}
+
+pub(super) fn ask(stream: &mut Stream, octets: &[u8]) -> String {
     stream.write_all(octets).expect("written");
     let mut reply = [0; 4096];
     let length = stream.read(&mut reply).expect("a reply");
@@ -31,10 +36,10 @@ fn ask(stream: &mut Stream, octets: &[u8]) -> String {
 }
 
 /// A client of SMTPS with a recipient admitted.
-fn addressed(site: &Site) -> Stream {
+pub(super) fn addressed(site: &Site) -> Stream {
     let socket = TcpStream::connect(site.smtps).expect("a connection");
     socket.set_read_timeout(Some(PATIENCE)).expect("an option");
-    let mut stream = StreamOwned::new(connection(site), socket);
+    let mut stream = StreamOwned::new(client_end(&config(site)), socket);
     assert!(ask(&mut stream, b"").starts_with("220 "));
     for command in ["EHLO client.example", "MAIL FROM:<ann@client.example>", "RCPT TO:<bob@local.example>"] {
         assert!(ask(&mut stream, format!("{command}\r\n").as_bytes()).starts_with("250"), "{command}");
@@ -110,7 +115,7 @@ fn many_handshakes_leave_others_their_server() {
     let site = Site::new("PARAM tls-handshakes-max 0");
     let address = site.smtps;
     let mut hello = Vec::new();
-    connection(&site).write_tls(&mut hello).expect("a hello");
+    client_end(&config(&site)).write_tls(&mut hello).expect("a hello");
     let stop = Arc::new(AtomicBool::new(false));
     let flood: Vec<_> = (0..8)
         .map(|_| {
