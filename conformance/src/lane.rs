@@ -5,6 +5,7 @@ mod peer;
 mod sockets;
 mod spool;
 mod tcp;
+mod trusting;
 
 use std::time::Duration;
 

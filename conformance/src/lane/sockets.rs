@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::{End, Stage, Taken, Trouble};
+use super::{End, Stage, Taken, Trouble, trusting};
+use rustls::ClientConnection;
 
 /// A server that does not take what it is sent within this time is given up.
 const SENDING_MAX: Duration = Duration::from_secs(30);
@@ -14,16 +15,38 @@ const CONNECTING_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Sockets {
     address: SocketAddr,
     started: Instant,
-    streams: Vec<TcpStream>,
+    links: Vec<Link>,
+}
+
+/// One connection.
+struct Link {
+    socket: TcpStream,
+    tls: Option<ClientConnection>,
+}
+
+impl Link {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.write_all(octets),
+            Some(tls) => rustls::Stream::new(tls, &mut self.socket).write_all(octets),
+        }
+    }
+
+    fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.read(octets),
+            Some(tls) => rustls::Stream::new(tls, &mut self.socket).read(octets),
+        }
+    }
 }
 
 impl Sockets {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, started: Instant::now(), streams: Vec::new() }
+        Self { address, started: Instant::now(), links: Vec::new() }
     }
 
-    fn stream(&mut self, connection: usize) -> Result<&mut TcpStream, Trouble> {
-        self.streams.get_mut(connection).ok_or_else(|| Trouble(format!("no connection {connection}")))
+    fn link(&mut self, connection: usize) -> Result<&mut Link, Trouble> {
+        self.links.get_mut(connection).ok_or_else(|| Trouble(format!("no connection {connection}")))
     }
 }
 
@@ -34,12 +57,12 @@ impl Stage for Sockets {
         // Without this the kernel would join our segments as it likes.
         stream.set_nodelay(true).map_err(failed)?;
         stream.set_write_timeout(Some(SENDING_MAX)).map_err(failed)?;
-        self.streams.push(stream);
-        Ok(self.streams.len() - 1)
+        self.links.push(Link { socket: stream, tls: None });
+        Ok(self.links.len() - 1)
     }
 
     fn send(&mut self, connection: usize, segment: &[u8]) -> Result<(), Trouble> {
-        match self.stream(connection)?.write_all(segment) {
+        match self.link(connection)?.write(segment) {
             Ok(()) => Ok(()),
             Err(error) if is_gone(error.kind()) => Ok(()),
             Err(error) => Err(Trouble(format!("cannot send: {error}"))),
@@ -47,15 +70,15 @@ impl Stage for Sockets {
     }
 
     fn take(&mut self, connection: usize, at_most: Duration) -> Result<Taken, Trouble> {
-        let stream = self.stream(connection)?;
+        let link = self.link(connection)?;
         let failed = |error| Trouble(format!("cannot receive: {error}"));
         let at_once = at_most.is_zero();
-        stream.set_nonblocking(at_once).map_err(failed)?;
+        link.socket.set_nonblocking(at_once).map_err(failed)?;
         if !at_once {
-            stream.set_read_timeout(Some(at_most)).map_err(failed)?;
+            link.socket.set_read_timeout(Some(at_most)).map_err(failed)?;
         }
         let mut octets = vec![0; 64 * 1024];
-        let taken = match stream.read(&mut octets) {
+        let taken = match link.read(&mut octets) {
             Ok(0) => Taken::Closed,
             Ok(length) => {
                 octets.truncate(length);
@@ -67,7 +90,7 @@ impl Stage for Sockets {
             Err(error) if is_gone(error.kind()) => Taken::Closed,
             Err(error) => return Err(failed(error)),
         };
-        stream.set_nonblocking(false).map_err(failed)?;
+        link.socket.set_nonblocking(false).map_err(failed)?;
         Ok(taken)
     }
 
@@ -80,8 +103,24 @@ impl Stage for Sockets {
         Ok(())
     }
 
+    fn start_tls(&mut self, connection: usize) -> Result<(), Trouble> {
+        let link = self.link(connection)?;
+        let mut tls = trusting::client().map_err(|error| Trouble(format!("no TLS here: {error}")))?;
+        link.socket.set_read_timeout(Some(SENDING_MAX)).map_err(|error| Trouble(error.to_string()))?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut link.socket).map_err(|error| Trouble(format!("no handshake: {error}")))?;
+        }
+        link.tls = Some(tls);
+        Ok(())
+    }
+
     fn end(&mut self, connection: usize, how: End) -> Result<(), Trouble> {
-        let stream = self.stream(connection)?;
+        let Link { socket: stream, tls } = self.link(connection)?;
+        if let (End::Half, Some(tls)) = (how, tls) {
+            tls.send_close_notify();
+            // Who is gone already need not be told.
+            let _ = tls.write_tls(stream);
+        }
         let ended = match how {
             End::Half => stream.shutdown(Shutdown::Write),
             End::Full => stream.shutdown(Shutdown::Both),
@@ -110,6 +149,7 @@ fn is_gone(kind: ErrorKind) -> bool {
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
             | ErrorKind::NotConnected
+            | ErrorKind::UnexpectedEof
     )
 }
 

@@ -21,6 +21,9 @@ const STOPPING_MAX: Duration = Duration::from_secs(5);
 const USERS: &str = "%secret AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 ann:$6$saltsalt$rD9fW1BwIrjB90WCgCTdIQc3phTBhf04I6Iw/XlgKD9E9aEbzqGZipjiFxGo/4wWXDA6jV6/vZO.kKdDSfUJb0
 ";
+/// A certificate that nobody has signed but itself, good for a hundred years, and its key: worth nothing.
+const CERTIFICATE: &str = include_str!("certificate.pem");
+const KEY: &str = include_str!("key.pem");
 /// Lines of the server's own talk kept for a complaint.
 const TALK_KEPT: usize = 20;
 
@@ -71,7 +74,7 @@ impl Lane for Tcp {
             texts: true,
             spool: true,
             events: false,
-            tls: false,
+            tls: true,
             helpers: Vec::new(),
         }
     }
@@ -146,6 +149,10 @@ impl Stage for Running<'_> {
         self.sockets.end(connection, how)
     }
 
+    fn start_tls(&mut self, connection: usize) -> Result<(), Trouble> {
+        self.sockets.start_tls(connection)
+    }
+
     fn spool(&mut self) -> Result<Option<Vec<Message>>, Trouble> {
         spool::read(self.server().postoffice.path()).map(Some)
     }
@@ -175,6 +182,15 @@ impl Server {
             let users = postoffice.path().join("users");
             std::fs::write(&users, USERS).map_err(failed)?;
             command.args(["--param", &format!("smtp-auth-file {}", users.display())]);
+        }
+        if world.settings.iter().any(|setting| setting == "use-tls") {
+            for (param, name, text) in
+                [("tls-cert-file", "certificate.pem", CERTIFICATE), ("tls-key-file", "key.pem", KEY)]
+            {
+                let path = postoffice.path().join(name);
+                std::fs::write(&path, text).map_err(failed)?;
+                command.args(["--param", &format!("{param} {}", path.display())]);
+            }
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
