@@ -8,7 +8,7 @@ mod line;
 pub mod router;
 mod worker;
 
-pub use farm::{Farm, Fault, HelperId, Input, JobId, Note, Output, Terms};
+pub use farm::{Errand, Farm, Fault, HelperId, Input, JobId, Note, Output, Terms};
 pub use line::RequestLine;
 
 #[cfg(test)]
