@@ -3,6 +3,7 @@
 use crate::now::Duration;
 use crate::output::Reason;
 use crate::peer::TransactionId;
+use crate::policy::evaluate::Place;
 use crate::refusal::Refusal;
 use crate::spool::id::SpoolId;
 use crate::tls::{HandshakeFault, TlsFacts};
@@ -30,6 +31,13 @@ pub enum Event {
         verb: Option<Verb>,
         /// The reason.
         refusal: Refusal,
+    },
+    /// A refusal by the operator's rules showed this token; what led to it, a line for each step.
+    Explained {
+        /// The token, as it stands in the reply.
+        token: String,
+        /// What led to it.
+        chain: Vec<String>,
     },
     /// A TLS handshake was done.
     Secured(Arc<TlsFacts>),
@@ -69,6 +77,8 @@ pub struct TransactionRecord {
     /// What was refused since MAIL was accepted, the first ones (at most 10), in their order. That the message itself
     /// was refused is its outcome, and not among them.
     pub verdicts: Vec<NamedRefusal>,
+    /// Where the message goes; the client is never told.
+    pub place: Place,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -136,6 +146,7 @@ impl Event {
             Event::Command(_) => "command",
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
+            Event::Explained { .. } => "explained",
             Event::Secured(_) => "secured",
             Event::Unsecured(_) => "unsecured",
             Event::TarpitDelayed(_) => "tarpit_delayed",
@@ -160,6 +171,7 @@ impl fmt::Display for Event {
             Event::Refused { verb, refusal } => {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
+            Event::Explained { token, chain } => write!(f, "{token} {}", chain.join("; ")),
             Event::Secured(facts) => write!(f, "{facts}"),
             Event::Unsecured(fault) => f.write_str(fault.name()),
             Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
@@ -181,7 +193,7 @@ mod tests {
     use crate::input::Input;
     use crate::now::{Now, Wall};
     use crate::output::Output;
-    use crate::peer::{Peer, SessionId};
+    use crate::peer::Peer;
     use crate::server::{self, Server};
     use crate::session::Session;
     use alloc::format;
@@ -195,10 +207,11 @@ mod tests {
         settings.policy.local_domains.insert("local.example".into());
         let settings = Arc::new(settings);
         let end = SocketAddr::from(([127, 0, 0, 1], 25));
-        let id = SessionId { began: 0, serial: 1 };
-        let mut server = Server::new(settings.clone());
-        let mut session = Session::new(settings, id, Arc::new(Peer::new(end, end)));
+        let (mut server, peer) = (Server::new(settings.clone()), Arc::new(Peer::new(end, end)));
         let now = Now { wall: Wall::from_seconds(0), ..Now::default() };
+        server.handle(now, server::Input::Connected(peer.clone()));
+        let Some(server::Output::Welcome(id)) = server.poll() else { panic!("there is room") };
+        let mut session = Session::new(settings, id, peer);
         let (mut events, mut said) = (Vec::new(), 0);
         for input in [Input::Opened, Input::Bytes(words), Input::PeerClosed] {
             session.handle(now, input);

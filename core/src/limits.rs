@@ -51,6 +51,8 @@ pub const RECORDED_HEADER_MAX: usize = 65_536;
 pub const RECORDED_HEARD_MAX: usize = BODY_READ_MAX;
 /// Octets of one write in a recording: a full group of replies, and one more reply of many lines.
 pub const RECORDED_SAID_MAX: usize = REPLY_GROUP_MAX + REPLY_LINES_MAX * (REPLY_TEXT_MAX + 16);
+/// Octets of one text of a verdict in a recording: longer than any that the rules, a zone or a check makes.
+pub const RECORDED_TEXT_MAX: usize = 8_192;
 /// How long a load balancer may take for its PROXY header: it sends it at once.
 pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Octets of a line to or from a helper, LF included.
@@ -80,6 +82,11 @@ pub const CONFIG_PATTERNS_MAX: usize = 10_000;
 
 // The domain name system, and what is made of its answers.
 
+/// How long the answer to one question may take; what is not known by then is trouble.
+pub const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long all that one verdict must look up may take together, whatever the session would wait: what is not known by
+/// then is trouble. SPF wants at least 20 seconds (RFC 7208 §4.6.4).
+pub const JUDGEMENT_TIME_MAX: Duration = Duration::from_secs(40);
 /// Addresses that are kept of one answer.
 pub const DNS_ADDRESSES_MAX: usize = 1_024;
 /// Texts that are kept of one answer; their octets are bounded by the 64 KiB of the answer itself.

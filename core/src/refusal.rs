@@ -1,11 +1,15 @@
 //! Every way to say no, by blame. A refusal is data: what it sounds like on the wire is the catalogue's affair.
 
+use crate::policy::Denial;
+use crate::policy::evaluate::Why;
+use crate::server::rate_window::RateVerdict;
 use crate::spool::SpoolFault;
 use crate::tls::Distrust;
 use crate::wire::command::SyntaxFault;
 use crate::wire::line::LineFault;
 use crate::wire::text::TextFault;
 use crate::wire::verb::Verb;
+use alloc::boxed::Box;
 use alloc::string::String;
 
 /// A reason to say no.
@@ -53,8 +57,10 @@ pub enum Refusal {
     BinaryNeedsBdat,
     /// The rest of a message that was refused in an earlier chunk.
     ChunkAfterRefusal,
-    /// No rule admits this recipient.
-    NotAdmitted,
+    /// The operator's rules are against it, or what they hang on could not be found out.
+    Policy(Box<Denial>),
+    /// No service for this client: it was told so in place of a greeting.
+    Unwelcome,
     /// Too many recipients for a message with the null reverse-path.
     TooManyErrorRecipients,
     /// Mode R with less time than the least that is offered (RFC 2852 §4).
@@ -123,7 +129,8 @@ impl Refusal {
             Refusal::ChunksUnfinished(_) => "chunks-unfinished",
             Refusal::BinaryNeedsBdat => "binary-needs-bdat",
             Refusal::ChunkAfterRefusal => "chunk-after-refusal",
-            Refusal::NotAdmitted => "not-admitted",
+            Refusal::Policy(denial) => why(denial.no.why),
+            Refusal::Unwelcome => "unwelcome",
             Refusal::TooManyErrorRecipients => "too-many-error-recipients",
             Refusal::DeliverByTooSoon => "deliverby-too-soon",
             Refusal::DeclaredTooBig => "declared-too-big",
@@ -150,13 +157,15 @@ impl Refusal {
     /// Whether it is the operator's choice that speaks, and not the grammar or the hour: such a client may want to know
     /// whom to ask.
     pub fn is_policy(&self) -> bool {
+        if let Refusal::Policy(denial) = self {
+            return denial.no.why != Why::Trouble;
+        }
         matches!(
             self,
             Refusal::HelloSyntax
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
                 | Refusal::CertificateFirst(_)
-                | Refusal::NotAdmitted
                 | Refusal::TooManyErrorRecipients
         )
     }
@@ -172,11 +181,13 @@ impl Refusal {
             | Refusal::HelloRefused(_)
             | Refusal::NestedMail
             | Refusal::MailFirst
+            | Refusal::Unwelcome
             | Refusal::CertificateFirst(_)
-            | Refusal::NotAdmitted
             | Refusal::TooManyErrorRecipients
             | Refusal::DeliverByTooSoon
             | Refusal::DeclaredTooBig => true,
+            // Nobody need be slowed down because a name server is.
+            Refusal::Policy(denial) => denial.no.why != Why::Trouble,
             Refusal::Trouble(trouble) => matches!(trouble, Trouble::NoSpace | Trouble::TooManyRecipients),
             Refusal::Line(_)
             | Refusal::TooManyUnknown
@@ -195,5 +206,27 @@ impl Refusal {
             | Refusal::Text(_)
             | Refusal::Looping => false,
         }
+    }
+}
+
+/// One word for a reason of policy's.
+fn why(why: Why) -> &'static str {
+    match why {
+        Why::Client => "client-refused",
+        Why::Listed => "listed",
+        Why::NoConnections => "no-connections",
+        Why::Sender => "sender-refused",
+        Why::SenderDomain => "sender-domain",
+        Why::Spf => "spf",
+        Why::Messages(RateVerdict::Forbidden) => "no-messages",
+        Why::Messages(_) => "too-many-messages",
+        Why::Recipients(RateVerdict::Forbidden) => "no-recipients",
+        Why::Recipients(_) => "too-many-recipients-hour",
+        Why::Recipient => "recipient-refused",
+        Why::NotAdmitted => "not-admitted",
+        Why::NotExchanger => "not-exchanger",
+        Why::RecipientDomain => "recipient-domain",
+        Why::Route => "route",
+        Why::Trouble => "not-found-out",
     }
 }

@@ -22,7 +22,7 @@ pub fn policy_source(data: &[u8]) {
     assert_eq!(again.as_ref(), Ok(&compiled.rules));
     let rules = Arc::new(compiled.rules);
     let harmless = RIGHTS.iter().all(|word| !text.windows(word.len()).any(|part| part == *word));
-    let own = Arc::from([]);
+    let own = Arc::default();
     for address in ["192.0.2.1", "2001:db8::1"] {
         let address: IpAddr = address.parse().expect("an address");
         let Some(client) = done(|told| connect(&rules, &own, address, told)).verdict.ok() else { continue };
@@ -42,7 +42,7 @@ fn done<T>(mut judge: impl FnMut(&[Told]) -> Step<T>) -> T {
     loop {
         match judge(&told) {
             Step::Done(done) => return done,
-            Step::Wish(Wish::Domain(_)) => told.push(Told::Domain(DomainIs::Elsewhere)),
+            Step::Wish(Wish::Domain(..)) => told.push(Told::Domain(DomainIs::Elsewhere)),
             Step::Wish(Wish::Listing { .. } | Wish::Spf | Wish::Message(_) | Wish::Recipient(_)) => {
                 told.push(Told::Trouble);
             }

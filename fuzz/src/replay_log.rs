@@ -2,10 +2,10 @@
 //! recording are refused or lived through, without a panic.
 
 use crate::{choice, pieces};
-use smtpserver_core::policy::{Answer, Space, decide};
 use smtpserver_core::record::{Ending, Keep, Log, Recorder, Replay};
+use smtpserver_core::server::Solo;
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
-use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
+use smtpserver_core::{Input, Now, Output, Peer, Session, Settings};
 use std::sync::Arc;
 
 /// So many deadlines may pass before a session that does not end is a finding.
@@ -41,7 +41,7 @@ fn is_equal(log: &Log<'_>) -> bool {
 
 /// A recorded session with hands that are always quick and never fail.
 struct World {
-    settings: Arc<Settings>,
+    server: Solo,
     session: Session,
     recorder: Recorder,
     now: Now,
@@ -54,10 +54,11 @@ impl World {
         settings.policy.local_domains.insert("local.example".to_owned());
         settings.transcript = true;
         let settings = Arc::new(settings);
-        let peer = Peer::new(([192, 0, 2, 7], 40_000).into(), ([192, 0, 2, 1], 25).into());
-        let mut session = Session::new(settings.clone(), SessionId { began: 0, serial: 1 }, Arc::new(peer));
+        let peer = Arc::new(Peer::new(([192, 0, 2, 7], 40_000).into(), ([192, 0, 2, 1], 25).into()));
+        let server = Solo::new(Now::default(), settings.clone(), peer.clone());
+        let mut session = Session::new(settings, server.session(), peer);
         let recorder = Recorder::new(&mut session, Now::default(), keep);
-        World { settings, session, recorder, now: Now::default(), closed: false }
+        World { server, session, recorder, now: Now::default(), closed: false }
     }
 
     fn talk<'a>(mut self, sent: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
@@ -106,9 +107,8 @@ impl World {
             self.recorder.output(&output);
             match output {
                 Output::Ask(ticket, question) => {
-                    let space = Space { free_kib: None, free_kib_min: 0 };
-                    let verdict = decide(&self.settings.policy, space, &question);
-                    self.handle(Input::Answered(ticket, Answer { verdict }));
+                    let answer = self.server.answer(self.now, ticket, question);
+                    self.handle(Input::Answered(ticket, answer));
                 }
                 Output::Order(Order::Append(octets)) => {
                     self.handle(Input::Reported(Report::Room(octets.len())));

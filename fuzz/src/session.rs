@@ -4,9 +4,9 @@
 use crate::{choice, pieces};
 use smtpserver_core::config::manners::Batch;
 use smtpserver_core::config::param;
-use smtpserver_core::policy::{Answer, Space, decide};
+use smtpserver_core::server::Solo;
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
-use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
+use smtpserver_core::{Input, Now, Output, Peer, Session, Settings};
 use std::sync::Arc;
 
 /// So many deadlines may pass while nothing else happens, before a session that does not end is a finding.
@@ -39,7 +39,7 @@ pub fn session(data: &[u8]) {
 
 /// A session with hands that are always quick and never fail.
 struct World {
-    settings: Arc<Settings>,
+    server: Solo,
     session: Session,
     now: Now,
     said: Vec<u8>,
@@ -61,10 +61,11 @@ impl World {
             settings.manners.batch = Some(Batch { marked: false, echo: false, unix_lines: false, user: 0 });
         }
         let settings = Arc::new(settings);
-        let peer = Peer::new(([192, 0, 2, 7], 40_000).into(), ([192, 0, 2, 1], 25).into());
-        let session = Session::new(settings.clone(), SessionId { began: 0, serial: 1 }, Arc::new(peer));
+        let peer = Arc::new(Peer::new(([192, 0, 2, 7], 40_000).into(), ([192, 0, 2, 1], 25).into()));
+        let server = Solo::new(Now::default(), settings.clone(), peer.clone());
+        let session = Session::new(settings, server.session(), peer);
         World {
-            settings,
+            server,
             session,
             now: Now::default(),
             said: Vec::new(),
@@ -118,9 +119,8 @@ impl World {
                     self.said.extend_from_slice(&octets);
                 }
                 Output::Ask(ticket, question) => {
-                    let space = Space { free_kib: None, free_kib_min: 0 };
-                    let verdict = decide(&self.settings.policy, space, &question);
-                    self.session.handle(self.now, Input::Answered(ticket, Answer { verdict }));
+                    let answer = self.server.answer(self.now, ticket, question);
+                    self.session.handle(self.now, Input::Answered(ticket, answer));
                 }
                 Output::Order(order) => {
                     if let Some(report) = self.carry_out(order) {

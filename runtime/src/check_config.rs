@@ -59,11 +59,14 @@ fn page(loaded: &Loaded) -> String {
             line(format!("  pattern lines: {}", own.patterns.lines().len()));
         }
         line(format!(
-            "  group {}: {} recipients, {} of an error message, {} domains admitted",
+            "  group {}: {} recipients, {} of an error message, {}",
             index + 1,
             limits.recipients_max,
             limits.error_recipients_max,
-            own.policy.local_domains.len()
+            match &own.rules {
+                Some(rules) => format!("a policy of {} entries", rules.entries()),
+                None => format!("{} domains admitted", own.policy.local_domains.len()),
+            }
         ));
     }
     line(String::new());

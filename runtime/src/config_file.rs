@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The ZENV file when nobody names one.
 const ZENV_FILE: &str = "/opt/mail/zmailer.conf";
@@ -177,7 +178,9 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
     };
     errors.extend(heed(args, &mut configuration));
     let mut named = Named::default();
+    let own = Arc::new(places::own_addresses(&configuration.zenv));
     for group in &mut configuration.groups {
+        group.settings.own_addresses = own.clone();
         errors.extend(named.read(group));
     }
     files.append(&mut named.files);

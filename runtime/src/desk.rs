@@ -13,13 +13,16 @@ use crate::clock::Clock;
 use crate::journal::{Journal, Work};
 use crate::limits::ARRIVALS_MAX;
 use crate::mailbox::DraftNumber;
+use crate::names::{self, Names};
 use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use books::{Books, Entry, Errands};
+use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::Input;
 use smtpserver_core::server::commit::Publication;
+use smtpserver_core::server::judge::LookUp;
 use smtpserver_core::spool::{SpoolFault, Stored};
 use smtpserver_core::{Now, Peer, SessionId, Settings};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,6 +69,7 @@ pub struct Desk<S: Spool> {
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
+    names: Mutex<Option<Arc<dyn Names>>>,
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
     panics: AtomicU64,
@@ -96,11 +100,21 @@ impl<S: Spool> Desk<S> {
             clock,
             journal,
             recorder,
+            names: Mutex::new(None),
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
             arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
         })
+    }
+
+    /// From now on this is who is asked for names; before, nobody was, and none was known.
+    pub fn asks(&self, names: Arc<dyn Names>) {
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Some(names);
+    }
+
+    pub(crate) fn names(&self) -> Option<Arc<dyn Names>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The spool.
@@ -186,6 +200,17 @@ impl<S: Spool> Desk<S> {
         let answer = errands.answer.take();
         self.run(errands);
         answer
+    }
+
+    /// Something was looked up. Harmless when nobody waits for it any more.
+    pub(crate) fn looked(self: &Arc<Self>, look_up: LookUp, answer: dns::Answer) {
+        let errands = self.books().bring(self.now(), Input::Looked(look_up, answer));
+        self.run(errands);
+    }
+
+    /// Questions of sessions that wait for what is being looked up.
+    pub fn waiting(&self) -> usize {
+        self.books().waiting()
     }
 
     /// A session orders its draft to be committed.
@@ -282,7 +307,10 @@ impl<S: Spool> Desk<S> {
     }
 
     /// Does what is left to do, and starts the tasks.
-    fn run(self: &Arc<Self>, errands: Errands<S::Draft>) {
+    fn run(self: &Arc<Self>, mut errands: Errands<S::Draft>) {
+        for look in errands.looks.drain(..) {
+            names::look(self, self.now(), look);
+        }
         for task in self.deliver(errands) {
             self.spool.start(self, task);
         }

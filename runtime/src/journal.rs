@@ -6,6 +6,7 @@ use crate::log::{Entry, Log, Value};
 use crate::metrics::Metrics;
 use crate::session_log::SessionLog;
 use smtpserver_core::event::{Event, Outcome, SessionRecord, TransactionRecord};
+use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::server::admission::Limit;
 use smtpserver_core::{Duration, Now, Peer, SessionId};
 use std::fmt::Display;
@@ -115,6 +116,15 @@ impl Journal for Logbook {
                     self.remark(now, Level::DEBUG, session, peer, event);
                 }
             }
+            Event::Explained { token, chain } => {
+                let fields = [
+                    ("session", Value::Word(&session)),
+                    ("peer", Value::Word(&peer.client)),
+                    ("token", Value::Word(token)),
+                    ("chain", Value::Texts(chain)),
+                ];
+                self.say(now, Level::INFO, event.name(), &fields);
+            }
             Event::Transaction(record) => transaction(record, peer, |fields| {
                 self.say(now, Level::INFO, event.name(), fields);
             }),
@@ -171,6 +181,9 @@ fn transaction<R>(
         ("outcome", Value::Word(&outcome)),
     ];
     fields.extend(detail.map(|(key, word)| (key, Value::Word(word))));
+    if record.place == Place::Freezer {
+        fields.push(("place", Value::Word(&"freezer")));
+    }
     say(&fields)
 }
 
@@ -232,6 +245,7 @@ mod tests {
             data: Duration::ZERO,
             store: Duration::ZERO,
             verdicts: vec![NamedRefusal { verb: Some(Verb::Rcpt), why: "not-admitted" }],
+            place: Place::Router,
             outcome,
         }
     }
@@ -285,7 +299,7 @@ mod tests {
         let section = section.split_once("\n.SH ").expect("another section").0;
         let keys =
             |fields: &[(&'static str, Value<'_>)]| fields.iter().map(|(key, _)| *key).collect::<Vec<_>>();
-        let refused = Outcome::Refused(Refusal::NotAdmitted);
+        let refused = Outcome::Refused(Refusal::TooManyErrorRecipients);
         let file = Stored { inode: 17, mtime_seconds: 0, mtime_nanos: 0 };
         let stored = Outcome::Stored(SpoolId::of(file));
         let all = [

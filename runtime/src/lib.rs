@@ -22,6 +22,7 @@ mod load;
 pub mod log;
 pub mod mailbox;
 pub mod metrics;
+pub mod names;
 pub mod passwd;
 mod pid_file;
 mod pipe;

@@ -10,6 +10,7 @@ use smtpserver_core::config::bind::{Bind, BindAddress, Service};
 use smtpserver_core::config::choices::Tls;
 use smtpserver_core::config::file::remark::{Remark, Spot};
 use smtpserver_core::config::file::{Configuration, Group};
+use smtpserver_core::config::zenv::Zenv;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -190,6 +191,23 @@ fn addresses(bind: &Bind, args: &DaemonArgs) -> Result<Vec<(SocketAddr, bool)>, 
         all.retain(|(address, _)| address.is_ipv4());
     }
     Ok(all)
+}
+
+/// Our own addresses: those of our interfaces, and those that `SELFADDRESSES` of the ZENV file names, as `[192.0.2.1]`
+/// with commas between.
+pub(crate) fn own_addresses(zenv: &Zenv) -> BTreeSet<IpAddr> {
+    let interfaces = getifaddrs().into_iter().flatten().filter_map(|interface| {
+        let address = interface.address?;
+        let four = address.as_sockaddr_in().map(|four| IpAddr::from(four.ip()));
+        four.or_else(|| address.as_sockaddr_in6().map(|six| IpAddr::from(six.ip())))
+    });
+    let named = zenv.get("SELFADDRESSES").unwrap_or_default();
+    let named = named.split([',', ' ', '\t']).filter_map(|word| {
+        let bare = word.trim_matches(['[', ']']);
+        let plain = bare.strip_prefix("IPv6:").or_else(|| bare.strip_prefix("IPv6.")).unwrap_or(bare);
+        plain.parse().ok()
+    });
+    interfaces.chain(named).map(|address: IpAddr| address.to_canonical()).collect()
 }
 
 /// The first address of each family of an interface that is up.

@@ -1,12 +1,14 @@
 //! The policy that a daemon is to serve by, from where `PARAM policydb` says it is: a text or a compiled file.
 
 use crate::policy_build::read;
+use smtpserver_core::config::choices::PolicyDb as Named;
 use smtpserver_core::policy::{Role, Rules, SourceFile, compile};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a policy is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PolicyDb {
     /// A source that holds everything (`text PATH`).
     Text(PathBuf),
@@ -35,10 +37,16 @@ impl PolicyDb {
         }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        let (PolicyDb::Text(path) | PolicyDb::Compiled(path)) = self;
+        path
+    }
+
     /// Reads the policy. The error tells everything that is wrong with it, a line each; remarks are left to
     /// `smtpserver policy build`.
     pub fn load(&self) -> Result<Arc<Rules>, String> {
-        let (PolicyDb::Text(path) | PolicyDb::Compiled(path)) = self;
+        let path = self.path();
         let octets = read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let rules = match self {
             PolicyDb::Compiled(_) => {
@@ -57,6 +65,26 @@ impl PolicyDb {
             }
         };
         Ok(Arc::new(rules))
+    }
+}
+
+/// Policies that were read, each once however many groups name it.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    read: BTreeMap<PolicyDb, Arc<Rules>>,
+}
+
+impl Shelf {
+    /// The rules of the file that is named; none where none is. The error tells everything that is wrong, a line each.
+    pub(crate) fn rules(&mut self, named: Option<&Named>) -> Result<Option<Arc<Rules>>, String> {
+        let Some(named) = named else { return Ok(None) };
+        let db = PolicyDb::new(&named.kind, Path::new(&named.path))?;
+        if let Some(rules) = self.read.get(&db) {
+            return Ok(Some(rules.clone()));
+        }
+        let rules = db.load()?;
+        self.read.insert(db, rules.clone());
+        Ok(Some(rules))
     }
 }
 

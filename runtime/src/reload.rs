@@ -7,6 +7,7 @@ use crate::config_file::{self, Loaded, Source};
 use crate::desk::Desk;
 use crate::doors::{Changes, Doors};
 use crate::limits::PID_FILE_OCTETS_MAX;
+use crate::resolver::Resolver;
 use crate::spool::Spool;
 use nix::sys::signal::{Signal as Number, kill};
 use nix::unistd::Pid;
@@ -76,6 +77,10 @@ impl<S: Spool> Reloader<S> {
                 let (old, new) = (self.desk.settings(), configuration.global());
                 if (&old.run_as, &old.logs) != (&new.run_as, &new.logs) {
                     tracing::warn!("user, metrics and syslog parameters are as they were until a new start");
+                }
+                match Resolver::of(&new.sources.resolvers) {
+                    Ok(resolver) => self.desk.asks(Arc::new(resolver)),
+                    Err(fault) => tracing::warn!("the name servers are those of before: {fault}"),
                 }
                 self.desk.reconfigure(Arc::new(new.clone()));
                 let addresses: Vec<String> = doors.addresses().iter().map(ToString::to_string).collect();

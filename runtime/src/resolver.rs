@@ -19,13 +19,10 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name as WireName, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use smtpserver_core::dns::{Answer, Gathering, Kind, Name, Question, Trouble};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-
-/// Where name servers listen (RFC 1035 §4.2).
-const DNS_PORT: u16 = 53;
 
 /// Who is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,16 +35,9 @@ pub enum NameServers {
 }
 
 impl NameServers {
-    /// Reads `system`, or an address with or without a port. The error is a line for the operator.
-    pub fn parse(text: &str) -> Result<NameServers, String> {
-        if text == "system" {
-            return Ok(NameServers::System);
-        }
-        let with_port = text.parse::<SocketAddr>();
-        let address = with_port.or_else(|_| text.parse::<IpAddr>().map(|address| (address, DNS_PORT).into()));
-        let address =
-            address.map_err(|_| format!("'{text}' is no address; write ADDR:PORT, [ADDR]:PORT or system"))?;
-        Ok(NameServers::At(vec![address]))
+    /// These; those of the system when none is named.
+    fn named(addresses: &[SocketAddr]) -> NameServers {
+        if addresses.is_empty() { NameServers::System } else { NameServers::At(addresses.to_vec()) }
     }
 }
 
@@ -76,6 +66,11 @@ pub struct Resolver {
 }
 
 impl Resolver {
+    /// Begins with these name servers, those of the system when none is named. The error is a line for the operator.
+    pub(crate) fn of(addresses: &[SocketAddr]) -> Result<Resolver, String> {
+        Resolver::new(&NameServers::named(addresses), Patience::default())
+    }
+
     /// Begins; nothing is asked yet. The error is a line for the operator.
     pub fn new(servers: &NameServers, patience: Patience) -> Result<Resolver, String> {
         let (config, mut options) = match servers {

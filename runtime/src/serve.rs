@@ -11,6 +11,7 @@ use crate::listen::Door;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::recorder::{Recorder, Wish};
 use crate::reload::Reloader;
+use crate::resolver::Resolver;
 use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
@@ -48,7 +49,11 @@ pub(crate) fn serve(
         .build()
         .map_err(|error| Stop::failed(format!("cannot start threads: {error}")))?;
     let clock = Arc::new(SystemClock::default());
+    let names = resolver(&settings, doors.iter().map(|door| &*door.wanted.settings))?;
     let desk = Desk::recording(settings, spool, clock, journal, recorder.clone());
+    if let Some(names) = names {
+        desk.asks(names);
+    }
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
     let (source, duty) = office.map(|office| (office.source, office.duty)).unzip();
@@ -112,6 +117,21 @@ pub(crate) fn serve(
     }
     // The duty, and with it the pid file, goes last.
     ended.map(drop)
+}
+
+/// Who is asked for names. Not to know anybody is a fault only where a policy may want to know something.
+fn resolver<'a>(
+    settings: &Settings,
+    mut doors: impl Iterator<Item = &'a Settings>,
+) -> Result<Option<Arc<Resolver>>, Stop> {
+    match Resolver::of(&settings.sources.resolvers) {
+        Ok(resolver) => Ok(Some(Arc::new(resolver))),
+        Err(fault) if doors.any(|settings| settings.rules.is_some()) => Err(Stop::unfit(fault)),
+        Err(fault) => {
+            tracing::debug!("{fault}");
+            Ok(None)
+        }
+    }
 }
 
 fn copies(doors: &[Door]) -> std::io::Result<Vec<OwnedFd>> {

@@ -37,7 +37,8 @@ impl SessionLog {
             Event::Said(line) => self.write(now, session, 'w', line),
             // They are there already, as what was heard and said.
             Event::Refused { .. } | Event::Command(_) | Event::Reply(_) => {}
-            Event::TarpitDelayed(_)
+            Event::Explained { .. }
+            | Event::TarpitDelayed(_)
             | Event::Secured(_)
             | Event::Unsecured(_)
             | Event::Transaction(_)
@@ -139,6 +140,7 @@ mod tests {
             data: Duration::ZERO,
             store: Duration::ZERO,
             verdicts: Vec::new(),
+            place: smtpserver_core::policy::evaluate::Place::Router,
             outcome: smtpserver_core::event::Outcome::Reset,
         };
         log.note(Now::default(), SessionId { began: 0, serial: 1 }, &Event::Transaction(Box::new(record)));

@@ -73,6 +73,7 @@ pub(crate) fn batch(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     let mut settings = loaded.configuration.global().clone();
     // Whoever runs this could write into the spool as well: it is their mail that is submitted.
     settings.policy.open_to_loopback = true;
+    (settings.rules, settings.submit_rules) = (None, None);
     settings.timeouts.session = BATCH_LASTS_MAX;
     // Nobody is there to be slowed down, and the end of the file would cut off what waits behind a refusal.
     settings.tarpit = TarpitRule::default();
@@ -184,6 +185,7 @@ impl Verdict {
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
+            | Event::Explained { .. }
             | Event::Secured(_)
             | Event::Unsecured(_)
             | Event::TarpitDelayed(_) => false,

@@ -4,6 +4,7 @@
 use crate::script_world;
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
+use smtpserver_core::dns;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
@@ -201,6 +202,10 @@ impl World {
                     if let Some(&index) = self.by_session.get(&id) {
                         self.handle(index, Input::Reported(report));
                     }
+                }
+                server::Output::Look { look_up, .. } => {
+                    let answer = dns::Answer::Trouble(dns::Trouble::Unreachable);
+                    self.tell_server(server::Input::Looked(look_up, answer));
                 }
                 server::Output::MeasureSpace => self.tell_server(server::Input::SpaceMeasured(None)),
             }

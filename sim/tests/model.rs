@@ -9,7 +9,7 @@ use smtpserver_conformance::Lane;
 use smtpserver_conformance::lane::{End, Taken};
 use smtpserver_conformance::script::World;
 use smtpserver_core::config::param;
-use smtpserver_core::policy::{Answer, Space, decide};
+use smtpserver_core::server::Solo;
 use smtpserver_core::server::admission::{Admission, Decision};
 use smtpserver_core::server::rate_window::{Key, RateLimit, RateVerdict, RateWindows};
 use smtpserver_core::server::tarpit::{Tarpit, TarpitRule};
@@ -198,14 +198,18 @@ fn long(which: usize, more: usize) -> String {
     }
 }
 
+fn now(instant: Instant) -> Now {
+    Now { instant, wall: Wall::default() }
+}
+
 /// A session in a world with trouble, and what it said and kept. Each trouble is used up by one question or commit.
 fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>) -> (Vec<u8>, Vec<Vec<u8>>) {
     let peer = Arc::new(Peer::new(SocketAddr::new(CLIENT, 4000), SocketAddr::new(CLIENT, 25)));
-    let mut session = Session::new(Arc::clone(settings), SessionId { began: 0, serial: 1 }, peer);
     let mut instant = Instant::from_micros(1_000_000);
+    let mut server = Solo::new(now(instant), Arc::clone(settings), Arc::clone(&peer));
+    let mut session = Session::new(Arc::clone(settings), server.session(), peer);
     let (mut said, mut stored, mut draft) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = stream;
-    let now = |instant| Now { instant, wall: Wall::default() };
     session.handle(now(instant), Input::Opened);
     loop {
         match session.poll() {
@@ -224,9 +228,9 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
                     }
                     _ => None,
                 };
-                let space = Space { free_kib, free_kib_min: 1 };
-                let verdict = decide(&settings.policy, space, &question);
-                session.handle(now(instant), Input::Answered(ticket, Answer { verdict }));
+                server.measured(now(instant), free_kib);
+                let answer = server.answer(now(instant), ticket, question);
+                session.handle(now(instant), Input::Answered(ticket, answer));
             }
             Some(Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))) => {
                 draft.clear()
@@ -379,7 +383,7 @@ proptest! {
             }
             let (client, id) = (client(who), SessionId { began: 0, serial });
             let source = Source::of(client);
-            let door = match admission.judge(&limits, Some(source)) {
+            let door = match admission.judge(&limits, Some(source), limits.same_source_max) {
                 Decision::Welcome => { admission.enter(id, Some(source)); Door::Welcome }
                 Decision::TurnAway(_) => { admission.turn_away(id, Some(source)); Door::TurnAway }
                 Decision::Drop(_) => Door::Drop,

@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::SocketAddr;
 
 /// Which verbs of a debugger are answered; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -220,6 +221,8 @@ pub struct Sources {
     pub policydb: Option<PolicyDb>,
     /// `policydb-submit`: for the service SUBMIT instead of `policydb`.
     pub policydb_submit: Option<PolicyDb>,
+    /// Whom to ask for names (`resolver`); nobody named: those that the system names.
+    pub resolvers: Vec<SocketAddr>,
     /// Who may use Z-REPORT (`report-auth-file`), an absolute path.
     pub report_auth_file: Option<String>,
     /// Which files say who may connect (`use-tcp-wrapper`).

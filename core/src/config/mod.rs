@@ -17,14 +17,16 @@ pub mod worst;
 pub mod zenv;
 
 use crate::limits::{Limits, Timeouts};
-use crate::policy::Policy;
+use crate::policy::{Policy, Rules};
 use crate::server::tarpit::TarpitRule;
 use crate::wire::text::BareNewline;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bind::Service;
 use choices::{Auth, Cluster, Helpers, ReceivedParts, Sockets, Sources, Spf, Tls, Verbs};
+use core::net::IpAddr;
 use host_access::HostAccess;
 use manners::Manners;
 use patterns::{Patterns, Styles};
@@ -89,8 +91,16 @@ pub struct Settings {
     pub tarpit: TarpitRule,
     /// Extensions.
     pub extensions: Extensions,
-    /// Who may receive.
+    /// Who may receive, where there is no policy data base.
     pub policy: Policy,
+    /// The rules of the policy data base, if there is one (`policydb`): read by the hands.
+    pub rules: Option<Arc<Rules>>,
+    /// The same for the service SUBMIT (`policydb-submit`); `rules` where there are none.
+    pub submit_rules: Option<Arc<Rules>>,
+    /// Our own addresses, as the hands know them: they are on no list, and mail to them is for us.
+    pub own_addresses: Arc<BTreeSet<IpAddr>>,
+    /// A refusal by the rules shows a token, under which the log tells what led to it (`explain-token`).
+    pub explain_token: bool,
     /// What becomes of bare newlines in messages.
     pub bare_newline: BareNewline,
     /// Lines added to the reply to HELP.
@@ -146,6 +156,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The rules by which sessions of this service are judged.
+    pub fn policy_rules(&self) -> Arc<Rules> {
+        let submit = self.submit_rules.as_ref().filter(|_| self.service == Service::Submit);
+        submit.or(self.rules.as_ref()).cloned().unwrap_or_else(|| self.policy.rules())
+    }
+
     /// The defaults of a server named `host`: safe, and no mail accepted but for its postmaster.
     pub fn new(host: impl Into<String>) -> Settings {
         let host = host.into();
@@ -158,6 +174,10 @@ impl Settings {
             tarpit: TarpitRule::default(),
             extensions: Extensions::default(),
             policy,
+            rules: None,
+            submit_rules: None,
+            own_addresses: Arc::default(),
+            explain_token: false,
             bare_newline: BareNewline::default(),
             help: Vec::new(),
             run_as: None,

@@ -1,6 +1,7 @@
 //! Who a message is from and for. A `Recipient` holds its `Admitted`: without policy's proof there is none.
 
 use crate::policy::Admitted;
+use crate::policy::evaluate::Place;
 use crate::wire::client_name::ClientName;
 use crate::wire::command::Verb;
 use crate::wire::params::{DeliverBy, MailParams, RcptParams};
@@ -54,13 +55,19 @@ pub struct Sender {
 pub struct Recipient {
     path: ForwardPath,
     params: RcptParams,
+    place: Place,
     _admitted: Admitted,
 }
 
 impl Recipient {
     /// A recipient; policy's proof goes in by value.
-    pub fn new(path: ForwardPath, params: RcptParams, admitted: Admitted) -> Recipient {
-        Recipient { path, params, _admitted: admitted }
+    pub fn new(path: ForwardPath, params: RcptParams, admitted: Admitted, place: Place) -> Recipient {
+        Recipient { path, params, place, _admitted: admitted }
+    }
+
+    /// Where the message goes, as far as it is up to this recipient.
+    pub fn place(&self) -> Place {
+        self.place
     }
 
     /// The forward-path.

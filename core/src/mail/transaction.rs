@@ -9,8 +9,13 @@ use crate::event::{Outcome, TransactionRecord};
 use crate::limits::REMEMBERED_MAX;
 use crate::now::Instant;
 use crate::peer::TransactionId;
+use crate::policy::evaluate::Place;
+use crate::spool::Destination;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+/// The code of messages that policy freezes (as the ancestor has it for senders and recipients).
+const FROZEN_BY_POLICY: u32 = 2;
 
 /// MAIL was accepted; no recipient yet.
 #[derive(Debug)]
@@ -19,14 +24,31 @@ pub struct Opened {
     pub id: TransactionId,
     /// What MAIL said.
     pub sender: Sender,
+    /// A trace field that belongs at the head of the message, in stored form.
+    pub trace: Option<String>,
+    /// Where the message goes, as far as it is known: one cause for the freezer is enough.
+    place: Place,
     began: Instant,
     refused: u32,
 }
 
 impl Opened {
     /// A transaction that MAIL opened now.
-    pub fn new(id: TransactionId, sender: Sender, now: Instant) -> Opened {
-        Opened { id, sender, began: now, refused: 0 }
+    pub fn new(id: TransactionId, sender: Sender, trace: Option<String>, now: Instant) -> Opened {
+        Opened { id, sender, trace, place: Place::Router, began: now, refused: 0 }
+    }
+
+    /// Where the message goes.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The same, as the spool has it.
+    pub fn destination(&self) -> Destination {
+        match self.place {
+            Place::Router => Destination::Router,
+            Place::Freezer => Destination::Freezer(FROZEN_BY_POLICY),
+        }
     }
 
     /// A recipient was refused.
@@ -55,6 +77,7 @@ impl Opened {
             data: Default::default(),
             store: Default::default(),
             verdicts: Vec::new(),
+            place: self.place,
             outcome,
         }
     }
@@ -73,6 +96,7 @@ impl Addressed {
     /// Another recipient is admitted.
     pub fn admit(&mut self, recipient: &Recipient) {
         self.count += 1;
+        self.opened.place = self.opened.place.max(recipient.place());
         if self.remembered.len() < REMEMBERED_MAX {
             self.remembered.push(recipient.path().bare());
         }

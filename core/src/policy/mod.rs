@@ -1,14 +1,17 @@
 //! The operator's rules and what they conclude. This room knows no octets of the dialogue and no reply codes.
 
-mod decide;
 pub mod evaluate;
+mod local;
 mod question;
 pub mod rules;
 pub mod source;
+mod space;
 mod verdict;
 
-pub use decide::{Policy, Space, decide, judge_load};
+pub use local::Policy;
 pub use question::{Answer, Question, Ticket};
 pub use rules::Rules;
 pub use source::{Role, SourceFile, compile};
-pub use verdict::{Admitted, Verdict};
+pub use space::{Space, judge_load};
+pub(crate) use verdict::postmaster;
+pub use verdict::{Admitted, Conditions, Denial, Verdict};

@@ -3,6 +3,7 @@
 use super::verdict::Verdict;
 use crate::peer::Peer;
 use crate::wire::path::{ForwardPath, ReversePath};
+use alloc::string::String;
 use alloc::sync::Arc;
 
 /// Joins an answer to its question. A late or repeated answer carries an old ticket and is dropped.
@@ -19,8 +20,18 @@ impl Ticket {
 /// A question from a session to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// May this client speak to us at all?
+    /// May this client speak to us at all, and on what conditions?
     Connect,
+    /// It gives itself this name. What follows from it shows when it names a sender.
+    Hello {
+        /// The name in HELO, EHLO or LHLO.
+        name: String,
+    },
+    /// It has logged in as this user. What follows from it shows when it names a sender.
+    Login {
+        /// The user.
+        user: String,
+    },
     /// May this sender open a transaction, and is there room for `size` octets (0: not declared)?
     Sender {
         /// The reverse-path.
@@ -30,8 +41,6 @@ pub enum Question {
     },
     /// May mail go to this recipient?
     Recipient {
-        /// Who is connected.
-        peer: Arc<Peer>,
         /// The forward-path.
         path: ForwardPath,
     },

@@ -1,23 +1,68 @@
 //! What policy concludes, and `Admitted`: the proof that a recipient may receive mail here.
 
+use super::evaluate::{No, Place, Why};
+use crate::wire::text::BareNewline;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 /// The conclusion to a question.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Go on.
     Accept,
-    /// Mail may go to this recipient; the proof is inside.
-    Admit(Admitted),
+    /// The client is welcome, on these conditions.
+    Welcome(Conditions),
+    /// Go on; this field belongs at the head of the message, in stored form.
+    Traced(String),
+    /// Mail may go to this recipient, and the message to this place, as far as it is up to it and its sender; the proof
+    /// is inside.
+    Admit(Admitted, Place),
     /// Not now: there is too little free space in the spool.
     NoSpace,
     /// Not now: the machine is too busy.
     Busy,
     /// Not now: too many connections from there, or in all.
     TurnAway,
-    /// Not here: no rule admits this recipient.
-    NotAdmitted,
+    /// The operator's rules are against it.
+    Refuse(Box<Denial>),
 }
 
-/// Proof that policy admitted a recipient. Only [`super::decide`] makes one, and only a holder can add
+impl Verdict {
+    /// No, for this reason, without a word about how it came to be.
+    pub fn refuse(why: Why) -> Verdict {
+        Verdict::Refuse(Box::new(Denial { no: No { why, text: None }, chain: None }))
+    }
+}
+
+/// On what conditions a client is welcome. What is `None` is as configured otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// The largest message in octets (`maxinsize`).
+    pub message_octets_max: Option<u64>,
+    /// What becomes of bare newlines (`bare-newline`).
+    pub bare_newline: Option<BareNewline>,
+    /// Whether it comes from a network that may send to other domains without a login (`fulltrustnet`,
+    /// `trustrecipients`, `relaycustnet`).
+    pub is_trusted: bool,
+}
+
+/// A refusal by the operator's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Why, and what the operator has to say about it.
+    pub no: No,
+    /// What led to it, a line for each step, where the operator wants to be able to look it up (`explain-token`).
+    pub chain: Option<Vec<String>>,
+}
+
+/// Proof that policy admitted a recipient. Only [`super::evaluate`] makes one, and only a holder can add
 /// a recipient to an envelope: the server cannot become an open relay by omission.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Admitted(pub(super) ());
+
+/// The proof for the postmaster, who is admitted whatever the rules say (RFC 2821 §4.5.1). A replay admits by it, as it
+/// keeps no message.
+pub(crate) fn postmaster() -> Admitted {
+    Admitted(())
+}

@@ -2,19 +2,17 @@
 
 use super::fault::{LogFault, LogFaultKind};
 use super::octets::{Cursor, put_length, put_number, put_signed};
+use super::ruling::{self, Ruling};
 use super::said::{Deed, Said};
 use super::tls;
 use crate::input::Input;
 use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX};
 use crate::now::{Instant, Now, Wall};
-use crate::peer::Peer;
-use crate::policy::{Answer, Policy, Question, Space, Ticket, Verdict, decide};
+use crate::policy::{Answer, Ticket};
 use crate::spool::{DraftPath, Report, SpoolFault, Stored};
 use crate::tls::{HandshakeFault, TlsFacts};
-use crate::wire::path::ForwardPath;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddr};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,23 +48,6 @@ pub enum Brought<'a> {
     ShuttingDown,
 }
 
-/// A verdict without its proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ruling {
-    /// [`Verdict::Accept`].
-    Accept,
-    /// [`Verdict::Admit`].
-    Admit,
-    /// [`Verdict::NoSpace`].
-    NoSpace,
-    /// [`Verdict::NotAdmitted`].
-    NotAdmitted,
-    /// [`Verdict::Busy`].
-    Busy,
-    /// [`Verdict::TurnAway`].
-    TurnAway,
-}
-
 /// How a log ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -87,14 +68,7 @@ impl<'a> Brought<'a> {
             Input::Bytes(octets) => Brought::Bytes(octets),
             Input::Tick => Brought::Tick,
             Input::Answered(ticket, answer) => {
-                let ruling = match answer.verdict {
-                    Verdict::Accept => Ruling::Accept,
-                    Verdict::Admit(_) => Ruling::Admit,
-                    Verdict::NoSpace => Ruling::NoSpace,
-                    Verdict::NotAdmitted => Ruling::NotAdmitted,
-                    Verdict::Busy => Ruling::Busy,
-                    Verdict::TurnAway => Ruling::TurnAway,
-                };
+                let ruling = Ruling::of(&answer.verdict);
                 Brought::Answered(*ticket, ruling)
             }
             Input::Reported(report) => Brought::Reported(*report),
@@ -121,27 +95,6 @@ impl<'a> Brought<'a> {
             Brought::Sent => Input::Sent,
             Brought::PeerClosed => Input::PeerClosed,
             Brought::ShuttingDown => Input::ShuttingDown,
-        }
-    }
-}
-
-impl Ruling {
-    /// The verdict. The proof of an admission is asked of policy, which alone makes one: it admits every postmaster.
-    /// Nothing is received by it, for what replays a log keeps no message.
-    fn verdict(self) -> Verdict {
-        match self {
-            Ruling::Accept => Verdict::Accept,
-            Ruling::NoSpace => Verdict::NoSpace,
-            Ruling::NotAdmitted => Verdict::NotAdmitted,
-            Ruling::Busy => Verdict::Busy,
-            Ruling::TurnAway => Verdict::TurnAway,
-            Ruling::Admit => {
-                let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-                let peer = Arc::new(Peer::new(nobody, nobody));
-                let question = Question::Recipient { peer, path: ForwardPath::Postmaster };
-                let space = Space { free_kib: None, free_kib_min: 0 };
-                decide(&Policy::default(), space, &question)
-            }
         }
     }
 }
@@ -174,18 +127,20 @@ const DEEDS: [Deed; 10] = [
     Deed::Show,
     Deed::Secure,
 ];
-const RULINGS: [Ruling; 6] =
-    [Ruling::Accept, Ruling::Admit, Ruling::NoSpace, Ruling::NotAdmitted, Ruling::Busy, Ruling::TurnAway];
 const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];
 const ENDINGS: [Ending; 4] = [Ending::Closed, Ending::Dropped, Ending::Panicked, Ending::Full];
 
 /// The place of a value in its table, which is its number in a log.
-fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
+pub(super) fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
     let place = table.iter().position(|own| own == value).expect("every value stands in its table");
     u8::try_from(place).expect("tables are short")
 }
 
-fn decoded<T: Copy>(table: &[T], cursor: &mut Cursor<'_>, what: &'static str) -> Result<T, LogFault> {
+pub(super) fn decoded<T: Copy>(
+    table: &[T],
+    cursor: &mut Cursor<'_>,
+    what: &'static str,
+) -> Result<T, LogFault> {
     let code = cursor.octet()?;
     table.get(usize::from(code)).copied().ok_or_else(|| cursor.fault(LogFaultKind::Unfit(what)))
 }
@@ -214,7 +169,7 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Br
         Brought::Bytes(octets) => put_length(out, octets.len()),
         Brought::Answered(ticket, ruling) => {
             put_number(out, ticket.0);
-            out.push(code(&RULINGS, ruling));
+            ruling::put(out, ruling);
         }
         Brought::Reported(Report::Room(octets)) => {
             out.push(0);
@@ -290,7 +245,7 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
         TICK => Brought::Tick,
         ANSWERED => {
             let ticket = Ticket(cursor.number()?);
-            Brought::Answered(ticket, decoded(&RULINGS, cursor, "an unknown verdict")?)
+            Brought::Answered(ticket, ruling::read(cursor)?)
         }
         REPORTED => Brought::Reported(report(cursor)?),
         SENT => Brought::Sent,

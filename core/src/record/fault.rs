@@ -1,6 +1,7 @@
 //! What is wrong with octets that should be a log, told so that a person sees whether the file is of another kind, of
 //! another version, cut off or damaged.
 
+use super::header::FORMAT;
 use alloc::string::String;
 use core::fmt;
 
@@ -41,7 +42,7 @@ impl fmt::Display for LogFault {
         match &self.kind {
             LogFaultKind::Foreign => return f.write_str("not a recording of smtpserver"),
             LogFaultKind::OtherVersion(version) => {
-                return write!(f, "a recording of format {version}; this program knows format 1");
+                return write!(f, "a recording of format {version}; this program knows format {FORMAT}");
             }
             LogFaultKind::Header(wanted) => write!(f, "damaged header: {wanted} is wanted")?,
             LogFaultKind::Truncated => f.write_str("cut off: the end is missing")?,

@@ -15,7 +15,7 @@ use core::fmt::Write;
 /// The first line but for the number of the format.
 const MAGIC: &str = "smtpserver recording ";
 /// The format that is written, and the only one that is read.
-const FORMAT: &str = "1";
+pub(super) const FORMAT: &str = "2";
 
 /// What a recording keeps of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,16 +22,18 @@ mod print;
 mod recorder;
 mod redact;
 mod replay;
+mod ruling;
 mod said;
 mod settings;
 mod tls;
 
-pub use entry::{Brought, Ending, Entry, Ruling};
+pub use entry::{Brought, Ending, Entry};
 pub use fault::{LogFault, LogFaultKind};
 pub use header::{Header, Keep};
 pub use log::Log;
 pub use recorder::Recorder;
 pub use replay::{Difference, Replay, Unlike};
+pub use ruling::Ruling;
 pub use said::{Deed, Said};
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl<'a> Replay<'a> {
         let unlike = match entry {
             Entry::Brought(now, brought) => {
                 self.now = *now;
-                self.bring(brought.clone())
+                self.bring(brought)
             }
             Entry::Said(recorded) => {
                 let replayed = self.poll();
@@ -98,14 +98,14 @@ impl<'a> Replay<'a> {
         Some(Ok(entry))
     }
 
-    fn bring(&mut self, brought: Brought<'a>) -> Option<Unlike> {
+    fn bring(&mut self, brought: &Brought<'a>) -> Option<Unlike> {
         if let Brought::Bytes(octets) = brought {
             let wanted = self.session.wants_bytes();
             if octets.len() > wanted {
                 return Some(Unlike::Unwanted { recorded: octets.len(), wanted });
             }
         }
-        self.session.handle(self.now, brought.input());
+        self.session.handle(self.now, brought.clone().input());
         None
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::param;
-use crate::policy::{Answer, Space, decide};
+use crate::server::{self, Server};
 use crate::spool::{Order, Report, SpoolFault, Stored};
 use crate::tls::{ChannelBinding, TlsFacts, TlsVersion};
 use crate::{Duration, Input, Instant, Now, Output, Peer, Session, SessionId, Settings, Wall};
@@ -27,7 +27,7 @@ enum Act<'a> {
 struct World {
     session: Session,
     recorder: Recorder,
-    settings: Arc<Settings>,
+    server: Server,
     now: Now,
     octets: Vec<u8>,
     late: Vec<Report>,
@@ -47,14 +47,17 @@ fn record(keep: Keep, params: &[&str], acts: &[Act<'_>]) -> (Vec<u8>, String) {
     }
     let settings = Arc::new(settings);
     let peer = Peer::new(SocketAddr::from(([192, 0, 2, 7], 40_000)), SocketAddr::from(([192, 0, 2, 1], 25)));
-    let id = SessionId { began: 1_795_412_439, serial: 7 };
-    let mut session = Session::new(settings.clone(), id, Arc::new(peer));
-    let now = Now { instant: Instant::from_micros(5_000_000), wall: Wall::from_seconds(id.began) };
+    let peer = Arc::new(peer);
+    let now = Now { instant: Instant::from_micros(5_000_000), wall: Wall::from_seconds(1_795_412_439) };
+    let mut server = Server::new(settings.clone());
+    server.handle(now, server::Input::Connected(peer.clone()));
+    let Some(server::Output::Welcome(id)) = server.poll() else { panic!("there is room") };
+    let mut session = Session::new(settings, id, peer);
     let recorder = Recorder::new(&mut session, now, keep);
     let mut world = World {
         session,
         recorder,
-        settings,
+        server,
         now,
         octets: Vec::new(),
         late: Vec::new(),
@@ -129,9 +132,13 @@ impl World {
             match output {
                 Output::Write(octets) => self.wrote.extend(octets),
                 Output::Ask(ticket, question) => {
-                    let space = Space { free_kib: None, free_kib_min: 0 };
-                    let verdict = decide(&self.settings.policy, space, &question);
-                    self.handle(Input::Answered(ticket, Answer { verdict }));
+                    let asked = server::Input::Asked(self.session.id(), ticket, question);
+                    self.server.handle(self.now, asked);
+                    while let Some(output) = self.server.poll() {
+                        if let server::Output::Answer(_, ticket, answer) = output {
+                            self.handle(Input::Answered(ticket, answer));
+                        }
+                    }
                 }
                 Output::Order(order) => match order {
                     Order::Append(octets) => self.late.push(Report::Room(octets.len())),
@@ -391,7 +398,7 @@ fn every_cut_and_every_damage_is_seen() {
     assert_eq!(kind(b"smtpserver recording 9\n"), LogFaultKind::OtherVersion("9".into()));
     assert_eq!(kind(&[&octets[..], b"x"].concat()), LogFaultKind::Surplus);
     assert_eq!(
-        kind(&[b"smtpserver recording 1\nprogram ", &[b'x'; 70_000][..]].concat()),
+        kind(&[b"smtpserver recording 2\nprogram ", &[b'x'; 70_000][..]].concat()),
         LogFaultKind::TooLong
     );
 }

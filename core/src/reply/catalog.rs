@@ -4,7 +4,9 @@
 use super::code::*;
 use super::encode::Reply;
 use crate::policy::Verdict;
+use crate::policy::evaluate::{No, Why};
 use crate::refusal::{Refusal, Trouble};
+use crate::server::rate_window::RateVerdict;
 use crate::spool::{Durable, SpoolFault};
 use crate::tls::Distrust;
 use crate::wire::command::{SyntaxFault, Verb};
@@ -131,11 +133,11 @@ pub fn too_many_connections(host: &str) -> Reply {
 /// What a question's verdict says when it is not yes.
 pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
     match verdict {
-        Verdict::Accept | Verdict::Admit(_) => None,
+        Verdict::Accept | Verdict::Welcome(_) | Verdict::Traced(_) | Verdict::Admit(..) => None,
         Verdict::Busy => Some(Refusal::Trouble(Trouble::Loaded)),
         Verdict::TurnAway => Some(Refusal::Trouble(Trouble::TooManyConnections)),
         Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
-        Verdict::NotAdmitted => Some(Refusal::NotAdmitted),
+        Verdict::Refuse(denial) => Some(Refusal::Policy(denial.clone())),
     }
 }
 
@@ -204,9 +206,8 @@ pub fn refusal(refusal: &Refusal) -> Reply {
         )),
         Refusal::BinaryNeedsBdat => out_of_order("DATA cannot carry BODY=BINARYMIME, use BDAT"),
         Refusal::ChunkAfterRefusal => out_of_order("BDAT: the message was refused, RSET first"),
-        Refusal::NotAdmitted => {
-            Reply::new(C550_REFUSED, E5_7_1_REFUSED, "RCPT: mail for this recipient is not accepted here")
-        }
+        Refusal::Policy(denial) => policy(&denial.no),
+        Refusal::Unwelcome => out_of_order("no service for this client, QUIT is all that is left"),
         Refusal::TooManyErrorRecipients => Reply::new(
             C550_REFUSED,
             E5_7_1_REFUSED,
@@ -237,6 +238,86 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             "message refused: too many Received fields, it goes in circles",
         ),
         Refusal::Trouble(trouble) => self::trouble(*trouble),
+    }
+}
+
+/// The same refusal in place of a greeting (RFC 2821 §3.1): its code says that there is no service at all.
+pub fn no_service(refusal: Reply) -> Reply {
+    if refusal.is_temporary() { refusal } else { refusal.with_code(C554_FAILED) }
+}
+
+/// The same refusal with a token at its end, under which the log tells what led to it.
+pub fn with_token(refusal: Reply, token: &str) -> Reply {
+    refusal.and_text(&format!(" [{token}]"))
+}
+
+/// What the rules are against, in the operator's words where there are any. Those of a domain name that is not there
+/// say more with the code for it, but the operator's own are about his rules.
+fn policy(no: &No) -> Reply {
+    let (code, enhanced, text) = match no.why {
+        Why::Client => (C550_REFUSED, E5_7_1_REFUSED, "mail from this client is not accepted here".into()),
+        Why::Listed => (C550_REFUSED, E5_7_1_REFUSED, "a list of unwanted clients names this address".into()),
+        Why::NoConnections => {
+            (C550_REFUSED, E5_7_1_REFUSED, "connections from this network are not accepted here".into())
+        }
+        Why::Sender => {
+            (C553_BAD_MAILBOX, E5_7_1_REFUSED, "MAIL: mail from this sender is not accepted here".into())
+        }
+        Why::SenderDomain => (
+            C553_BAD_MAILBOX,
+            E5_4_3_DIRECTORY,
+            "MAIL: the domain of the sender does not exist, or takes no mail".into(),
+        ),
+        Why::Spf => (C550_REFUSED, E5_7_23_SPF, "MAIL: SPF does not permit this client".into()),
+        Why::Messages(verdict) => return rate("MAIL", "messages", verdict, no.text.as_deref()),
+        Why::Recipients(verdict) => return rate("RCPT", "recipients", verdict, no.text.as_deref()),
+        Why::Recipient | Why::NotAdmitted => {
+            (C550_REFUSED, E5_7_1_REFUSED, "RCPT: mail for this recipient is not accepted here".into())
+        }
+        Why::NotExchanger => (
+            C550_REFUSED,
+            E5_7_1_REFUSED,
+            "RCPT: mail for this recipient is not relayed here, we are no mail exchanger of its domain"
+                .into(),
+        ),
+        Why::RecipientDomain => (
+            C550_REFUSED,
+            E5_4_3_DIRECTORY,
+            "RCPT: the domain of the recipient does not exist, or takes no mail".into(),
+        ),
+        Why::Route => (
+            C550_REFUSED,
+            E5_7_1_REFUSED,
+            "RCPT: where % and ! of this recipient lead is not understood".into(),
+        ),
+        Why::Trouble => {
+            (C450_BUSY, E4_4_3_DIRECTORY, "the domain name system gave no answer, try again later".into())
+        }
+    };
+    let text: Cow<'static, str> = text;
+    match &no.text {
+        Some(own) if no.why == Why::Spf || no.why == Why::Trouble => Reply::new(code, enhanced, own.clone()),
+        Some(own) => Reply::new(code, E5_7_1_REFUSED, own.clone()),
+        None => Reply::new(code, enhanced, text),
+    }
+}
+
+/// Too many within the hour, with a hint when there will be room (manual, ratelimitmsgs: 450, or 550 for ever).
+fn rate(verb: &str, what: &str, verdict: RateVerdict, own: Option<&str>) -> Reply {
+    let text = match own {
+        Some(own) => own.into(),
+        None => format!("{verb}: too many {what} within the hour"),
+    };
+    match verdict {
+        RateVerdict::Forbidden => {
+            let text = own.map_or_else(|| format!("{verb}: no {what} are accepted from here"), Into::into);
+            Reply::new(C550_REFUSED, E5_7_1_REFUSED, text)
+        }
+        RateVerdict::Excess { retry_after } => {
+            let seconds = retry_after.as_secs().max(1);
+            Reply::new(C450_BUSY, E4_7_1_NOT_NOW, format!("{text}, retry after {seconds} seconds"))
+        }
+        RateVerdict::Within => Reply::new(C450_BUSY, E4_7_1_NOT_NOW, text),
     }
 }
 

@@ -50,6 +50,26 @@ impl Reply {
         self
     }
 
+    /// The same with another code.
+    pub(super) fn with_code(self, code: Code) -> Reply {
+        Reply { code, ..self }
+    }
+
+    /// The same with this at the end of its first line, which is cut where there is no room for both.
+    pub(super) fn and_text(mut self, text: &str) -> Reply {
+        if let Some(first) = self.lines.first_mut() {
+            let room = REPLY_TEXT_MAX.saturating_sub(text.len());
+            let end = first.floor_char_boundary(room);
+            *first = Cow::Owned([&first[..end], text].concat());
+        }
+        self
+    }
+
+    /// Whether it asks the client to come again.
+    pub(super) fn is_temporary(&self) -> bool {
+        (400..500).contains(&self.code.0)
+    }
+
     /// The same, said so many times: once for each recipient (RFC 2033 §4.2). Never is possible, too.
     pub fn repeated(self, times: u32) -> Reply {
         Reply { times, ..self }

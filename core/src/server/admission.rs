@@ -66,14 +66,15 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// What becomes of one more connection from `source`; a proxy that speaks for many sources has none. Nothing is counted yet: [`Self::enter`] or
-    /// [`Self::turn_away`] does that.
-    pub fn judge(&self, limits: &Limits, source: Option<Source>) -> Decision {
+    /// What becomes of one more connection from `source`; a proxy that speaks for many sources has none.
+    /// `same_source_max` connections may come from there. Nothing is counted yet: [`Self::enter`] or [`Self::turn_away`]
+    /// does that.
+    pub fn judge(&self, limits: &Limits, source: Option<Source>, same_source_max: u32) -> Decision {
         let here = source.and_then(|source| self.by_source.get(&source)).copied().unwrap_or_default();
-        let full_here = here.sessions >= limits.same_source_max;
+        let full_here = here.sessions >= same_source_max;
         if !full_here && self.total.sessions < limits.connections_max {
             Decision::Welcome
-        } else if here.next() > limits.same_source_max.saturating_mul(TURN_AWAY_FACTOR) {
+        } else if here.next() > same_source_max.saturating_mul(TURN_AWAY_FACTOR) {
             Decision::Drop(Limit::SameSource)
         } else if self.total.next() > limits.connections_max.saturating_add(TURN_AWAY_MARGIN) {
             Decision::Drop(Limit::Total)
@@ -152,7 +153,7 @@ mod tests {
     ) -> [u32; 3] {
         let mut fates = [0; 3];
         for serial in serials {
-            match admission.judge(limits, from) {
+            match admission.judge(limits, from, limits.same_source_max) {
                 Decision::Welcome => {
                     admission.enter(session(serial), from);
                     fates[0] += 1;
@@ -179,12 +180,12 @@ mod tests {
         );
         admission.leave(session(39));
         assert_eq!(
-            admission.judge(&limits, source(1)),
+            admission.judge(&limits, source(1), limits.same_source_max),
             Decision::TurnAway(Limit::SameSource),
             "one was told: room to tell another"
         );
         admission.leave(session(0));
-        assert_eq!(admission.judge(&limits, source(1)), Decision::Welcome);
+        assert_eq!(admission.judge(&limits, source(1), limits.same_source_max), Decision::Welcome);
         assert_eq!((admission.total(), admission.leaving()), (14, 29));
     }
 
@@ -193,7 +194,7 @@ mod tests {
         let limits = limits(1_000, 800);
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits, source(1), 0..1_000), [800, 100, 100]);
-        assert_eq!(admission.judge(&limits, source(2)), Decision::Drop(Limit::Total));
+        assert_eq!(admission.judge(&limits, source(2), limits.same_source_max), Decision::Drop(Limit::Total));
     }
 
     #[test]
@@ -201,8 +202,14 @@ mod tests {
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits(1, 2), source(1), 0..6), [1, 3, 2]);
         let total_full = limits(1, 1);
-        assert_eq!(admission.judge(&total_full, source(2)), Decision::TurnAway(Limit::Total));
-        assert_eq!(admission.judge(&total_full, source(1)), Decision::Drop(Limit::SameSource));
+        assert_eq!(
+            admission.judge(&total_full, source(2), total_full.same_source_max),
+            Decision::TurnAway(Limit::Total)
+        );
+        assert_eq!(
+            admission.judge(&total_full, source(1), total_full.same_source_max),
+            Decision::Drop(Limit::SameSource)
+        );
     }
 
     #[test]
@@ -216,7 +223,7 @@ mod tests {
         // Twenty sessions are full, sixty clients are being told. One session goes: a newcomer gets its place.
         admission.leave(session(1_000));
         assert_eq!(admission.leaving(), 60);
-        assert_eq!(admission.judge(&limits, source(3)), Decision::Welcome);
+        assert_eq!(admission.judge(&limits, source(3), limits.same_source_max), Decision::Welcome);
     }
 
     #[test]
@@ -225,7 +232,7 @@ mod tests {
         let mut admission = Admission::default();
         assert_eq!(arrive(&mut admission, &limits, None, 0..25), [20, 5, 0]);
         assert_eq!(
-            admission.judge(&limits, source(1)),
+            admission.judge(&limits, source(1), limits.same_source_max),
             Decision::TurnAway(Limit::Total),
             "the total is full"
         );
@@ -280,7 +287,7 @@ mod tests {
                 } else {
                     Decision::TurnAway(Limit::Total)
                 };
-                prop_assert_eq!(admission.judge(&limits, from), expected);
+                prop_assert_eq!(admission.judge(&limits, from, limits.same_source_max), expected);
                 match expected {
                     Decision::Welcome => admission.enter(session(serial), from),
                     Decision::TurnAway(_) => admission.turn_away(session(serial), from),

@@ -5,23 +5,30 @@ pub mod admission;
 pub mod auth_window;
 pub mod commit;
 mod handshakes;
+pub mod judge;
 pub mod rate_window;
 pub mod report;
+mod solo;
 pub(crate) mod table;
 pub mod tarpit;
 
 use crate::config::Settings;
+use crate::dns;
 use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId};
-use crate::policy::{Answer, Question, Space, Ticket, Verdict, decide};
+use crate::policy::evaluate::same_source_max;
+use crate::policy::{Answer, Question, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
 use admission::{Admission, Limit};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
+use judge::{Judge, LookUp};
+use rate_window::RateWindows;
+pub use solo::Solo;
 
 /// All that can happen to the server.
 #[derive(Debug)]
@@ -36,6 +43,8 @@ pub enum Input {
     Disconnected(SessionId),
     /// A session asks.
     Asked(SessionId, Ticket, Question),
+    /// The hands have looked something up ([`Output::Look`]), or could not. Late and repeated answers do no harm.
+    Looked(LookUp, dns::Answer),
     /// A session orders its draft to be committed.
     CommitOrdered(SessionId),
     /// The hands have carried out [`Output::Sync`] for this session.
@@ -61,6 +70,16 @@ pub enum Output {
     Drop(Limit),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
+    /// Ask the domain name system; then say [`Input::Looked`], [`dns::Trouble::Timeout`] at the latest when it is
+    /// `until`.
+    Look {
+        /// What the answer belongs to.
+        look_up: LookUp,
+        /// What is asked.
+        question: dns::Question,
+        /// When an answer is of no use any more.
+        until: Instant,
+    },
     /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`]. Where a name that
     /// survives a crash proves that the octets do, the hands may give it before that, once the octets were written out.
     Sync(SessionId),
@@ -84,8 +103,7 @@ pub struct Server {
     measured_at: Option<Instant>,
     measuring: bool,
     serial: u64,
-    /// What each welcomed session began with: it is judged by that to its end.
-    begun_with: BTreeMap<SessionId, Arc<Settings>>,
+    judge: Judge,
     outputs: VecDeque<Output>,
 }
 
@@ -101,7 +119,7 @@ impl Server {
             measured_at: None,
             measuring: false,
             serial: 0,
-            begun_with: BTreeMap::new(),
+            judge: Judge::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -109,11 +127,11 @@ impl Server {
     /// Takes one input. Never fails, never waits.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Connected(peer) => self.connected(now, &peer, self.settings.clone()),
-            Input::ConnectedTo(peer, settings) => self.connected(now, &peer, settings),
+            Input::Connected(peer) => self.connected(now, peer, self.settings.clone()),
+            Input::ConnectedTo(peer, settings) => self.connected(now, peer, settings),
             Input::Disconnected(session) => {
                 self.admission.leave(session);
-                self.begun_with.remove(&session);
+                self.judge.leave(session);
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
                 let verdict = self.relabelled(session, &peer);
@@ -127,10 +145,12 @@ impl Server {
             }
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
-                let space =
-                    Space { free_kib: self.free_kib, free_kib_min: self.settings.limits.free_kib_min };
-                let verdict = decide(&self.settings_of(session).policy, space, &question);
-                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                let space = self.space();
+                self.judge.ask(now, (session, ticket), question, space, &mut self.outputs);
+            }
+            Input::Looked(look_up, answer) => {
+                let space = self.space();
+                self.judge.looked(now, look_up, answer, space, &mut self.outputs);
             }
             Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
             Input::Synced(session, result) => self.commits.synced(session, result, &mut self.outputs),
@@ -164,6 +184,21 @@ impl Server {
         self.admission.total()
     }
 
+    /// Questions of sessions that wait for what is being looked up.
+    pub fn waiting(&self) -> usize {
+        self.judge.open()
+    }
+
+    /// How much mail each source and user has sent.
+    pub fn rates(&self) -> &RateWindows {
+        self.judge.rates()
+    }
+
+    /// The same, to be asked for a report, or to be filled with what was known before.
+    pub fn rates_mut(&mut self) -> &mut RateWindows {
+        self.judge.rates_mut()
+    }
+
     /// The settings of the whole process, and of sessions that come by no door of their own.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
@@ -171,18 +206,19 @@ impl Server {
 
     /// The settings with which a session began; those of the whole process when it is not known.
     pub fn settings_of(&self, session: SessionId) -> &Arc<Settings> {
-        self.begun_with.get(&session).unwrap_or(&self.settings)
+        self.judge.settings_of(session).unwrap_or(&self.settings)
     }
 
-    fn connected(&mut self, now: Now, peer: &Peer, settings: Arc<Settings>) {
+    fn connected(&mut self, now: Now, peer: Arc<Peer>, settings: Arc<Settings>) {
         // A proxy that will say for whom it speaks is nobody's source: only the total counts until then.
         let between = settings.manners.xclient_from.contain(peer.client.ip());
         let source = (!between).then(|| peer.source());
-        let output = match self.admission.judge(&self.settings.limits, source) {
+        let most = self.same_source_max(&peer, &settings);
+        let output = match self.admission.judge(&self.settings.limits, source, most) {
             admission::Decision::Welcome => {
                 let session = self.next_id(now);
                 self.admission.enter(session, source);
-                self.begun_with.insert(session, settings);
+                self.judge.enter(session, peer, settings);
                 Output::Welcome(session)
             }
             admission::Decision::TurnAway(limit) => {
@@ -197,10 +233,13 @@ impl Server {
     }
 
     /// A proxy has told whose connection this is: it counts as if it came from there.
-    fn relabelled(&mut self, session: SessionId, peer: &Peer) -> Verdict {
+    fn relabelled(&mut self, session: SessionId, peer: &Arc<Peer>) -> Verdict {
         let source = Some(peer.source());
         self.admission.leave(session);
-        match self.admission.judge(&self.settings.limits, source) {
+        self.judge.is_another(session, peer);
+        let settings = self.settings_of(session).clone();
+        let most = self.same_source_max(peer, &settings);
+        match self.admission.judge(&self.settings.limits, source, most) {
             admission::Decision::Welcome => {
                 self.admission.enter(session, source);
                 Verdict::Accept
@@ -211,6 +250,16 @@ impl Server {
                 Verdict::TurnAway
             }
         }
+    }
+
+    /// How many connections there may be from where this client is: as its rules say, or else as for everybody.
+    fn same_source_max(&mut self, peer: &Peer, settings: &Arc<Settings>) -> u32 {
+        let rules = self.judge.rules(settings);
+        same_source_max(&rules, peer.client.ip()).unwrap_or(self.settings.limits.same_source_max)
+    }
+
+    fn space(&self) -> Space {
+        Space { free_kib: self.free_kib, free_kib_min: self.settings.limits.free_kib_min }
     }
 
     fn next_id(&mut self, now: Now) -> SessionId {

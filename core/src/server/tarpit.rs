@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_small_delay_is_none_for_good() {
         for rule in ["0 0 0", "0.9999 9 300", "0 1 300", "20 0.1 0", "20 0.1 0.5"] {
-            assert_eq!(delays(rule, 3), [], "{rule}");
+            assert_eq!(delays(rule, 3), [0_u64; 0], "{rule}");
         }
         assert_eq!(delays("0.999901 0 300", 1), [999_901]);
     }

@@ -5,11 +5,12 @@ use super::Session;
 use super::state::{Resume, State};
 use crate::now::Now;
 use crate::output::{Output, Reason};
-use crate::policy::{Answer, Question, Ticket};
+use crate::policy::{Answer, Conditions, Question, Ticket, Verdict};
 use crate::refusal::Refusal;
 use crate::reply::catalog;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
+use alloc::string::String;
 
 impl Session {
     pub(super) fn ask(&mut self, now: Now, question: Question, resume: Resume) {
@@ -39,9 +40,11 @@ impl Session {
         let refusal = catalog::verdict_refusal(&answer.verdict);
         match resume {
             Resume::Greet { hello, again } => match refusal {
-                None if again => self.greet(now, hello),
-                None => self.welcomed(now),
-                Some(refusal) => self.dismiss_unheard(now, refusal),
+                Some(refusal) => self.unwelcome(now, refusal),
+                None => {
+                    self.conditions = conditions_of(&answer.verdict);
+                    if again { self.greet(now, hello) } else { self.welcomed(now) }
+                }
             },
             Resume::Load => match refusal {
                 None => self.pause_before_greeting(now),
@@ -49,15 +52,19 @@ impl Session {
             },
             Resume::Secure(beginning) => self.handshake_judged(now, beginning, &answer),
             Resume::Client(known) => self.client_judged(now, known, &answer),
-            Resume::Hello { state, hello, styles } => match refusal {
-                None => self.hello_proceed(now, state, hello, styles),
+            Resume::HelloLoad { state, hello, styles } => match refusal {
+                None => self.introduce(now, state, hello, styles),
                 Some(refusal) => {
                     self.state = state;
                     self.dismiss(now, refusal, Reason::Trouble);
                 }
             },
+            Resume::Hello { state, hello, styles } => match refusal {
+                None => self.hello_proceed(now, state, hello, styles),
+                Some(refusal) => self.refuse(now, Some(hello.verb), refusal, state),
+            },
             Resume::Mail { hello, sender } => match refusal {
-                None => self.mail_proceed(now, hello, sender),
+                None => self.mail_proceed(now, hello, sender, trace_of(answer.verdict)),
                 Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
             },
             Resume::Rcpt { state, path, params } => {
@@ -70,9 +77,32 @@ impl Session {
         }
     }
 
+    /// Policy is against the client: it is told so in place of a greeting, and may say QUIT.
+    fn unwelcome(&mut self, now: Now, refusal: Refusal) {
+        if self.settings.manners.batch.is_some() || !matches!(refusal, Refusal::Policy(_)) {
+            // Nobody reads on there; and what may be otherwise in a moment is better asked anew.
+            return self.dismiss_unheard(now, refusal);
+        }
+        let reply = catalog::no_service(self.no(&refusal));
+        self.refused(None, refusal);
+        self.say(&reply);
+        self.send();
+        self.state = State::Unwelcome;
+    }
+
     /// Says no in place of a greeting.
     fn dismiss_unheard(&mut self, now: Now, refusal: Refusal) {
         self.state = State::Greeting;
         self.dismiss(now, refusal, Reason::Trouble);
     }
+}
+
+/// On what conditions a client was welcomed.
+fn conditions_of(verdict: &Verdict) -> Conditions {
+    if let Verdict::Welcome(conditions) = verdict { *conditions } else { Conditions::default() }
+}
+
+/// The field for the head of the message.
+fn trace_of(verdict: Verdict) -> Option<String> {
+    if let Verdict::Traced(field) = verdict { Some(field) } else { None }
 }

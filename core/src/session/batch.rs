@@ -23,7 +23,7 @@ impl Session {
             return then;
         }
         let then = self.after_refused_mail(now, then);
-        let reader = DottedReader::new(self.settings.bare_newline);
+        let reader = DottedReader::new(self.bare_newline());
         State::Unwanted(Box::new(Unwanted { reader, pace: Pace::new(now.instant), then }))
     }
 

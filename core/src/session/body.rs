@@ -13,7 +13,7 @@ use crate::output::Reason;
 use crate::policy::Question;
 use crate::refusal::{Refusal, Trouble};
 use crate::reply::catalog;
-use crate::spool::{Destination, Durable, Order, Report, SpoolFault, control};
+use crate::spool::{Durable, Order, Report, SpoolFault, control};
 use crate::wire::command::Verb;
 use crate::wire::text::TextFault;
 use alloc::boxed::Box;
@@ -23,6 +23,8 @@ impl Session {
     /// The envelope is complete: its last line and the trace field go to the draft, the message follows.
     pub(super) fn begin_message(&mut self, now: Now, hello: &Hello, transaction: Addressed) -> Message {
         let mut head = control::END.as_bytes().to_vec();
+        // RFC 7208 §9.1: above our own trace field.
+        head.extend_from_slice(transaction.opened.trace.as_deref().unwrap_or_default().as_bytes());
         //= rfc2821#4.4/1 rfc2821#4.4/8
         // The trace field is the first of the header, and ours.
         head.extend_from_slice(
@@ -76,7 +78,7 @@ impl Session {
         octets: u64,
         received_fields: u32,
     ) -> Option<Refusal> {
-        let octets_max = self.settings.limits.message_octets_max;
+        let octets_max = self.octets_max();
         if let Some(fault) = fault {
             Some(Refusal::Text(fault))
         } else if octets_max != 0 && octets > octets_max {
@@ -143,7 +145,7 @@ impl Session {
     pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
         //= rfc2821#6.1/1
         // Nothing is promised before the spool has reported.
-        self.order(Order::Commit(Destination::Router));
+        self.order(Order::Commit(message.addressed.opened.destination()));
         let deadline = now.instant + self.settings.timeouts.store;
         self.state = State::Storing(Box::new(Storing { hello, message, deadline }));
     }

@@ -74,7 +74,8 @@ impl State {
                 Fate::Message
             }
             State::Skipping { .. } => Fate::Rest,
-            State::Ready(_)
+            State::Unwelcome
+            | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)

@@ -28,6 +28,7 @@ impl Session {
             State::Turning(hello) => return hello,
             State::Greeting
             | State::Hush { .. }
+            | State::Unwelcome
             | State::Early { .. }
             | State::Securing { .. }
             | State::Closing
@@ -40,7 +41,9 @@ impl Session {
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
                 Resume::Secure(beginning) => return beginning.hello(),
-                Resume::Hello { state, .. } => return self.give_up(now, state, outcome),
+                Resume::HelloLoad { state, .. } | Resume::Hello { state, .. } => {
+                    return self.give_up(now, state, outcome);
+                }
                 Resume::Mail { hello, .. } => return Some(hello),
                 Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),

@@ -27,13 +27,14 @@ use crate::limits::{
 use crate::now::{Duration, Instant, Now};
 use crate::output::{Output, Reason};
 use crate::peer::{Peer, SessionId, TransactionId};
-use crate::policy::Question;
+use crate::policy::{Conditions, Question};
 use crate::refusal::Refusal;
 use crate::server::tarpit::Tarpit;
 use crate::spool::{Order, Report};
 use crate::tls::Secured;
 use crate::wire::command::{self, SyntaxFault, Verb};
 use crate::wire::line::{self, Found};
+use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -52,6 +53,8 @@ pub struct Session {
     peer: Arc<Peer>,
     /// How the client is taken.
     styles: Styles,
+    /// On what conditions it is welcome.
+    conditions: Conditions,
     /// The messages come over a BSMTP channel.
     marked: bool,
     state: State,
@@ -100,6 +103,7 @@ impl Session {
         Session {
             tarpit: Tarpit::new(settings.tarpit),
             styles: settings.style,
+            conditions: Conditions::default(),
             marked: settings.manners.batch.is_some_and(|batch| batch.marked),
             settings,
             id,
@@ -262,7 +266,8 @@ impl Session {
             return Flow::Wait;
         }
         match &mut self.state {
-            State::Ready(_)
+            State::Unwelcome
+            | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)
@@ -419,6 +424,21 @@ impl Session {
     /// Whether the spool is so far behind that nothing more is taken from the client.
     fn is_blocked(&self) -> bool {
         self.debt > BODY_WINDOW
+    }
+
+    /// The largest message in octets: the smaller of what is configured and what policy says of the client; 0 for any.
+    fn octets_max(&self) -> u64 {
+        let own = self.settings.limits.message_octets_max;
+        match self.conditions.message_octets_max {
+            None | Some(0) => own,
+            Some(most) if own == 0 => most,
+            Some(most) => most.min(own),
+        }
+    }
+
+    /// What becomes of bare newlines in its messages.
+    fn bare_newline(&self) -> BareNewline {
+        self.conditions.bare_newline.unwrap_or(self.settings.bare_newline)
     }
 
     fn transaction_id(&self) -> TransactionId {

@@ -7,6 +7,7 @@ use crate::event::{Event, NamedRefusal};
 use crate::limits::{RECORDED_SAID_MAX, REMEMBERED_MAX};
 use crate::now::Now;
 use crate::output::{Output, Reason};
+use crate::peer::SessionId;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, catalog};
 use crate::wire::verb::Verb;
@@ -100,7 +101,7 @@ impl Session {
     }
 
     /// Tells of a refusal, and remembers it.
-    fn refused(&mut self, verb: Option<Verb>, refusal: Refusal) {
+    pub(super) fn refused(&mut self, verb: Option<Verb>, refusal: Refusal) {
         let named = NamedRefusal { verb, why: refusal.name() };
         self.record.refused = self.record.refused.saturating_add(1);
         self.record.last_refusal = Some(named);
@@ -120,13 +121,23 @@ impl Session {
     }
 
     /// The reply to a refusal, with the operator's pointer where it belongs.
-    fn no(&self, refusal: &Refusal) -> Reply {
-        let reply = catalog::refusal(refusal);
+    pub(super) fn no(&mut self, refusal: &Refusal) -> Reply {
+        let reply = self.with_token(catalog::refusal(refusal), refusal);
         match self.settings.contact.as_str() {
             "" => reply,
             contact if refusal.is_policy() => catalog::with_contact(reply, contact),
             _ => reply,
         }
+    }
+
+    /// A refusal by policy shows a token where the operator wants to look up what led to it, which is told under it.
+    fn with_token(&mut self, reply: Reply, refusal: &Refusal) -> Reply {
+        let Refusal::Policy(denial) = refusal else { return reply };
+        let Some(chain) = denial.chain.clone() else { return reply };
+        let token = token(self.id, self.record.refused);
+        let reply = catalog::with_token(reply, &token);
+        self.event(Event::Explained { token, chain });
+        reply
     }
 
     /// Says no and ends the session.
@@ -136,4 +147,23 @@ impl Session {
         self.say(&reply);
         self.end(now, reason);
     }
+}
+
+/// Letters of a token.
+const TOKEN_LETTERS: usize = 8;
+/// What they are taken from: no vowels, so that no word comes about, and nothing that looks like something else.
+const TOKEN_ALPHABET: &[u8; 32] = b"23456789bcdfghjkmnpqrstvwxzBCDFG";
+
+/// A token for the session's refusal of this number. It says nothing by itself: forty bits of a hash (FNV-1a).
+fn token(session: SessionId, number: u32) -> String {
+    let octets = session.began.to_le_bytes().into_iter().chain(session.serial.to_le_bytes());
+    let hash = octets.chain(number.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    // The high bits are mixed best.
+    let letter = |place: usize| {
+        let five_bits = usize::try_from(hash >> (59 - 5 * place) & 31).expect("five bits");
+        char::from(TOKEN_ALPHABET[five_bits])
+    };
+    (0..TOKEN_LETTERS).map(letter).collect()
 }

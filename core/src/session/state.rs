@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | Greeting | the connection, then the answer about it | 220 said; closed |
 //! | Hush | the hour of the greeting, and silence until then | 220 said; closed |
+//! | Unwelcome | QUIT, and nothing else, after a 554 in place of the greeting | QUIT; closed |
 //! | Early | a client that begins with a handshake unasked | its first octet; 2 s |
 //! | Turning | nothing: what came too soon is seen | 220 said, handshake begun; closed |
 //! | Securing | the end of a TLS handshake | done; failed; its deadline |
@@ -51,6 +52,7 @@ pub(super) enum State {
     Hush {
         until: Instant,
     },
+    Unwelcome,
     Early {
         until: Instant,
     },
@@ -176,6 +178,12 @@ pub(super) enum Resume {
     /// A handshake is to begin.
     Secure(Beginning),
     Client(Known),
+    /// Whether the machine is busy, before anybody is asked about the client's name.
+    HelloLoad {
+        state: State,
+        hello: Hello,
+        styles: Styles,
+    },
     Hello {
         state: State,
         hello: Hello,
@@ -212,6 +220,7 @@ impl State {
         match self {
             State::Greeting => "greeting",
             State::Hush { .. } => "hush",
+            State::Unwelcome => "unwelcome",
             State::Early { .. } => "early",
             State::Turning(_) => "turning",
             State::Securing { .. } => "securing",
@@ -236,7 +245,8 @@ impl State {
     /// Whether the next octets would be a command: the boundary at which a session may be told to go.
     pub(super) fn is_at_command(&self) -> bool {
         match self {
-            State::Ready(_)
+            State::Unwelcome
+            | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
             | State::Chunking(_)

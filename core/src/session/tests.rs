@@ -51,10 +51,12 @@ impl Bench {
         let settings = Arc::new(settings);
         let end = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let peer = Arc::new(Peer::new(end(4000), end(port)));
-        let id = SessionId { began: 0, serial: 1 };
+        let mut server = Server::new(Arc::clone(&settings));
+        server.handle(Now::default(), crate::server::Input::Connected(Arc::clone(&peer)));
+        let Some(crate::server::Output::Welcome(id)) = server.poll() else { panic!("there is room") };
         Bench {
-            session: Session::new(Arc::clone(&settings), id, peer),
-            server: Server::new(settings),
+            session: Session::new(settings, id, peer),
+            server,
             now: Now { instant: Instant::from_micros(1_000_000), wall: Wall::from_seconds(0) },
             said: Vec::new(),
             orders: Vec::new(),

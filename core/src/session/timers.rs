@@ -26,6 +26,7 @@ impl Session {
         }
         Some(match &self.state {
             State::Greeting
+            | State::Unwelcome
             | State::Turning(_)
             | State::Ready(_)
             | State::Opened(_)
@@ -119,7 +120,9 @@ impl Session {
                 self.state = State::Greeting;
                 self.end(now, Reason::Trouble);
             }
-            Resume::Hello { state, hello, .. } => self.refuse(now, Some(hello.verb), refusal, state),
+            Resume::HelloLoad { state, hello, .. } | Resume::Hello { state, hello, .. } => {
+                self.refuse(now, Some(hello.verb), refusal, state);
+            }
             Resume::Mail { hello, .. } => {
                 self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));
             }

@@ -1,7 +1,8 @@
-//! Files that the configuration names, and that are read with it: hosts.allow, hosts.deny, and who may use Z-REPORT.
+//! Files that the configuration names, and that are read with it: policies, hosts.allow, hosts.deny, and who may use Z-REPORT.
 //! They are understood in the core; a reload reads them anew.
 
 use super::optional;
+use crate::policy_db::Shelf;
 use smtpserver_core::config::choices::WrapperFiles;
 use smtpserver_core::config::file::Group;
 use smtpserver_core::config::file::remark::{Remark, Spot};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub(super) struct Named {
     wrappers: Vec<(WrapperFiles, Arc<HostAccess>)>,
     reports: Vec<(String, Option<Arc<ReportAuth>>)>,
+    policies: Shelf,
     /// The files that were read, or looked for.
     pub(super) files: Vec<PathBuf>,
     /// What the operator should know.
@@ -31,6 +33,20 @@ impl Named {
             let line = set.iter().rev().find(|set| set.param == name);
             line.map_or_else(|| Spot::whole(name), |set| set.spot.clone())
         };
+        let sources = &settings.sources;
+        for (name, place, rules) in [
+            ("policydb", &sources.policydb, &mut settings.rules),
+            ("policydb-submit", &sources.policydb_submit, &mut settings.submit_rules),
+        ] {
+            self.files.extend(place.as_ref().map(|place| PathBuf::from(&place.path)));
+            match self.policies.rules(place.as_ref()) {
+                Ok(read) => *rules = read,
+                Err(faults) => errors.extend(faults.lines().map(|fault| spot(name).error(fault, ""))),
+            }
+        }
+        if settings.rules.is_some() && !settings.policy.local_domains.is_empty() {
+            self.note("localnames counts only where there is no policydb: name our domains in the policy");
+        }
         if let Some(files) = &settings.sources.tcp_wrapper {
             match self.wrapper(files, &spot("use-tcp-wrapper")) {
                 Ok(read) => settings.host_access = Some(read),
@@ -44,6 +60,13 @@ impl Named {
             }
         }
         errors
+    }
+
+    /// Something that the operator should know, once for all groups.
+    fn note(&mut self, note: &str) {
+        if self.notes.iter().all(|known| known != note) {
+            self.notes.push(note.into());
+        }
     }
 
     fn wrapper(&mut self, files: &WrapperFiles, spot: &Spot) -> Result<Arc<HostAccess>, Vec<Remark>> {

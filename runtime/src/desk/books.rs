@@ -3,6 +3,7 @@
 //! started or dropped in here.
 
 use crate::mailbox::{DraftNumber, Mailbox, Post};
+use crate::names::Look;
 use crate::spool::Task;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::admission::Limit;
@@ -45,6 +46,8 @@ pub(super) struct Errands<D> {
     /// The answer for whoever asked.
     pub(super) answer: Option<Answer>,
     pub(super) entry: Option<Entry>,
+    /// What is to be looked up.
+    pub(super) looks: Vec<Look>,
     pub(super) posts: Vec<(Arc<Mailbox>, Post)>,
     pub(super) tasks: Vec<Task<D>>,
     pub(super) discarded: Vec<D>,
@@ -63,6 +66,11 @@ impl<D> Books<D> {
     /// Sessions that are there.
     pub(super) fn sessions(&self) -> usize {
         self.places.len()
+    }
+
+    /// Questions that wait for what is being looked up.
+    pub(super) fn waiting(&self) -> usize {
+        self.server.waiting()
     }
 
     /// The settings of the whole process.
@@ -177,6 +185,9 @@ impl<D> Books<D> {
                     Output::Answer(session, ticket, answer) => {
                         self.post(session, Post::Answer(ticket, answer), &mut errands);
                     }
+                    Output::Look { look_up, question, until } => {
+                        errands.looks.push(Look { look_up, question, until });
+                    }
                     Output::Sync(session) => match self.take_draft(session, &mut errands) {
                         Some(draft) => errands.tasks.push(Task::Sync(session, draft)),
                         None => inputs.push(Input::Synced(session, Err(SpoolFault::Broken))),
@@ -242,6 +253,13 @@ impl<D> Books<D> {
 
 impl<D> Errands<D> {
     fn none() -> Errands<D> {
-        Errands { answer: None, entry: None, posts: Vec::new(), tasks: Vec::new(), discarded: Vec::new() }
+        Errands {
+            answer: None,
+            entry: None,
+            looks: Vec::new(),
+            posts: Vec::new(),
+            tasks: Vec::new(),
+            discarded: Vec::new(),
+        }
     }
 }

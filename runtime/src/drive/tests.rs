@@ -4,8 +4,8 @@
 use super::*;
 use crate::limits::UNTAKEN_MAX;
 use smtpserver_core::event::SessionRecord;
-use smtpserver_core::policy::{Space, decide};
-use smtpserver_core::{Peer, Reason, SessionId, Settings, Wall};
+use smtpserver_core::server::Solo;
+use smtpserver_core::{Peer, Reason, Settings, Wall};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 /// Hands that answer from the settings at once, and tell what they are told.
 struct Hands {
     began: tokio::time::Instant,
-    settings: Arc<Settings>,
+    server: Solo,
     told: Sender<Told>,
     /// An assertion of ours that breaks: the sender question.
     clumsy: bool,
@@ -32,10 +32,9 @@ impl super::Hands for Hands {
         let micros = u64::try_from(self.began.elapsed().as_micros()).expect("short tests");
         Now { instant: Instant::from_micros(micros), wall: Wall::from_seconds(0) }
     }
-    fn ask(&mut self, _now: Now, _ticket: Ticket, question: Question) -> Option<Answer> {
+    fn ask(&mut self, now: Now, ticket: Ticket, question: Question) -> Option<Answer> {
         assert!(!self.clumsy || !matches!(question, Question::Sender { .. }), "planted");
-        let space = Space { free_kib: None, free_kib_min: 0 };
-        Some(Answer { verdict: decide(&self.settings.policy, space, &question) })
+        Some(self.server.answer(now, ticket, question))
     }
     fn order(&mut self, _now: Now, _order: Order) {}
     fn note(&mut self, _now: Now, event: Event) {
@@ -62,10 +61,11 @@ fn start(room: usize, clumsy: bool) -> (DuplexStream, Receiver<Told>) {
     let settings = Arc::new(Settings::new("mx.example"));
     let local = SocketAddr::from(([127, 0, 0, 1], 25));
     let peer = Arc::new(Peer::new(local, local));
-    let session = Session::new(settings.clone(), SessionId { began: 0, serial: 1 }, peer);
+    let solo = Solo::new(Now::default(), settings.clone(), peer.clone());
+    let session = Session::new(settings, solo.session(), peer);
     let (client, server) = duplex(room);
     let (told, heard) = channel();
-    let hands = Hands { began: tokio::time::Instant::now(), settings, told, clumsy };
+    let hands = Hands { began: tokio::time::Instant::now(), server: solo, told, clumsy };
     tokio::spawn(drive(server, session, hands));
     (client, heard)
 }

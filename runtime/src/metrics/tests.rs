@@ -28,6 +28,7 @@ fn record(outcome: Outcome) -> Event {
         data: Duration::from_millis(2),
         store: Duration::from_millis(3),
         verdicts: vec![],
+        place: smtpserver_core::policy::evaluate::Place::Router,
         outcome,
     }))
 }
@@ -71,7 +72,7 @@ fn busy() -> Metrics {
         Event::Command(Some(Verb::Mail)),
         Event::Command(None),
         Event::Reply(250),
-        Event::Refused { verb: None, refusal: Refusal::NotAdmitted },
+        Event::Refused { verb: None, refusal: Refusal::TooManyErrorRecipients },
         Event::TarpitDelayed(Duration::from_millis(1500)),
         record(Outcome::Stored(id)),
         record(Outcome::Refused(Refusal::TooBig)),
@@ -105,7 +106,7 @@ fn everything_is_counted_where_it_belongs() {
         ("commands_total{verb=\"RCPT\"}", "0"),
         ("commands_total{verb=\"other\"}", "1"),
         ("replies_total{code=\"250\"}", "1"),
-        ("refusals_total{why=\"not-admitted\"}", "1"),
+        ("refusals_total{why=\"too-many-error-recipients\"}", "1"),
         ("tarpit_delays_total", "1"),
         ("tarpit_delay_seconds_total", "1.5"),
         ("tarpitted_sessions", "1"),

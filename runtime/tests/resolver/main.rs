@@ -188,19 +188,6 @@ async fn too_many_questions_at_once_are_told_to_come_again() {
     assert!(server.asked().len() < 100, "{}", server.asked().len());
 }
 
-#[test]
-fn servers_are_named_by_the_operator() {
-    let at = |text: &str| NameServers::At(vec![text.parse().expect(text)]);
-    assert_eq!(NameServers::parse("system"), Ok(NameServers::System));
-    assert_eq!(NameServers::parse("127.0.0.1:5353"), Ok(at("127.0.0.1:5353")));
-    assert_eq!(NameServers::parse("127.0.0.1"), Ok(at("127.0.0.1:53")));
-    assert_eq!(NameServers::parse("[::1]:5353"), Ok(at("[::1]:5353")));
-    assert_eq!(NameServers::parse("::1"), Ok(at("[::1]:53")));
-    assert!(
-        NameServers::parse("ns.example").is_err_and(|error| error.contains("'ns.example' is no address"))
-    );
-}
-
 #[tokio::test]
 async fn without_a_server_there_is_no_resolver() {
     let error = Resolver::new(&NameServers::At(vec![]), PATIENCE).expect_err("nobody to ask");

@@ -7,6 +7,7 @@ use super::plant::Plant;
 use super::spool::Word;
 use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Ordered, What};
+use smtpserver_core::dns;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
 use smtpserver_core::spool::{Destination, Order, Report, SpoolFault};
@@ -194,6 +195,10 @@ impl World<'_> {
                         }
                     }
                     ServerOutput::MeasureSpace => host.spool.measure(),
+                    ServerOutput::Look { look_up, .. } => {
+                        let answer = dns::Answer::Trouble(dns::Trouble::Unreachable);
+                        inputs.push_back(ServerInput::Looked(look_up, answer));
+                    }
                     ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop(_) => {
                         unreachable!("only a connection is welcomed or not")
                     }

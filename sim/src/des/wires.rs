@@ -151,6 +151,7 @@ impl World<'_> {
                 self.send_down(id, Parcel::End);
             }
             server::Output::Answer(..)
+            | server::Output::Look { .. }
             | server::Output::Sync(_)
             | server::Output::Publish(..)
             | server::Output::Report(..)

@@ -9,9 +9,9 @@ use crate::model::follow;
 use crate::plan::{Fault, Plan};
 use crate::trace::{ConnectionId, News, Noted, What};
 use memchr::memmem;
-use smtpserver_core::policy::{Answer, Space, decide};
+use smtpserver_core::server::Solo;
 use smtpserver_core::spool::{Order, Report, Stored};
-use smtpserver_core::{Input, Now, Output, Peer, Session, SessionId, Settings};
+use smtpserver_core::{Input, Now, Output, Peer, Session, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -228,12 +228,13 @@ fn gather(run: &Run, wanted: BTreeSet<ConnectionId>) -> BTreeMap<ConnectionId, H
 /// Holds a session again, with its octets `piece` at a time.
 fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
     let any = SocketAddr::from(([192, 0, 2, 7], 40_000));
-    let id = SessionId { began: 0, serial: 1 };
-    let mut session = Session::new(settings.clone(), id, Arc::new(Peer::new(any, any)));
+    let peer = Arc::new(Peer::new(any, any));
+    let mut server = Solo::new(Now::default(), settings.clone(), peer.clone());
+    let mut session = Session::new(settings.clone(), server.session(), peer);
     let mut replies = Vec::new();
     let now = Now::default();
     session.handle(now, Input::Opened);
-    obey(&mut session, settings, &mut replies);
+    obey(&mut session, &mut server, &mut replies);
     let mut rest = heard.octets.as_slice();
     while !rest.is_empty() {
         let take = session.wants_bytes().min(piece).min(rest.len());
@@ -242,16 +243,16 @@ fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
         }
         session.handle(now, Input::Bytes(&rest[..take]));
         rest = &rest[take..];
-        obey(&mut session, settings, &mut replies);
+        obey(&mut session, &mut server, &mut replies);
     }
     if heard.client_closed {
         session.handle(now, Input::PeerClosed);
-        obey(&mut session, settings, &mut replies);
+        obey(&mut session, &mut server, &mut replies);
     }
     replies
 }
 
-fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
+fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>) {
     let now = Now::default();
     loop {
         let Some(output) = session.poll() else {
@@ -265,9 +266,8 @@ fn obey(session: &mut Session, settings: &Settings, replies: &mut Vec<u8>) {
         match output {
             Output::Write(octets) => replies.extend_from_slice(&octets),
             Output::Ask(ticket, question) => {
-                let space = Space { free_kib: None, free_kib_min: 0 };
-                let verdict = decide(&settings.policy, space, &question);
-                session.handle(now, Input::Answered(ticket, Answer { verdict }));
+                let answer = server.answer(now, ticket, question);
+                session.handle(now, Input::Answered(ticket, answer));
             }
             Output::Order(Order::Append(octets)) => {
                 session.handle(now, Input::Reported(Report::Room(octets.len())));

@@ -178,8 +178,9 @@ impl Model<'_> {
             }
             Err(Fault::Count) => self.end(501),
             Ok(Command::Hello) => {
-                self.reply(250, Wait::No, &[]);
-                self.state = State::Ready;
+                if self.reply(250, Wait::No, &[451]) == 250 {
+                    self.state = State::Ready;
+                }
             }
             Ok(Command::Polite(code)) => {
                 self.reply(code, Wait::No, &[]);
@@ -256,10 +257,21 @@ impl Model<'_> {
             _ if policy.open_to_loopback && self.client.to_canonical().is_loopback() => true,
             Who::Mailbox { local, domain } => {
                 let domain = domain.to_ascii_lowercase();
-                policy.local_domains.contains(&domain)
+                (policy.local_domains.contains(&domain) && self.stays(local))
                     || (policy.own_names.contains(&domain) && local.eq_ignore_ascii_case("postmaster"))
             }
         }
+    }
+
+    /// Whether a local part at a domain of ours leads, by `%` and `!`, to a domain of ours.
+    fn stays(&self, local: &str) -> bool {
+        let onward = match local.split_once('!') {
+            _ if local.starts_with('"') => return true,
+            Some((domain, rest)) => Some((domain, rest)),
+            None => local.rsplit_once('%').map(|(rest, domain)| (domain, rest)),
+        };
+        let ours = |domain: &str| self.settings.policy.local_domains.contains(&domain.to_ascii_lowercase());
+        onward.is_none_or(|(domain, rest)| !rest.is_empty() && ours(domain) && self.stays(rest))
     }
 
     fn out_of_order(&mut self, wait: Wait) {

@@ -291,6 +291,8 @@ fn value(param: &param::Param) -> String {
             "DOMAIN" => "example.org",
             "PATH" => "/some/file",
             "DBTYPE PATH" => "$DBTYPE $MAILVAR/db/smtp-policy",
+            "ADDR[:PORT]|system" => "192.0.2.53",
+            "'POLICY'" => "ip4:192.0.2.0/24",
             "freeze|defer" => "defer",
             "LEVEL" => "softfail",
             "true|false" => "true",

@@ -78,6 +78,10 @@ pub enum Unfit {
     NotAbsolute,
     /// It is no address to listen on.
     NotAnAddress,
+    /// It is no address of a name server.
+    NotAServer,
+    /// It is no list of SPF mechanisms.
+    NotMechanisms,
     /// A quote is opened and not closed.
     OpenQuote,
     /// It asks for a place or a group, and those stand in the file only.
@@ -104,6 +108,8 @@ impl fmt::Display for Unfit {
             Unfit::TooMany => "is one too many",
             Unfit::NotAbsolute => "is no absolute path",
             Unfit::NotAnAddress => "is no address to listen on",
+            Unfit::NotAServer => "is no address of a name server",
+            Unfit::NotMechanisms => "is no list of SPF mechanisms",
             Unfit::OpenQuote => "has a quote that is not closed",
             Unfit::OnlyInFile => "can be given in the configuration file only",
         })

@@ -7,6 +7,7 @@ use super::{No, Place, Ruling, Why};
 use crate::policy::rules::{Attribute, Entry, Rules, Said, Taken, Value};
 use crate::server::rate_window::RateLimit;
 use crate::wire::text::BareNewline;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,7 +18,7 @@ use core::net::IpAddr;
 pub struct Client {
     rules: Arc<Rules>,
     /// Our own addresses.
-    own: Arc<[IpAddr]>,
+    own: Arc<BTreeSet<IpAddr>>,
     standing: Standing,
     trust: Trust,
     terms: Terms,
@@ -77,7 +78,7 @@ pub struct Terms {
 /// Judges a client by its address. A client that is welcome keeps what led to it ([`Client::chain`]). `own` are our own addresses: they are on no list, and mail to them is for us.
 pub fn connect(
     rules: &Arc<Rules>,
-    own: &Arc<[IpAddr]>,
+    own: &Arc<BTreeSet<IpAddr>>,
     address: IpAddr,
     told: &[Told],
 ) -> Step<Ruling<Client>> {
@@ -90,13 +91,25 @@ pub fn connect(
         listed: None,
         rates_text: None,
         senders: Senders::AsTheyAre,
-        chain: Chain::with_capacity(8),
+        chain: Chain::new(),
     };
     match client.judge_address(address.to_canonical(), &mut Answers::new(told)) {
-        Ok(()) => Step::Done(Ruling { verdict: Ok(client), chain: Chain::new() }),
+        Ok(()) => {
+            // It is kept for as long as the client is there.
+            client.chain.shrink_to_fit();
+            Step::Done(Ruling { verdict: Ok(client), chain: Chain::new() })
+        }
         Err(Stop::Wish(wish)) => Step::Wish(wish),
         Err(Stop::No(no)) => Step::Done(Ruling { verdict: Err(no), chain: client.chain }),
     }
+}
+
+/// How many connections the rules allow to the source that an address belongs to, if they say so and take any.
+pub fn same_source_max(rules: &Rules, address: IpAddr) -> Option<u32> {
+    let entry = rules.find_address(address.to_canonical())?;
+    let most = rules.take(entry, Attribute::MaxSameIpSource)?.value.number()?;
+    // Whoever may have none is told so in a session.
+    (most > 0).then(|| u32::try_from(most).unwrap_or(u32::MAX))
 }
 
 impl Client {
@@ -142,10 +155,15 @@ impl Client {
         }
     }
 
+    /// Whether the name of its address could still change anything.
+    pub fn wants_name(&self) -> bool {
+        self.is_open() && !matches!(self.trust, Trust::Full | Trust::User(_))
+    }
+
     /// Judges it by the name of its address, which was confirmed: the name's addresses hold the client's. A name can
     /// take away, but never gives a right: whoever owns an address chooses its name.
     pub fn reverse_name(mut self, name: &str) -> Client {
-        if matches!(self.trust, Trust::Full | Trust::User(_)) || !self.is_open() {
+        if !self.wants_name() {
             return self;
         }
         let Some(entry) = self.found(Phase::ReverseName, self.rules.find_domain(name)) else { return self };

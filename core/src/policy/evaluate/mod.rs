@@ -17,10 +17,10 @@ mod sender;
 mod wish;
 
 pub use chain::{Chain, Link, Phase, explain};
-pub use client::{Client, Terms, Trust, connect};
+pub use client::{Client, Terms, Trust, connect, same_source_max};
 pub use recipient::Welcome;
 pub use sender::Sender;
-pub use wish::{DomainIs, Listing, Step, Told, Wish};
+pub use wish::{DomainIs, Listing, Sought, Step, Told, Wish};
 
 use crate::server::rate_window::RateVerdict;
 use alloc::string::String;

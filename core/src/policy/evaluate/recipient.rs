@@ -3,7 +3,7 @@
 use super::chain::{Chain, Link, Phase};
 use super::client::{Client, Trust};
 use super::sender::{Judge, Recipients, Sender};
-use super::wish::{Answers, DomainIs, Step, Stop, Told, Wish};
+use super::wish::{Answers, DomainIs, Sought, Step, Stop, Told, Wish};
 use super::{No, Place, Ruling, Why, route};
 use crate::limits::POLICY_ROUTE_ROUNDS_MAX;
 use crate::policy::rules::{Attribute, Entry, Value};
@@ -166,7 +166,7 @@ impl Judge<'_, '_> {
         if mx.is_some() || sender.recipients == Recipients::AsExchanger {
             self.chain.push(mx.map_or(Link::Earlier(Phase::Sender), Link::Attribute));
             let Whose::Domain(name) = target.whose else { return Err(no(Why::NotExchanger, mx_text)) };
-            return match self.domain(name)? {
+            return match self.domain(name, Sought::Us)? {
                 DomainIs::Ours => Ok(Ruled::Exchanger),
                 DomainIs::Elsewhere => Err(no(Why::NotExchanger, mx_text)),
                 DomainIs::Nowhere => Err(no(Why::RecipientDomain, mx_text)),
@@ -183,7 +183,7 @@ impl Judge<'_, '_> {
     /// Admits a domain that exists. A literal is not asked for.
     fn exists(&mut self, target: &Target<'_>, text: Option<String>) -> Result<Ruled, Stop> {
         if let Whose::Domain(name) = target.whose
-            && self.domain(name)? == DomainIs::Nowhere
+            && self.domain(name, Sought::Anybody)? == DomainIs::Nowhere
         {
             return Err(no(Why::RecipientDomain, text));
         }

@@ -2,7 +2,7 @@
 
 use super::chain::{Chain, Link, Phase};
 use super::client::{Client, Senders, Trust, early_lists};
-use super::wish::{Answers, DomainIs, Step, Stop, Told, Wish};
+use super::wish::{Answers, DomainIs, Sought, Step, Stop, Told, Wish};
 use super::{No, Place, Ruling, Why, route};
 use crate::policy::rules::{Attribute, Entry, Taken, Value};
 use crate::server::rate_window::{RateLimit, RateVerdict};
@@ -119,7 +119,7 @@ impl<'b> Judge<'_, 'b> {
             && let Some(taken) = self.take(entry, Attribute::SenderOkWithDns)
         {
             self.chain.push(Link::Attribute(taken));
-            if self.domain(address.domain())? == DomainIs::Nowhere {
+            if self.domain(address.domain(), Sought::Anybody)? == DomainIs::Nowhere {
                 return Err(self.no(Why::SenderDomain, &taken));
             }
         }
@@ -166,8 +166,8 @@ impl<'b> Judge<'_, 'b> {
     }
 
     /// What becomes of mail for a domain.
-    pub(super) fn domain(&mut self, domain: &str) -> Result<DomainIs, Stop> {
-        let told = self.answers.to(|| Wish::Domain(domain.to_ascii_lowercase()))?;
+    pub(super) fn domain(&mut self, domain: &str, sought: Sought) -> Result<DomainIs, Stop> {
+        let told = self.answers.to(|| Wish::Domain(domain.to_ascii_lowercase(), sought))?;
         self.chain.push(Link::Asked("the domain", told.clone()));
         match told {
             Told::Domain(domain) => Ok(*domain),

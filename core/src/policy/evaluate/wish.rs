@@ -25,7 +25,7 @@ pub enum Wish {
         zones: Vec<String>,
     },
     /// What becomes of mail for a domain? Answer: [`Told::Domain`].
-    Domain(String),
+    Domain(String, Sought),
     /// May the client send in the sender's name, by the threshold that was configured? Answer: [`Told::Spf`].
     Spf,
     /// Does one more message fit into the hour? Counted under the user who logged in, else under the source.
@@ -33,6 +33,15 @@ pub enum Wish {
     Message(RateLimit),
     /// Does one more recipient fit? As with messages.
     Recipient(RateLimit),
+}
+
+/// Who is looked for among those who take a domain's mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// Anybody: whether there is such a domain. That it is ours need not be found out.
+    Anybody,
+    /// Us.
+    Us,
 }
 
 /// An answer to a wish.

@@ -5,6 +5,7 @@ use super::{Attribute, Entry, Item, Line, Pair, Rules, TextId, Value};
 use crate::limits::POLICY_LABEL_DEPTH_MAX;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
@@ -36,7 +37,33 @@ impl Said {
     }
 }
 
+/// Whether it would change anything for a client whose name has it.
+fn speaks_of_clients(pair: &Pair) -> bool {
+    let judges = pair.attribute == Attribute::RejectNet || pair.attribute == Attribute::FreezeNet;
+    let is_text = matches!(pair.value, Value::Text(_));
+    (judges && pair.value == Value::Yes)
+        || (pair.attribute == Attribute::RcptDnsRbl && is_text)
+        || pair.attribute == Attribute::MaxInSize
+}
+
 impl Rules {
+    /// Whether any name says something of the clients who have it: without that, nobody need ask for their names.
+    pub fn names_speak_of_clients(&self) -> bool {
+        let mut seen = vec![false; self.records.len()];
+        let mut pairs = Vec::new();
+        for line in &self.name_lines {
+            let place = usize::try_from(line.record).expect("32 bits fit");
+            if !core::mem::replace(&mut seen[place], true) {
+                pairs.clear();
+                self.gather(line, 0, &mut pairs);
+                if pairs.iter().any(speaks_of_clients) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// All that a key says, for whoever asks for many attributes: the same as [`Rules::take`] for each of them.
     pub fn said(&self, entry: Entry) -> Said {
         let mut pairs = Vec::with_capacity(8);

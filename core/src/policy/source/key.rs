@@ -16,6 +16,11 @@ pub(super) enum Key<'a> {
 /// The longest name: a local part, an at, a domain (RFC 2821 §4.5.3.1).
 pub(super) const NAME_OCTETS_MAX: usize = 64 + 1 + 255;
 
+/// Whether this can be the key of a network, a domain or a mailbox.
+pub(in crate::policy) fn is_key(text: &str) -> bool {
+    matches!(read(text), Ok(Key::Network(_) | Key::Name(_)))
+}
+
 /// Reads a key.
 pub(super) fn read(text: &str) -> Result<Key<'_>, (usize, FaultKind)> {
     if text.len() > NAME_OCTETS_MAX {

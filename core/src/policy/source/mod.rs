@@ -8,3 +8,4 @@ mod words;
 
 pub use compile::{Compiled, Role, SourceFile, compile};
 pub use fault::{Fault, FaultKind};
+pub(super) use key::is_key;

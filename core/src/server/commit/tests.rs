@@ -226,6 +226,7 @@ impl Model {
                 | Output::TurnAway(..)
                 | Output::Drop(_)
                 | Output::Answer(..)
+                | Output::Look { .. }
                 | Output::MeasureSpace => {
                     panic!("not the commit machine's business: {output:?}")
                 }

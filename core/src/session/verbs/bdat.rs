@@ -18,6 +18,9 @@ impl Session {
             self.state = state;
             return self.dismiss(now, Refusal::Syntax(SyntaxFault::ChunkSize), Reason::Misbehaved);
         }
+        if matches!(state, State::Unwelcome) {
+            return self.refuse_chunk(now, chunk, Refusal::Unwelcome, 1, state);
+        }
         if !self.settings.extensions.chunking {
             return self.refuse_chunk(now, chunk, Refusal::NotOffered(Verb::Bdat), 1, state);
         }
@@ -27,7 +30,7 @@ impl Session {
                 chunking
             }
             State::Addressed(inside) => {
-                let reader = ChunkReader::new(inside.declares_binary(), self.settings.bare_newline);
+                let reader = ChunkReader::new(inside.declares_binary(), self.bare_newline());
                 let InTransaction { hello, transaction } = *inside;
                 let message = self.begin_message(now, &hello, transaction);
                 Box::new(Chunking { hello, message, reader, spoiled: None, pace: Pace::new(now.instant) })

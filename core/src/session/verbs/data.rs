@@ -30,7 +30,7 @@ impl Session {
                 self.state = State::Receiving(Box::new(Receiving {
                     hello,
                     message,
-                    reader: DottedReader::new(self.settings.bare_newline),
+                    reader: DottedReader::new(self.bare_newline()),
                     spoiled: None,
                     pace: Pace::new(now.instant),
                 }));

@@ -49,9 +49,15 @@ impl Session {
         };
         let hello = Hello { verb, name };
         match load_max {
-            Some(most) => self.ask(now, Question::Load { most }, Resume::Hello { state, hello, styles }),
-            None => self.hello_proceed(now, state, hello, styles),
+            Some(most) => self.ask(now, Question::Load { most }, Resume::HelloLoad { state, hello, styles }),
+            None => self.introduce(now, state, hello, styles),
         }
+    }
+
+    /// Policy hears the client's name; what it concludes shows when there is a sender.
+    pub(in crate::session) fn introduce(&mut self, now: Now, state: State, hello: Hello, styles: Styles) {
+        let name = hello.name.as_str().into();
+        self.ask(now, Question::Hello { name }, Resume::Hello { state, hello, styles });
     }
 
     /// Nobody is against a client of this name.
@@ -76,7 +82,7 @@ impl Session {
         let extensions = &self.settings.extensions;
         let limits = &self.settings.limits;
         let mut keywords: Vec<Cow<'static, str>> = Vec::with_capacity(12);
-        keywords.push(format!("SIZE {}", limits.message_octets_max).into());
+        keywords.push(format!("SIZE {}", self.octets_max()).into());
         let mut offer = |on: bool, keyword: &'static str| {
             if on {
                 keywords.push(keyword.into());

@@ -12,6 +12,7 @@ use crate::wire::command::Verb;
 use crate::wire::params::{ByMode, MailParams};
 use crate::wire::path::ReversePath;
 use alloc::boxed::Box;
+use alloc::string::String;
 
 impl Session {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
@@ -46,7 +47,7 @@ impl Session {
 
     fn check_mail(&self, params: &MailParams) -> Result<(), Refusal> {
         self.check_certificate()?;
-        let octets_max = self.settings.limits.message_octets_max;
+        let octets_max = self.octets_max();
         if octets_max != 0 && params.size.is_some_and(|size| size > octets_max) {
             return Err(Refusal::DeclaredTooBig);
         }
@@ -59,12 +60,18 @@ impl Session {
         }
     }
 
-    pub(in crate::session) fn mail_proceed(&mut self, now: Now, hello: Hello, sender: Sender) {
+    pub(in crate::session) fn mail_proceed(
+        &mut self,
+        now: Now,
+        hello: Hello,
+        sender: Sender,
+        trace: Option<String>,
+    ) {
         self.record.transactions = self.record.transactions.saturating_add(1);
         // What was refused before is no part of this transaction.
         self.verdicts.clear();
         self.say(&catalog::sender_ok(&sender.path));
-        let transaction = Opened::new(self.transaction_id(), sender, now.instant);
+        let transaction = Opened::new(self.transaction_id(), sender, trace, now.instant);
         self.state = State::Opened(Box::new(InTransaction { hello, transaction }));
     }
 }

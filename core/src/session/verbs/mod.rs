@@ -21,6 +21,10 @@ impl Session {
     /// Carries out a well-formed command.
     pub(super) fn obey(&mut self, now: Now, command: Command) {
         let state = self.leave_state();
+        if matches!(state, State::Unwelcome) && !matches!(command, Command::Quit | Command::Bdat(_)) {
+            //= rfc2821#3.1/5
+            return self.refuse(now, None, Refusal::Unwelcome, state);
+        }
         if let Some(verb) = self.lacks_tls(&command) {
             return self.refuse_in_clear_text(now, state, verb, &command);
         }

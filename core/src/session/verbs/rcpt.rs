@@ -2,6 +2,7 @@
 
 use crate::mail::envelope::Recipient;
 use crate::now::Now;
+use crate::policy::evaluate::Why;
 use crate::policy::{Question, Verdict};
 use crate::refusal::{Refusal, Trouble};
 use crate::reply::catalog;
@@ -12,7 +13,6 @@ use crate::wire::command::Verb;
 use crate::wire::params::{Notify, RcptParams};
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 impl Session {
     pub(in crate::session) fn rcpt(&mut self, now: Now, state: State, path: ForwardPath, params: RcptParams) {
@@ -23,7 +23,7 @@ impl Session {
         if let Err(refusal) = self.check_rcpt(&state) {
             return self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused());
         }
-        let question = Question::Recipient { peer: Arc::clone(&self.peer), path: path.clone() };
+        let question = Question::Recipient { path: path.clone() };
         self.ask(now, question, Resume::Rcpt { state, path, params });
     }
 
@@ -53,11 +53,13 @@ impl Session {
         params: RcptParams,
         verdict: Verdict,
     ) {
-        let admitted = match verdict {
-            Verdict::Admit(admitted) => admitted,
+        let (admitted, place) = match verdict {
+            Verdict::Admit(admitted, place) => (admitted, place),
             refused => {
                 // A plain "accept" is no proof that policy looked at a recipient.
-                let refusal = catalog::verdict_refusal(&refused).unwrap_or(Refusal::NotAdmitted);
+                let refusal = catalog::verdict_refusal(&refused)
+                    .or_else(|| catalog::verdict_refusal(&Verdict::refuse(Why::NotAdmitted)))
+                    .expect("a refusal");
                 return self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused());
             }
         };
@@ -65,7 +67,7 @@ impl Session {
         if self.settings.notify_never {
             params.notify = Some(Notify::never());
         }
-        let recipient = Recipient::new(path, params, admitted);
+        let recipient = Recipient::new(path, params, admitted, place);
         self.say(&catalog::recipient_ok(recipient.path()));
         self.state = match state {
             State::Opened(inside) => {

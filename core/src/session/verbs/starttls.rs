@@ -33,7 +33,8 @@ impl Session {
                 let question = Question::Handshake { peer: Arc::clone(&self.peer) };
                 return self.ask(now, question, Resume::Secure(Beginning::Asked(hello)));
             }
-            State::Greeting
+            State::Unwelcome
+            | State::Greeting
             | State::Hush { .. }
             | State::Early { .. }
             | State::Opened(_)

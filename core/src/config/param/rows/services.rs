@@ -4,8 +4,10 @@ use crate::config::Settings;
 use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, WrapperFiles};
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
+use crate::spf::LocalPolicy;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
 
 /// Octets of a prompt: it travels in base64 within a reply line.
 const PROMPT_OCTETS_MAX: usize = 100;
@@ -83,6 +85,26 @@ fn policydb(place: &mut Option<PolicyDb>, words: &[&str]) -> CheckedWords {
         return Err((index, Unfit::Missing));
     }
     *place = Some(PolicyDb { kind: words[0].into(), path: words[1].into() });
+    Ok(None)
+}
+
+/// Name servers that may be named.
+const RESOLVERS_MAX: usize = 10;
+/// Where name servers listen (RFC 1035 §4.2).
+const DNS_PORT: u16 = 53;
+
+fn resolver(settings: &mut Settings, words: &[&str]) -> CheckedWords {
+    let resolvers = &mut settings.sources.resolvers;
+    if words[0] == "system" {
+        resolvers.clear();
+        return Ok(None);
+    }
+    let plain = || words[0].parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+    let address = words[0].parse::<SocketAddr>().or_else(|_| plain()).map_err(|_| (0, Unfit::NotAServer))?;
+    if resolvers.len() >= RESOLVERS_MAX {
+        return Err((0, Unfit::TooMany));
+    }
+    resolvers.push(address);
     Ok(None)
 }
 
@@ -283,6 +305,21 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "The policy data base of the service SUBMIT, instead of policydb.",
     ),
     row(
+        "explain-token",
+        &[],
+        "",
+        Argument::Switch(|s| s.explain_token = true),
+        "Show a token in refusals by the policy, under which the log tells what led to them.",
+    ),
+    row(
+        "resolver",
+        &[],
+        "",
+        words("ADDR[:PORT]|system", "the address of a name server, or system", (1, 1), resolver),
+        "A name server to ask instead of those that the system names; may be repeated.",
+    )
+    .global(),
+    row(
         "report-auth-file",
         &[],
         "",
@@ -376,6 +413,7 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         &[],
         "",
         words("'POLICY'", "SPF mechanisms, in quotes where there are blanks", (1, 1), |s, w| {
+            LocalPolicy::parse(w[0], false).map_err(|_| (0, Unfit::NotMechanisms))?;
             named(&mut s.spf.local_policy, w)
         }),
         "SPF mechanisms that are tried before the final one of a record.",

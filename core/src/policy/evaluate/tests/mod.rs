@@ -10,6 +10,7 @@ use super::*;
 use crate::policy::rules::Rules;
 use crate::policy::source::{Role, SourceFile, compile};
 use crate::wire::path::{Address, ForwardPath, ReversePath};
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -38,7 +39,7 @@ fn done<T>(world: World<'_>, mut judge: impl FnMut(&[Told]) -> Step<T>) -> T {
 }
 
 fn connected(rules: &Arc<Rules>, world: World<'_>, address: &str) -> Ruling<Client> {
-    let own: Arc<[IpAddr]> = Arc::from(["192.0.2.1".parse().expect("an address")]);
+    let own = Arc::new(BTreeSet::from(["192.0.2.1".parse().expect("an address")]));
     let address = address.parse().expect("an address");
     done(world, |told| connect(rules, &own, address, told))
 }

@@ -1,7 +1,7 @@
 //! A second evaluator, written apart from the first: it reads no text, keeps no index, walks through all keys for each
 //! question and asks the world by calling it. Slow, and simple enough to be believed.
 
-use super::{DomainIs, Told, Wish, World};
+use super::{DomainIs, Sought, Told, Wish, World};
 use crate::server::rate_window::RateVerdict;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -221,8 +221,10 @@ impl<'a> Naive<'a> {
         Err(if recipient { "Recipients" } else { "Messages" })
     }
 
-    fn dns(&self, domain: &str) -> Result<DomainIs, &'static str> {
-        let Told::Domain(found) = (self.world)(&Wish::Domain(domain.into())) else { return Err("Trouble") };
+    fn dns(&self, domain: &str, sought: Sought) -> Result<DomainIs, &'static str> {
+        let Told::Domain(found) = (self.world)(&Wish::Domain(domain.into(), sought)) else {
+            return Err("Trouble");
+        };
         Ok(found)
     }
 
@@ -278,7 +280,7 @@ impl<'a> Naive<'a> {
         self.rate(false)?;
         if let Some((_, domain)) = named
             && self.there(&key, "senderokwithdns")
-            && self.dns(domain)? == DomainIs::Nowhere
+            && self.dns(domain, Sought::Anybody)? == DomainIs::Nowhere
         {
             return Err("SenderDomain");
         }
@@ -362,14 +364,14 @@ impl<'a> Naive<'a> {
                 return Ok(false);
             }
             if self.relay {
-                let nowhere = literal.is_none() && self.dns(&domain)? == DomainIs::Nowhere;
+                let nowhere = literal.is_none() && self.dns(&domain, Sought::Anybody)? == DomainIs::Nowhere;
                 return if nowhere { Err("RecipientDomain") } else { Ok(false) };
             }
             if self.there(&key, "acceptifmx") || self.norelay {
                 if literal.is_some() {
                     return Err("NotExchanger");
                 }
-                match self.dns(&domain)? {
+                match self.dns(&domain, Sought::Us)? {
                     DomainIs::Elsewhere => return Err("NotExchanger"),
                     DomainIs::Nowhere => return Err("RecipientDomain"),
                     DomainIs::Ours if local.contains('!') || local.contains('%') => {
@@ -380,7 +382,7 @@ impl<'a> Naive<'a> {
                 }
             }
             if self.there(&key, "acceptifdns") {
-                let nowhere = literal.is_none() && self.dns(&domain)? == DomainIs::Nowhere;
+                let nowhere = literal.is_none() && self.dns(&domain, Sought::Anybody)? == DomainIs::Nowhere;
                 return if nowhere { Err("RecipientDomain") } else { Ok(false) };
             }
             return Err("NotAdmitted");

@@ -159,7 +159,7 @@ fn answer(weather: u8, wish: &Wish) -> Told {
                 Told::Listing((address.is_ipv4() == bit(0)).then_some(listing))
             }
         }
-        Wish::Domain(domain) => Told::Domain(match domain.as_str() {
+        Wish::Domain(domain, _) => Told::Domain(match domain.as_str() {
             "here.test" | "home.example" | "sub.home.example" => DomainIs::Ours,
             "far.test" | "other.example" => DomainIs::Elsewhere,
             _ if bit(1) => return Told::Trouble,

@@ -9,7 +9,7 @@ use alloc::string::String;
 fn kind(wish: &Wish) -> Told {
     match wish {
         Wish::Listing { .. } => Told::Listing(None),
-        Wish::Domain(_) => Told::Domain(DomainIs::Elsewhere),
+        Wish::Domain(..) => Told::Domain(DomainIs::Elsewhere),
         Wish::Spf => Told::Spf(Ok(())),
         Wish::Message(_) | Wish::Recipient(_) => Told::Rate(RateVerdict::Within),
     }
@@ -65,7 +65,7 @@ fn rates_are_asked_for_with_their_limit() {
         Wish::Recipient(_) => {
             Told::Rate(RateVerdict::Excess { retry_after: crate::now::Duration::from_secs(9) })
         }
-        Wish::Listing { .. } | Wish::Domain(_) | Wish::Spf => kind(wish),
+        Wish::Listing { .. } | Wish::Domain(..) | Wish::Spf => kind(wish),
     };
     let client = welcome(&rules, "192.0.2.9");
     let no = sender(&client, &full, "").expect_err("too much");
@@ -110,7 +110,7 @@ fn the_postmaster_is_reached_whatever_the_rules_say_of_others() {
     );
     let full = |wish: &Wish| match wish {
         Wish::Recipient(_) => Told::Rate(RateVerdict::Forbidden),
-        Wish::Listing { .. } | Wish::Domain(_) | Wish::Spf | Wish::Message(_) => kind(wish),
+        Wish::Listing { .. } | Wish::Domain(..) | Wish::Spf | Wish::Message(_) => kind(wish),
     };
     let client = welcome(&rules, "198.51.100.1");
     for to in ["postmaster", "POSTMASTER@home.example", "postmaster@client.example"] {

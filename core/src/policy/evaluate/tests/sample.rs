@@ -40,7 +40,7 @@ fn world(wish: &Wish) -> Told {
             let listing = || Listing { zone: zones[0].clone(), text: Some("listed".into()) };
             Told::Listing(listed.then(listing))
         }
-        Wish::Domain(domain) => match domain.as_str() {
+        Wish::Domain(domain, _) => match domain.as_str() {
             "ok.example" | "other.example" => Told::Domain(DomainIs::Elsewhere),
             "mxhere.example" => Told::Domain(DomainIs::Ours),
             "tmp.example" => Told::Trouble,

@@ -82,10 +82,10 @@ _bulk_mail rejectsource + relaytarget -
     let octets = u64::try_from(rules.octets() / rules.entries()).expect("fits");
     println!("entries {}: built in {built:?}, read in {read:?}, {octets} octets each", rules.entries());
 
-    let own: Arc<[IpAddr]> = Arc::from([]);
+    let own = Arc::default();
     let world = |wish: &Wish| match wish {
         Wish::Listing { .. } => Told::Listing(None),
-        Wish::Domain(_) => Told::Domain(DomainIs::Elsewhere),
+        Wish::Domain(..) => Told::Domain(DomainIs::Elsewhere),
         Wish::Spf => Told::Spf(Ok(())),
         Wish::Message(_) | Wish::Recipient(_) => Told::Rate(RateVerdict::Within),
     };

@@ -1,0 +1,273 @@
+//! The answer to a question as a log keeps it: the verdict without its proof.
+
+use super::entry::{code, decoded};
+use super::fault::{LogFault, LogFaultKind};
+use super::octets::{Cursor, put_length, put_number, put_signed};
+use crate::limits::RECORDED_TEXT_MAX;
+use crate::now::Duration;
+use crate::now::micros;
+use crate::policy::evaluate::{No, Place, Why};
+use crate::policy::{Conditions, Denial, Verdict, postmaster};
+use crate::server::rate_window::RateVerdict;
+use crate::wire::text::BareNewline;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// A verdict without its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// [`Verdict::Accept`].
+    Accept,
+    /// [`Verdict::Admit`].
+    Admit(Place),
+    /// [`Verdict::NoSpace`].
+    NoSpace,
+    /// [`Verdict::Busy`].
+    Busy,
+    /// [`Verdict::TurnAway`].
+    TurnAway,
+    /// [`Verdict::Welcome`].
+    Welcome(Conditions),
+    /// [`Verdict::Traced`].
+    Traced(String),
+    /// [`Verdict::Refuse`].
+    Refuse(Box<Denial>),
+}
+
+impl Ruling {
+    pub(super) fn of(verdict: &Verdict) -> Ruling {
+        match verdict {
+            Verdict::Accept => Ruling::Accept,
+            Verdict::Admit(_, place) => Ruling::Admit(*place),
+            Verdict::NoSpace => Ruling::NoSpace,
+            Verdict::Busy => Ruling::Busy,
+            Verdict::TurnAway => Ruling::TurnAway,
+            Verdict::Welcome(conditions) => Ruling::Welcome(*conditions),
+            Verdict::Traced(field) => Ruling::Traced(field.clone()),
+            Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
+        }
+    }
+
+    /// The verdict. The proof of an admission is the postmaster's: nothing is received by it, for what replays a log
+    /// keeps no message.
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Ruling::Accept => Verdict::Accept,
+            Ruling::Admit(place) => Verdict::Admit(postmaster(), place),
+            Ruling::NoSpace => Verdict::NoSpace,
+            Ruling::Busy => Verdict::Busy,
+            Ruling::TurnAway => Verdict::TurnAway,
+            Ruling::Welcome(conditions) => Verdict::Welcome(conditions),
+            Ruling::Traced(field) => Verdict::Traced(field),
+            Ruling::Refuse(denial) => Verdict::Refuse(denial),
+        }
+    }
+}
+
+const ACCEPT: u8 = 0;
+const ADMIT: u8 = 1;
+const NO_SPACE: u8 = 2;
+const BUSY: u8 = 3;
+const TURN_AWAY: u8 = 4;
+const WELCOME: u8 = 5;
+const TRACED: u8 = 6;
+const REFUSE: u8 = 7;
+
+const PLACES: [Place; 2] = [Place::Router, Place::Freezer];
+const NEWLINES: [Option<BareNewline>; 3] = [None, Some(BareNewline::Reject), Some(BareNewline::Normalize)];
+const WHYS: [Why; 12] = [
+    Why::Client,
+    Why::Listed,
+    Why::NoConnections,
+    Why::Sender,
+    Why::SenderDomain,
+    Why::Spf,
+    Why::Recipient,
+    Why::NotAdmitted,
+    Why::NotExchanger,
+    Why::RecipientDomain,
+    Why::Route,
+    Why::Trouble,
+];
+/// Behind those of the table.
+const MESSAGES: u8 = 12;
+const RECIPIENTS: u8 = 13;
+
+/// Appends a ruling.
+pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
+    match ruling {
+        Ruling::Accept => out.push(ACCEPT),
+        Ruling::Admit(place) => out.extend([ADMIT, code(&PLACES, place)]),
+        Ruling::NoSpace => out.push(NO_SPACE),
+        Ruling::Busy => out.push(BUSY),
+        Ruling::TurnAway => out.push(TURN_AWAY),
+        Ruling::Welcome(Conditions { message_octets_max, bare_newline, is_trusted }) => {
+            out.push(WELCOME);
+            // 0 stands for none, so that none has no number of its own.
+            put_number(out, message_octets_max.map_or(0, |most| most.saturating_add(1)));
+            out.extend([code(&NEWLINES, bare_newline), u8::from(*is_trusted)]);
+        }
+        Ruling::Traced(field) => {
+            out.push(TRACED);
+            put_text(out, field);
+        }
+        Ruling::Refuse(denial) => {
+            out.push(REFUSE);
+            put_denial(out, denial);
+        }
+    }
+}
+
+fn put_denial(out: &mut Vec<u8>, denial: &Denial) {
+    let Denial { no: No { why, text }, chain } = denial;
+    match why {
+        Why::Messages(verdict) => {
+            out.push(MESSAGES);
+            put_rate(out, *verdict);
+        }
+        Why::Recipients(verdict) => {
+            out.push(RECIPIENTS);
+            put_rate(out, *verdict);
+        }
+        Why::Client
+        | Why::Listed
+        | Why::NoConnections
+        | Why::Sender
+        | Why::SenderDomain
+        | Why::Spf
+        | Why::Recipient
+        | Why::NotAdmitted
+        | Why::NotExchanger
+        | Why::RecipientDomain
+        | Why::Route
+        | Why::Trouble => out.push(code(&WHYS, why)),
+    }
+    let text: &[String] = text.as_ref().map_or(&[], core::slice::from_ref);
+    put_texts(out, Some(text));
+    put_texts(out, chain.as_deref());
+}
+
+/// 0 for none at all, else one more than there are, and then each.
+fn put_texts(out: &mut Vec<u8>, texts: Option<&[String]>) {
+    put_length(out, texts.map_or(0, |texts| texts.len() + 1));
+    for text in texts.unwrap_or(&[]) {
+        put_text(out, text);
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    let end = text.floor_char_boundary(RECORDED_TEXT_MAX);
+    put_length(out, end);
+    out.extend_from_slice(&text.as_bytes()[..end]);
+}
+
+/// Microseconds to wait; -1 for never.
+fn put_rate(out: &mut Vec<u8>, verdict: RateVerdict) {
+    put_signed(
+        out,
+        match verdict {
+            RateVerdict::Within => 0,
+            RateVerdict::Excess { retry_after } => i64::try_from(micros(retry_after)).unwrap_or(i64::MAX),
+            RateVerdict::Forbidden => -1,
+        },
+    );
+}
+
+/// Reads a ruling.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
+    Ok(match cursor.octet()? {
+        ACCEPT => Ruling::Accept,
+        ADMIT => Ruling::Admit(decoded(&PLACES, cursor, "an unknown place")?),
+        NO_SPACE => Ruling::NoSpace,
+        BUSY => Ruling::Busy,
+        TURN_AWAY => Ruling::TurnAway,
+        WELCOME => Ruling::Welcome(Conditions {
+            message_octets_max: cursor.number()?.checked_sub(1),
+            bare_newline: decoded(&NEWLINES, cursor, "an unknown treatment of newlines")?,
+            is_trusted: cursor.octet()? != 0,
+        }),
+        TRACED => Ruling::Traced(text(cursor)?),
+        REFUSE => Ruling::Refuse(Box::new(denial(cursor)?)),
+        _ => return Err(cursor.fault(LogFaultKind::Unfit("an unknown verdict"))),
+    })
+}
+
+fn denial(cursor: &mut Cursor<'_>) -> Result<Denial, LogFault> {
+    let why = match cursor.octet()? {
+        MESSAGES => Why::Messages(rate(cursor)?),
+        RECIPIENTS => Why::Recipients(rate(cursor)?),
+        code => *WHYS
+            .get(usize::from(code))
+            .ok_or_else(|| cursor.fault(LogFaultKind::Unfit("an unknown reason")))?,
+    };
+    let text = texts(cursor)?.and_then(|texts| texts.into_iter().next());
+    Ok(Denial { no: No { why, text }, chain: texts(cursor)? })
+}
+
+fn texts(cursor: &mut Cursor<'_>) -> Result<Option<Vec<String>>, LogFault> {
+    match cursor.number_in_memory()? {
+        0 => Ok(None),
+        // Each takes an octet at least: whoever lies about their number comes to the end first.
+        more => (1..more).map(|_| text(cursor)).collect::<Result<_, _>>().map(Some),
+    }
+}
+
+fn text(cursor: &mut Cursor<'_>) -> Result<String, LogFault> {
+    let octets = cursor.string(RECORDED_TEXT_MAX)?.to_vec();
+    String::from_utf8(octets).map_err(|_| cursor.fault(LogFaultKind::Unfit("a text that is not UTF-8")))
+}
+
+fn rate(cursor: &mut Cursor<'_>) -> Result<RateVerdict, LogFault> {
+    Ok(match u64::try_from(cursor.signed()?) {
+        Ok(0) => RateVerdict::Within,
+        Ok(micros) => RateVerdict::Excess { retry_after: Duration::from_micros(micros) },
+        Err(_) => RateVerdict::Forbidden,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn every_ruling_comes_back() {
+        let denial = |why, text: Option<&str>, chain: Option<&[&str]>| {
+            let text = text.map(String::from);
+            let chain = chain.map(|lines| lines.iter().copied().map(String::from).collect());
+            Ruling::Refuse(Box::new(Denial { no: No { why, text }, chain }))
+        };
+        let conditions = Conditions {
+            message_octets_max: Some(0),
+            bare_newline: Some(BareNewline::Normalize),
+            is_trusted: true,
+        };
+        let soon = RateVerdict::Excess { retry_after: Duration::from_secs(450) };
+        let mut all = vec![
+            Ruling::Accept,
+            Ruling::Admit(Place::Router),
+            Ruling::Admit(Place::Freezer),
+            Ruling::NoSpace,
+            Ruling::Busy,
+            Ruling::TurnAway,
+            Ruling::Welcome(Conditions::default()),
+            Ruling::Welcome(conditions),
+            Ruling::Traced("Received-SPF: pass\n".into()),
+            denial(Why::Messages(soon), None, Some(&[])),
+            denial(Why::Recipients(RateVerdict::Forbidden), Some(""), Some(&["a", "b"])),
+        ];
+        all.extend(WHYS.map(|why| denial(why, Some("no"), None)));
+        for ruling in all {
+            let mut octets = Vec::new();
+            put(&mut octets, &ruling);
+            let mut cursor = Cursor::new(&octets, 0);
+            assert_eq!(read(&mut cursor), Ok(ruling.clone()));
+            assert!(cursor.is_at_end());
+            assert_eq!(Ruling::of(&ruling.clone().verdict()), ruling);
+        }
+        for unfit in [&[8][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
+            assert!(read(&mut Cursor::new(unfit, 0)).is_err(), "{unfit:?}");
+        }
+    }
+}
