@@ -104,6 +104,8 @@ impl fmt::Display for NamedRefusal {
 pub enum Outcome {
     /// Accepted: durable, and so reported to the client.
     Stored(SpoolId),
+    /// Destroyed as the content filter wanted it, while the client was told that it was taken.
+    Discarded,
     /// Refused after the data.
     Refused(Refusal),
     /// Given up before its data were complete: RSET, a new HELO, QUIT.
@@ -152,6 +154,7 @@ impl Event {
             Event::TarpitDelayed(_) => "tarpit_delayed",
             Event::Transaction(record) => match record.outcome {
                 Outcome::Stored(_) => "message_stored",
+                Outcome::Discarded => "message_discarded",
                 Outcome::Refused(_) => "message_refused",
                 Outcome::Reset => "transaction_reset",
                 Outcome::Cut(_) => "transaction_cut",
@@ -178,7 +181,7 @@ impl fmt::Display for Event {
             Event::Transaction(record) => match &record.outcome {
                 Outcome::Stored(id) => write!(f, "{id}"),
                 Outcome::Refused(refusal) => f.write_str(refusal.name()),
-                Outcome::Reset => Ok(()),
+                Outcome::Reset | Outcome::Discarded => Ok(()),
                 Outcome::Cut(reason) => f.write_str(reason.name()),
             },
             Event::Closed(record) => f.write_str(record.reason.name()),

@@ -2,6 +2,7 @@
 
 use crate::policy::Denial;
 use crate::policy::evaluate::Why;
+use crate::reply::Words;
 use crate::server::rate_window::RateVerdict;
 use crate::spool::SpoolFault;
 use crate::tls::Distrust;
@@ -73,6 +74,10 @@ pub enum Refusal {
     Text(TextFault),
     /// The message has passed too many hosts.
     Looping,
+    /// The content filter is against the message.
+    Condemned(Words),
+    /// The interactive router is against the address.
+    Unroutable(Words),
     /// Not the client's fault.
     Trouble(Trouble),
 }
@@ -92,6 +97,10 @@ pub enum Trouble {
     Spool(SpoolFault),
     /// Too many handshakes from there of late.
     TooManyHandshakes,
+    /// The interactive router is dead, silent, or talks nonsense.
+    Router,
+    /// The content filter is, and the operator wants the message to come again (`contentfilter-failure defer`).
+    Filter,
     /// No answer to a question came in time.
     NoAnswer,
     /// The client was silent too long, or too slow.
@@ -137,6 +146,8 @@ impl Refusal {
             Refusal::TooBig => "too-big",
             Refusal::Text(_) => "bare-newline",
             Refusal::Looping => "looping",
+            Refusal::Condemned(_) => "condemned",
+            Refusal::Unroutable(_) => "unroutable",
             Refusal::Trouble(trouble) => match trouble {
                 Trouble::Loaded => "loaded",
                 Trouble::TooManyConnections => "too-many-connections",
@@ -146,6 +157,8 @@ impl Refusal {
                 Trouble::Spool(SpoolFault::Unusable) => "spool-unusable",
                 Trouble::Spool(SpoolFault::Broken) => "spool-broken",
                 Trouble::TooManyHandshakes => "too-many-handshakes",
+                Trouble::Router => "router",
+                Trouble::Filter => "contentfilter",
                 Trouble::NoAnswer => "no-answer",
                 Trouble::TimedOut => "timed-out",
                 Trouble::ShuttingDown => "shutting-down",
@@ -163,6 +176,8 @@ impl Refusal {
         matches!(
             self,
             Refusal::HelloSyntax
+                | Refusal::Condemned(_)
+                | Refusal::Unroutable(_)
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
                 | Refusal::CertificateFirst(_)
@@ -188,6 +203,7 @@ impl Refusal {
             | Refusal::DeclaredTooBig => true,
             // Nobody need be slowed down because a name server is.
             Refusal::Policy(denial) => denial.no.why != Why::Trouble,
+            Refusal::Unroutable(words) => words.refuses_for_good(),
             Refusal::Trouble(trouble) => matches!(trouble, Trouble::NoSpace | Trouble::TooManyRecipients),
             Refusal::Line(_)
             | Refusal::TooManyUnknown
@@ -204,6 +220,7 @@ impl Refusal {
             | Refusal::ChunkAfterRefusal
             | Refusal::TooBig
             | Refusal::Text(_)
+            | Refusal::Condemned(_)
             | Refusal::Looping => false,
         }
     }

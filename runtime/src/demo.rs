@@ -8,6 +8,7 @@ use crate::lines::{Lines, printable};
 use crate::listen::Wanted;
 use crate::log::{Log, Place};
 use crate::spool_fs::{self, FileSpool, Layout, ROUTER};
+use crate::subserver::Hired;
 use crate::{Stop, listen, serve, signals};
 use smtpserver_core::config::file::remark::Spot;
 use smtpserver_core::event::{Outcome, TransactionRecord};
@@ -65,7 +66,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host, Layout::default());
-    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, None);
+    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, Hired::default(), None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }

@@ -160,6 +160,7 @@ fn transaction<R>(
     let verdicts: Vec<&dyn Display> = record.verdicts.iter().map(|verdict| verdict as &dyn Display).collect();
     let (outcome, detail): (_, Option<(_, &dyn Display)>) = match &record.outcome {
         Outcome::Stored(id) => ("stored", Some(("spool", id))),
+        Outcome::Discarded => ("discarded", None),
         Outcome::Refused(refusal) => ("refused", Some(("why", &refusal.name()))),
         Outcome::Reset => ("reset", None),
         Outcome::Cut(reason) => ("cut", Some(("why", &reason.name()))),

@@ -127,6 +127,8 @@ pub(crate) const NOTHING_REMEMBERED_MAX: Duration = Duration::from_secs(900);
 
 // Helpers.
 
+/// How long the server is not called when it waits for nothing.
+pub(crate) const ALARM_WAIT_MAX: Duration = Duration::from_secs(3_600);
 /// Octets of a frame to or from the host of helpers: as many as are read of a helper at a time.
 pub(crate) const HELPER_FRAME_OCTETS_MAX: usize = 65_536;
 /// Octets that are read of a helper at a time.

@@ -15,6 +15,7 @@ use crate::resolver::Resolver;
 use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
+use crate::subserver::{self, Hired};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::os::fd::{AsFd, OwnedFd};
@@ -41,6 +42,7 @@ pub(crate) fn serve(
     doors: Vec<Door>,
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
+    hired: Hired,
     office: Option<Office>,
 ) -> Result<(), Stop> {
     spool.tidy_up();
@@ -59,6 +61,7 @@ pub(crate) fn serve(
     let (source, duty) = office.map(|office| (office.source, office.duty)).unzip();
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
+        subserver::employ(&desk, hired).map_err(fault)?;
         let (orders, successors) = mpsc::channel(1);
         let mut signals = Signals::catch(successors).map_err(fault)?;
         let mut hangups = Signals::hangup().map_err(fault)?;

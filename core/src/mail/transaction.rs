@@ -146,6 +146,11 @@ impl Message {
         self.normalized = normalized;
     }
 
+    /// It goes to the freezer, whatever was known before.
+    pub fn freeze(&mut self) {
+        self.addressed.opened.place = Place::Freezer;
+    }
+
     /// The end of data is here.
     pub fn end(&mut self, now: Instant) {
         self.ended = Some(now);

@@ -1,6 +1,9 @@
 //! What policy concludes, and `Admitted`: the proof that a recipient may receive mail here.
 
 use super::evaluate::{No, Place, Why};
+use crate::reply::Words;
+use crate::subserver::Trade;
+use crate::subserver::filter::Sentence;
 use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -24,6 +27,12 @@ pub enum Verdict {
     Busy,
     /// Not now: too many connections from there, or in all.
     TurnAway,
+    /// The content filter's sentence about a message.
+    Judged(Box<Sentence>),
+    /// What the interactive router said.
+    Routed(Box<Words>),
+    /// Not now: no helper of this trade has answered.
+    NoHelper(Trade),
     /// The operator's rules are against it.
     Refuse(Box<Denial>),
 }
@@ -45,6 +54,8 @@ pub struct Conditions {
     /// Whether it comes from a network that may send to other domains without a login (`fulltrustnet`,
     /// `trustrecipients`, `relaycustnet`).
     pub is_trusted: bool,
+    /// Whether the content filter does not see what it sends (`filtering -`).
+    pub skips_filter: bool,
 }
 
 /// A refusal by the operator's rules.

@@ -9,9 +9,9 @@ use crate::now::{Instant, Now};
 use crate::peer::SessionId;
 use crate::policy::{Answer, Ticket, Verdict};
 use crate::reply::Words;
+use crate::subserver::Output as FarmOutput;
 use crate::subserver::filter::{self, Fate, Sentence};
 use crate::subserver::{Farm, Fault, HelperId, Input, JobId, RequestLine, Terms, Trade, router};
-use crate::subserver::{Errand, Output as FarmOutput};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -183,12 +183,8 @@ impl Asker {
 
 fn terms(trade: Trade, staff: Staff, wish: &Wish) -> Terms {
     let (helpers, answer_max, work_max, fits): (u8, _, _, fn(&[u8]) -> bool) = match trade {
-        Trade::Router => {
-            (wish.routers_max, limits::ROUTER_ANSWER_MAX, limits::ROUTER_WORK_MAX, router::fits)
-        }
-        Trade::Filter => {
-            (wish.filters_max, limits::FILTER_ANSWER_MAX, limits::FILTER_WORK_MAX, filter::fits)
-        }
+        Trade::Router => (wish.routers_max, limits::ROUTER_ANSWER_MAX, limits::ROUTER_WORK_MAX, router::fits),
+        Trade::Filter => (wish.filters_max, limits::FILTER_ANSWER_MAX, limits::FILTER_WORK_MAX, filter::fits),
     };
     Terms {
         helpers_max: match staff {

@@ -56,6 +56,8 @@ impl Solo {
                 | Output::Drop(_)
                 | Output::Sync(_)
                 | Output::Publish(..)
+                | Output::Helper(..)
+                | Output::HelperNote(..)
                 | Output::Report(..) => {}
             }
         }

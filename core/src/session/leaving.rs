@@ -41,11 +41,13 @@ impl Session {
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
                 Resume::Secure(beginning) => return beginning.hello(),
-                Resume::HelloLoad { state, .. } | Resume::Hello { state, .. } => {
-                    return self.give_up(now, state, outcome);
-                }
-                Resume::Mail { hello, .. } => return Some(hello),
-                Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
+                Resume::HelloLoad { state, .. }
+                | Resume::Hello { state, .. }
+                | Resume::HelloRouted { state, .. }
+                | Resume::Verified { state, .. }
+                | Resume::Rcpt { state, .. }
+                | Resume::RcptRouted { state, .. } => return self.give_up(now, state, outcome),
+                Resume::Mail { hello, .. } | Resume::MailRouted { hello, .. } => return Some(hello),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),
             },
             State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),
@@ -62,6 +64,7 @@ impl Session {
                 message.came(reader.octets(), reader.normalized());
                 (hello, message.record(now, outcome))
             }
+            State::Showing(shown) => (shown.hello, shown.message.record(now, outcome)),
             State::Storing(storing) => (storing.hello, storing.message.record(now, outcome)),
         };
         match leftover.filter(|_| self.styles.keep_broken) {

@@ -48,7 +48,9 @@ impl Yard {
             .filter(|output| !matches!(output, Output::Note(_)))
             .map(|output| match output {
                 Output::Errand(Errand::Start(helper)) => format!("start {}", helper.0),
-                Output::Errand(Errand::Say(helper, octets)) => format!("{} < {}", helper.0, octets.escape_ascii()),
+                Output::Errand(Errand::Say(helper, octets)) => {
+                    format!("{} < {}", helper.0, octets.escape_ascii())
+                }
                 Output::Errand(Errand::LetGo(helper)) => format!("let go {}", helper.0),
                 Output::Errand(Errand::End(helper)) => format!("end {}", helper.0),
                 Output::Answer(job, Ok(lines)) => {

@@ -22,7 +22,6 @@ struct Octets {
 }
 
 impl Draft for Octets {
-
     fn append(&mut self, octets: Vec<u8>) {
         self.octets.extend_from_slice(&octets);
     }

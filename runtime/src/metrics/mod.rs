@@ -168,6 +168,7 @@ impl Metrics {
         self.recipients_refused.add(record.recipients_refused.into());
         let (name, whole) = match record.outcome {
             Outcome::Stored(_) => ("stored", true),
+            Outcome::Discarded => ("discarded", true),
             Outcome::Refused(_) => ("refused", true),
             Outcome::Reset => ("reset", false),
             Outcome::Cut(_) => ("cut", false),

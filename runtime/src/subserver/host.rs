@@ -5,7 +5,8 @@
 use super::frame::{Frame, Kind};
 use crate::Stop;
 use crate::limits::{
-    COMPLAINT_OCTETS_MAX, HELPER_FRAMES_WAITING_MAX, HELPER_PARTING_MAX, HELPER_READ_OCTETS, PROGRAM_LOOK_WAIT,
+    COMPLAINT_OCTETS_MAX, HELPER_FRAMES_WAITING_MAX, HELPER_PARTING_MAX, HELPER_READ_OCTETS,
+    PROGRAM_LOOK_WAIT,
 };
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -152,7 +153,9 @@ async fn serve(stream: UnixStream, args: HostArgs) {
                         helpers.insert((trade, helper), tell);
                         tokio::spawn(tend(Group(child), trade, helper, told, says.clone()));
                     }
-                    Some(Err(error)) => refuse(trade, helper, &format!("cannot be started: {error}"), &says).await,
+                    Some(Err(error)) => {
+                        refuse(trade, helper, &format!("cannot be started: {error}"), &says).await
+                    }
                     None => refuse(trade, helper, "no program of this trade", &says).await,
                 }
                 continue;
@@ -277,7 +280,12 @@ fn streams(child: &mut Child) -> std::io::Result<Streams> {
     let stderr = ChildStderr::from_std(child.stderr.take().ok_or_else(missing)?)?;
     let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).ok_or_else(missing)?;
     let exit = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
-    Ok((stdin, stdout, stderr, AsyncFd::new(exit)?))
+    #[expect(
+        deprecated,
+        reason = "what it says of descriptors closed too early cannot be: this one is owned"
+    )]
+    let exit = AsyncFd::new(exit)?;
+    Ok((stdin, stdout, stderr, exit))
 }
 
 /// Carries what a helper says to an operator, a line at a time.

@@ -12,3 +12,40 @@ mod staff;
 
 pub use staff::Staff;
 pub(crate) use staff::{Hired, Plan};
+
+use crate::desk::Desk;
+use crate::lines::printable;
+use crate::spool::Spool;
+use smtpserver_core::server::News;
+use smtpserver_core::subserver::{Errand, Note, Trade};
+use std::sync::Arc;
+
+/// Who does the errands of farms.
+pub trait Foreman: Send + Sync + 'static {
+    /// Does an errand. Never waits: what cannot be done is a helper that has ended.
+    fn run(&self, trade: Trade, errand: Errand);
+}
+
+/// Gives a desk helpers. Needs a tokio runtime around it.
+pub(crate) fn employ<S: Spool>(desk: &Arc<Desk<S>>, hired: Hired) -> std::io::Result<()> {
+    let hears = desk.clone();
+    let (staff, open) = hired.begin(Arc::new(move |trade, news| hears.helper(trade, news)))?;
+    desk.employs(staff);
+    for (trade, kinds) in open {
+        desk.helper(trade, News::Open(kinds));
+    }
+    tokio::spawn(desk.clone().keep_time());
+    Ok(())
+}
+
+/// Says in the log what there is to say of helpers.
+pub(crate) fn tell(trade: Trade, note: &Note) {
+    let (trade, what) = (trade.name(), note.to_string());
+    let what = printable(&what);
+    match note {
+        Note::Ready(_) => tracing::debug!("{trade}: {what}"),
+        Note::Works => tracing::info!("{trade}: {what}"),
+        Note::Lost(..) | Note::Unfit(..) => tracing::warn!("{trade}: {what}"),
+        Note::Broken => tracing::error!("{trade}: {what}"),
+    }
+}

@@ -1,15 +1,17 @@
 //! The network process's end: carries the errands of farms to the host, or to a named socket, and what helpers say back.
 
+use super::Foreman;
 use super::frame::{Frame, Kind};
 use super::host::HostArgs;
 use super::socket::{self, Tell};
+use crate::Stop;
+use crate::args::DaemonArgs;
+use crate::config_file::Loaded;
 use crate::limits::HELPER_FRAMES_WAITING_MAX;
 use crate::lines::printable;
-use smtpserver_core::config::zenv::Zenv;
 use smtpserver_core::server::{News, Staff as Kinds};
 use smtpserver_core::subserver::{Errand, HelperId, Trade};
-use smtpserver_core::Settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Socket;
@@ -20,7 +22,8 @@ use tokio::io::{AsyncWriteExt, ReadHalf};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-/// Which helpers the configuration asks for, looked at before anything is started.
+/// Which helpers the configuration asks for, looked at before anything is started. What it names holds until a new start: a
+/// running server cannot reach other programs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     host: HostArgs,
@@ -29,13 +32,9 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// What the settings ask for. An error is a sentence about what cannot be.
-    pub(crate) fn of(
-        settings: &Settings,
-        zenv: &Zenv,
-        zenv_file: Option<&Path>,
-        router: Option<&Path>,
-        postoffice: &Path,
-    ) -> Result<Plan, String> {
+    pub(crate) fn of(args: &DaemonArgs, loaded: &Loaded, postoffice: &Path) -> Result<Plan, Stop> {
+        let (settings, zenv) = (loaded.configuration.global(), &loaded.configuration.zenv);
+        let (zenv_file, router) = (loaded.zenv.as_deref(), args.router.as_deref());
         let mut plan = Plan::default();
         plan.host.postoffice = postoffice.to_path_buf();
         plan.host.zenv = zenv_file.map(Path::to_path_buf);
@@ -43,20 +42,18 @@ impl Plan {
         if settings.helpers.router {
             let usual = || Path::new(zenv.get("MAILBIN").unwrap_or_default()).join("router");
             let program = router.map_or_else(usual, Path::to_path_buf);
-            check(&program).map_err(|why| format!("enable-router: {}: {why}", program.display()))?;
+            let unfit = |why| loaded.blame("enable-router", format!("{}: {why}", program.display()));
+            check(&program).map_err(unfit)?;
             plan.host.router = Some(program);
         }
         if let Some(filter) = &settings.helpers.filter {
             let filter = PathBuf::from(filter);
-            match filter.metadata() {
-                Ok(stat) if stat.file_type().is_socket() => plan.socket = Some(filter),
-                Ok(_) => {
-                    check(&filter).map_err(|why| format!("contentfilter {}: {why}", filter.display()))?;
-                    plan.host.filter = Some(filter);
-                }
-                Err(error) => {
-                    return Err(format!("contentfilter {}: {error}", filter.display()));
-                }
+            if filter.metadata().is_ok_and(|stat| stat.file_type().is_socket()) {
+                plan.socket = Some(filter);
+            } else {
+                let unfit = |why| loaded.blame("contentfilter", format!("{}: {why}", filter.display()));
+                check(&filter).map_err(unfit)?;
+                plan.host.filter = Some(filter);
             }
         }
         Ok(plan)
@@ -66,19 +63,13 @@ impl Plan {
         self.host.router.is_some() || self.host.filter.is_some()
     }
 
-    /// Whether this asks for other helpers than `other`.
-    pub(crate) fn differs(&self, other: &Plan) -> bool {
-        (&self.host.router, &self.host.filter, &self.socket)
-            != (&other.host.router, &other.host.filter, &other.socket)
-    }
-
     /// Starts the host, with the rights of now: so after those that it shall not have were given up, and before the fence.
     pub(crate) fn hire(&self) -> Result<Hired, String> {
         let host = if self.wants_host() { Some(self.start().map_err(cannot_start)?) } else { None };
         Ok(Hired { plan: self.clone(), host })
     }
 
-    fn start(&self) -> std::io::Result<(Buried, Socket)> {
+    fn start(&self) -> std::io::Result<(Child, Socket)> {
         let (ours, its) = Socket::pair()?;
         // Our own program, even when another one has taken its place on disk since.
         let child = Command::new("/proc/self/exe")
@@ -86,7 +77,7 @@ impl Plan {
             .stdin(OwnedFd::from(its))
             .stdout(Stdio::null())
             .spawn()?;
-        Ok((Buried(child), ours))
+        Ok((child, ours))
     }
 }
 
@@ -106,33 +97,23 @@ fn check(program: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A process that is waited for when this goes; it goes by itself when its line does.
-#[derive(Debug)]
-struct Buried(Child);
-
-impl Drop for Buried {
-    fn drop(&mut self) {
-        let _ = self.0.wait();
-    }
-}
-
 /// Helpers that can be started.
 #[derive(Debug, Default)]
 pub(crate) struct Hired {
     plan: Plan,
-    host: Option<(Buried, Socket)>,
+    /// The host, which goes by itself when its line does.
+    host: Option<(Child, Socket)>,
 }
 
-impl Hired {
-    /// What was asked for.
-    pub(crate) fn plan(&self) -> &Plan {
-        &self.plan
-    }
+/// Helpers of these trades can be started.
+pub(crate) type Open = Vec<(Trade, Kinds)>;
 
-    /// Puts them to work: `tell` hears what they say. Needs a tokio runtime around it.
-    pub(crate) fn begin(self, tell: Tell) -> std::io::Result<Arc<Staff>> {
+impl Hired {
+    /// Puts them to work: `tell` hears what they say, and is to be told that they are open. Needs a tokio runtime around it.
+    pub(crate) fn begin(self, tell: Tell) -> std::io::Result<(Arc<Staff>, Open)> {
         let Hired { plan, host } = self;
-        let mut staff = Staff { host: None, socket: plan.socket.map(Arc::new), talks: Mutex::default(), tell };
+        let mut staff =
+            Staff { host: None, socket: plan.socket.map(Arc::new), talks: Mutex::default(), tell };
         let mut open = Vec::new();
         if let Some((child, socket)) = host {
             socket.set_nonblocking(true)?;
@@ -151,11 +132,7 @@ impl Hired {
             open.extend(plan.host.filter.map(|_| (Trade::Filter, Kinds::Processes)));
         }
         open.extend(staff.socket.as_ref().map(|_| (Trade::Filter, Kinds::Connections)));
-        let staff = Arc::new(staff);
-        for (trade, kinds) in open {
-            (staff.tell)(trade, News::Open(kinds));
-        }
-        Ok(staff)
+        Ok((Arc::new(staff), open))
     }
 }
 
@@ -168,15 +145,16 @@ pub struct Staff {
     tell: Tell,
 }
 
-impl Staff {
-    /// Does an errand. Never waits: what cannot be done is a helper that has ended.
-    pub fn run(&self, trade: Trade, errand: Errand) {
+impl Foreman for Staff {
+    fn run(&self, trade: Trade, errand: Errand) {
         match (trade, &self.socket) {
             (Trade::Filter, Some(path)) => self.run_at(path, trade, errand),
             (Trade::Filter | Trade::Router, _) => self.run_in_host(trade, errand),
         }
     }
+}
 
+impl Staff {
     fn run_in_host(&self, trade: Trade, errand: Errand) {
         let (kind, helper, octets) = match errand {
             Errand::Start(helper) => (Kind::Start, helper, Vec::new()),
@@ -221,22 +199,34 @@ impl Staff {
 }
 
 /// Hears the host to its end.
-async fn listen(mut reader: ReadHalf<UnixStream>, tell: Tell, child: Buried) {
+async fn listen(mut reader: ReadHalf<UnixStream>, tell: Tell, mut child: Child) {
+    let mut heard = BTreeSet::new();
     while let Ok(Some(Frame { kind, trade, helper, octets })) = Frame::read(&mut reader).await {
         match kind {
-            Kind::Said => tell(trade, News::Said(helper, octets)),
-            Kind::Ended => tell(trade, News::Ended(helper)),
+            Kind::Said => {
+                heard.insert((trade, helper));
+                tell(trade, News::Said(helper, octets));
+            }
+            Kind::Ended => {
+                heard.remove(&(trade, helper));
+                tell(trade, News::Ended(helper));
+            }
             Kind::Renewed => {
                 tracing::info!("{}: its program is another one now", trade.name());
                 tell(trade, News::Renewed);
             }
             Kind::Complained => {
-                let line = printable(&String::from_utf8_lossy(&octets));
-                tracing::warn!("{} {}: {line}", trade.name(), helper.0);
+                let line = String::from_utf8_lossy(&octets);
+                tracing::warn!("{} {}: {}", trade.name(), helper.0, printable(&line));
             }
             Kind::Start | Kind::Say | Kind::LetGo | Kind::End => break,
         }
     }
-    tracing::error!("the host of helpers has ended: no helper can be started until the server is started anew");
-    let _ = tokio::task::spawn_blocking(move || drop(child)).await;
+    tracing::error!(
+        "the host of helpers has ended: no helper can be started until the server is started anew"
+    );
+    for (trade, helper) in heard {
+        tell(trade, News::Ended(helper));
+    }
+    let _ = tokio::task::spawn_blocking(move || child.wait()).await;
 }

@@ -11,6 +11,7 @@ use crate::policy::evaluate::{self, Chain, Client, No, Ruling, Sender, Step, Tol
 use crate::policy::{Conditions, Denial, Question, Space, Verdict};
 use crate::server::rate_window::{Key, RateWindows};
 use crate::spf;
+use crate::subserver::Trade;
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -103,6 +104,7 @@ impl Case {
             | Question::Load { .. }
             | Question::Client { .. }
             | Question::Handshake { .. }
+            | Question::Router { .. }
             | Question::Content { .. } => {}
         }
     }
@@ -130,6 +132,8 @@ impl Case {
             Question::Load { .. } | Question::Client { .. } | Question::Handshake { .. } => {
                 Judged::Verdict(Verdict::Accept)
             }
+            // Nobody else can answer for it.
+            Question::Router { .. } => Judged::Verdict(Verdict::NoHelper(Trade::Router)),
         }
     }
 
@@ -162,6 +166,7 @@ impl Case {
             message_octets_max: terms.message_octets_max,
             bare_newline: terms.bare_newline,
             is_trusted: *client.trust() != Trust::Nobody,
+            skips_filter: !client.is_filtered(),
         };
         self.standing = Standing::Welcome(Box::new(client));
         Judged::Verdict(Verdict::Welcome(conditions))
