@@ -14,8 +14,8 @@ use crate::spool::Destination;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The code of messages that policy freezes (as the ancestor has it for senders and recipients).
-const FROZEN_BY_POLICY: u32 = 2;
+/// The code under which the rules freeze a message.
+const FROZEN_BY_POLICY: u32 = 1;
 
 /// MAIL was accepted; no recipient yet.
 #[derive(Debug)]
@@ -38,12 +38,12 @@ impl Opened {
         Opened { id, sender, trace, place: Place::Router, began: now, refused: 0 }
     }
 
-    /// Where the message goes.
-    pub fn place(&self) -> Place {
-        self.place
+    /// Whether it goes to the freezer, as far as is known.
+    pub fn is_frozen(&self) -> bool {
+        self.place == Place::Freezer
     }
 
-    /// The same, as the spool has it.
+    /// Where the message is to be kept.
     pub fn destination(&self) -> Destination {
         match self.place {
             Place::Router => Destination::Router,

@@ -7,7 +7,6 @@ use crate::event::{Event, Outcome};
 use crate::mail::envelope::Hello;
 use crate::mail::transaction::Message;
 use crate::now::Now;
-use crate::policy::evaluate::Place;
 use crate::policy::{Question, Verdict};
 use crate::refusal::{Refusal, Trouble};
 use crate::reply::{Words, catalog};
@@ -20,7 +19,7 @@ impl Session {
     /// The message is complete, and nothing is wrong with it: the filter sees it, if there is one.
     pub(super) fn judge_content(&mut self, now: Now, hello: Hello, message: Message, octets: u64) {
         // What policy freezes a person looks at.
-        let frozen = message.addressed.opened.place() == Place::Freezer;
+        let frozen = message.addressed.opened.is_frozen();
         if self.settings.helpers.filter.is_some() && !self.conditions.skips_filter && !frozen {
             self.order(Order::Show);
             let deadline = now.instant + self.settings.timeouts.store;

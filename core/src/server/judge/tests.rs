@@ -7,8 +7,7 @@ use crate::dns::fake::World as Zone;
 use crate::now::{Duration, Wall};
 use crate::policy::{Role, SourceFile, compile};
 use crate::server::{self, Server};
-use crate::spool::Destination;
-use crate::spool::Order;
+use crate::spool::{Destination, Order};
 use crate::{Event, Input, Output, Session};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -204,7 +203,7 @@ fn the_worked_sample_holds_through_a_session() {
         ),
         (5, "192.0.2.66", "a@ok.example", "x@other.example", "554 5.7.1 Host quarantined"),
         (6, "198.51.100.7", "a@nodns.example", "x@evil.example", "Router"),
-        (7, "203.0.113.5", "a@nodns.example", "u@home.example", "Freezer"),
+        (7, "203.0.113.5", "a@nodns.example", "u@home.example", "Freezer(1)"),
         (8, "203.0.113.200", "a@nodns.example", "x@other.example", no_domain),
         (9, "203.0.113.200", "a@ok.example", "x@other.example", "Router"),
         (10, "198.18.5.5", "a@ok.example", "u@home.example", "550 5.7.1 listed"),
@@ -215,7 +214,7 @@ fn the_worked_sample_holds_through_a_session() {
         (15, "198.18.7.7", "", "x@mxhere.example", "Router"),
         (16, "198.18.7.7", "", "x@other.example", no_exchanger),
         (17, "198.18.7.7", "a@ok.example", "x%other.example@home.example", no_exchanger),
-        (18, "198.18.7.7", "a@ok.example", "held@home.example", "Freezer"),
+        (18, "198.18.7.7", "a@ok.example", "held@home.example", "Freezer(1)"),
         (19, "2001:db8:1::5", "a@ok.example", "x@other.example", "Router"),
         (20, "2001:db8:2::5", "a@ok.example", "u@home.example", "Router"),
     ] {

@@ -3,9 +3,10 @@
 
 use super::*;
 use crate::config::manners::Batch;
-use crate::policy::{Space, Verdict, decide};
+use crate::policy::Verdict;
+use crate::policy::evaluate::Why;
 use crate::server::tarpit::TarpitRule;
-use crate::spool::Stored;
+use crate::spool::{DraftPath, Stored};
 use crate::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use alloc::collections::BTreeSet;
 use core::fmt::Write;
@@ -74,6 +75,9 @@ impl Walk {
             if number.is_multiple_of(7) {
                 settings.manners.greet_pause = Duration::from_secs(2);
             }
+            if number.is_multiple_of(5) {
+                settings.helpers.filter = Some("/bin/filter".into());
+            }
             if number.is_multiple_of(11) {
                 let batch = Batch { marked: false, echo: false, unix_lines: false, user: 7 };
                 settings.manners.batch = Some(batch);
@@ -124,6 +128,12 @@ impl Walk {
         }
         match &self.bench.session.state {
             State::Asking { .. } => self.answer(),
+            State::Showing(_) => {
+                let path = DraftPath::new("public/7").expect("short");
+                let report =
+                    if self.pick(3) == 0 { Report::Failed(SpoolFault::Broken) } else { Report::Shown(path) };
+                self.bring("report", Input::Reported(report))
+            }
             State::Storing(_) => {
                 let stored = Stored { inode: 7, mtime_seconds: 1_700_000_000, mtime_nanos: 0 };
                 let report = if self.pick(3) == 0 {
@@ -158,7 +168,8 @@ impl Walk {
                 let which = self.pick(TEXTS.len());
                 self.bring("octets", Input::Bytes(TEXTS[which].as_bytes()))
             }
-            State::Hush { .. }
+            State::Unwelcome
+            | State::Hush { .. }
             | State::Ready(_)
             | State::Opened(_)
             | State::Addressed(_)
@@ -192,13 +203,20 @@ impl Walk {
 
     fn answer(&mut self) -> &'static str {
         let (ticket, question) = self.question.take().expect("it was asked");
+        let connects = matches!(question, Question::Connect);
+        let (id, now) = (self.bench.session.id(), self.bench.now);
+        self.bench.server.handle(now, crate::server::Input::Asked(id, ticket, question));
+        let mut answer = None;
+        while let Some(output) = self.bench.server.poll() {
+            if let crate::server::Output::Answer(_, _, verdict) = output {
+                answer = Some(verdict);
+            }
+        }
         let verdict = match self.pick(6) {
             0 => Verdict::Busy,
-            1 if matches!(question, Question::Connect) => Verdict::TurnAway,
-            _ => {
-                let space = Space { free_kib: Some(1 << 20), free_kib_min: 0 };
-                decide(&self.bench.session.settings().policy, space, &question)
-            }
+            1 if connects => Verdict::TurnAway,
+            2 if connects => Verdict::refuse(Why::Client),
+            _ => answer.expect("what needs no names is answered at once").verdict,
         };
         self.bring("answer", Input::Answered(ticket, Answer { verdict }))
     }
