@@ -155,6 +155,8 @@ impl World<'_> {
                             self.ready.push_back(*id);
                         }
                     }
+                    ServerOutput::HelperNote(..) => {}
+                    ServerOutput::Helper(trade, errand) => self.errands.push_back((trade, errand)),
                     ServerOutput::Sync(session) => match host.commits.get(&session) {
                         Some(commit) if !commit.cancelled => host.spool.sync(session, commit.draft),
                         commit => {
@@ -205,6 +207,7 @@ impl World<'_> {
                 }
             }
         }
+        self.run_errands();
     }
 
     pub(super) fn hear_spool(&mut self, word: Word) {

@@ -152,6 +152,8 @@ impl World<'_> {
             }
             server::Output::Answer(..)
             | server::Output::Look { .. }
+            | server::Output::Helper(..)
+            | server::Output::HelperNote(..)
             | server::Output::Sync(_)
             | server::Output::Publish(..)
             | server::Output::Report(..)

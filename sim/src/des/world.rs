@@ -15,8 +15,9 @@ use crate::trace::{ConnectionId, Rest, Trace, What};
 use bytes::Bytes;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::record::Ending;
+use smtpserver_core::subserver::{Errand, HelperId, Trade};
 use smtpserver_core::{Instant, Now, Settings, Wall};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What the wall clock says when a world begins: 2026-11-23T00:00:00Z, in microseconds.
@@ -47,6 +48,10 @@ pub(super) enum Happening {
     Lingered(ConnectionId),
     /// A late or repeated answer.
     Answer(ConnectionId, Ticket, Box<Question>),
+    /// A helper says something, or ends, if the server that started it still lives.
+    Helper(u32, Trade, HelperId, Option<Vec<u8>>),
+    /// The server wants to be called for its helpers.
+    FarmDue(u32),
     /// An operation of the disk is over, if the server that began it still lives.
     Disk(u32, JobId),
     /// A fault of the plan sets in.
@@ -76,6 +81,13 @@ pub(super) struct World<'a> {
     pub(super) disk: Disk,
     pub(super) disk_dice: Dice,
     pub(super) answers_dice: Dice,
+    pub(super) helper_dice: Dice,
+    /// Helpers that were started and not ended.
+    pub(super) helpers: BTreeSet<(Trade, HelperId)>,
+    /// What farms want done.
+    pub(super) errands: VecDeque<(Trade, Errand)>,
+    /// When the server is called for its helpers.
+    pub(super) farm_due: Option<u64>,
     pub(super) host: Option<Host>,
     pub(super) life: u32,
     pub(super) settings: Arc<Settings>,
@@ -134,6 +146,10 @@ impl<'a> World<'a> {
             disk: Disk::new(plan.seed, Room { capacity, quota }, plan.disk.order(), &errors),
             disk_dice: Dice::new(plan.seed, Purpose::Disk, 0),
             answers_dice: Dice::new(plan.seed, Purpose::Answers, 0),
+            helper_dice: Dice::new(plan.seed, Purpose::Helpers, 0),
+            helpers: BTreeSet::new(),
+            errands: VecDeque::new(),
+            farm_due: None,
             host: None,
             life: 0,
             settings,
@@ -180,6 +196,7 @@ impl<'a> World<'a> {
             self.happen(what);
             self.settle();
         }
+        self.look_at_farms();
         self.note(What::Scanned(self.disk.scan()));
         let rest = self.rest(endless);
         self.note(What::Ended(rest));
@@ -199,6 +216,8 @@ impl<'a> World<'a> {
             Happening::Hasten(id) => self.hasten(id),
             Happening::Lingered(id) => self.release(id),
             Happening::Answer(id, ticket, question) => self.answer_late(id, ticket, *question),
+            Happening::Helper(life, trade, helper, says) => self.helper(life, trade, helper, says),
+            Happening::FarmDue(life) => self.farm_due(life),
             Happening::Disk(life, job) => self.disk_done(life, job),
             Happening::Fault(index) => self.fault(index),
             Happening::FaultOver(index) => self.fault_over(index),
@@ -349,6 +368,8 @@ impl Happening {
             | Happening::Hasten(_)
             | Happening::Lingered(_)
             | Happening::Answer(..)
+            | Happening::Helper(..)
+            | Happening::FarmDue(_)
             | Happening::Disk(..)
             | Happening::Drained(_) => true,
             Happening::Wake(_)
