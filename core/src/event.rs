@@ -21,6 +21,8 @@ pub enum Event {
     Heard(String),
     /// A reply line as said. Only when the session keeps a transcript.
     Said(String),
+    /// What the content filter is asked, or has said. Only with `debug-contentfilter`.
+    Filter(String),
     /// A command line came; its verb, `None` when it had none that we know.
     Command(Option<Verb>),
     /// A reply was said; its code.
@@ -145,6 +147,7 @@ impl Event {
         match self {
             Event::Heard(_) => "heard",
             Event::Said(_) => "said",
+            Event::Filter(_) => "contentfilter",
             Event::Command(_) => "command",
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
@@ -168,7 +171,7 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Heard(line) | Event::Said(line) => f.write_str(line),
+            Event::Heard(line) | Event::Said(line) | Event::Filter(line) => f.write_str(line),
             Event::Command(verb) => f.write_str(verb.map_or("-", Verb::name)),
             Event::Reply(code) => write!(f, "{code}"),
             Event::Refused { verb, refusal } => {

@@ -111,7 +111,11 @@ impl Journal for Logbook {
                     self.remark(now, Level::TRACE, session, peer, event);
                 }
             }
-            Event::Refused { .. } | Event::TarpitDelayed(_) | Event::Secured(_) | Event::Unsecured(_) => {
+            Event::Filter(_)
+            | Event::Refused { .. }
+            | Event::TarpitDelayed(_)
+            | Event::Secured(_)
+            | Event::Unsecured(_) => {
                 if self.log.wants(Level::DEBUG) {
                     self.remark(now, Level::DEBUG, session, peer, event);
                 }

@@ -194,6 +194,7 @@ impl Verdict {
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
+            | Event::Filter(_)
             | Event::Explained { .. }
             | Event::Secured(_)
             | Event::Unsecured(_)

@@ -14,6 +14,8 @@ use crate::spool::{Destination, Order, Report};
 use crate::subserver::filter::{Fate, Sentence};
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 
 impl Session {
     /// The message is complete, and nothing is wrong with it: the filter sees it, if there is one.
@@ -33,6 +35,7 @@ impl Session {
     pub(super) fn reported_showing(&mut self, now: Now, shown: Shown, report: Report) {
         match report {
             Report::Shown(draft) => {
+                self.debug_filter(|| format!("asked about {}", draft.as_str()));
                 let Shown { hello, message, octets, .. } = shown;
                 let question = Question::Content { octets, draft: Some(draft) };
                 self.ask(now, question, Resume::Content { hello, message });
@@ -48,6 +51,7 @@ impl Session {
     /// What was concluded about the message.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all other verdicts are refusals or none")]
     pub(super) fn content_judged(&mut self, now: Now, hello: Hello, message: Message, verdict: Verdict) {
+        self.debug_filter(|| format!("{verdict:?}"));
         match verdict {
             Verdict::Judged(sentence) => self.sentenced(now, hello, message, *sentence),
             other => match catalog::verdict_refusal(&other) {
@@ -70,6 +74,12 @@ impl Session {
             }
             Fate::Destroyed if words.accepts() => self.discard(now, hello, message, &words),
             Fate::Destroyed => self.refuse_message(now, hello, message, Refusal::Condemned(words)),
+        }
+    }
+
+    fn debug_filter(&mut self, what: impl FnOnce() -> String) {
+        if self.settings.helpers.filter_debug {
+            self.event(Event::Filter(what()));
         }
     }
 

@@ -145,7 +145,7 @@ impl Metrics {
     /// Something happened in a session.
     pub(crate) fn note(&self, event: &Event) {
         match event {
-            Event::Heard(_) | Event::Said(_) | Event::Explained { .. } => {}
+            Event::Heard(_) | Event::Said(_) | Event::Filter(_) | Event::Explained { .. } => {}
             Event::Command(verb) => self.commands.add(verb.map_or("other", Verb::name)),
             Event::Reply(code) => self.replies.add(*code),
             Event::Refused { refusal, .. } => self.refusals.add(refusal.name()),

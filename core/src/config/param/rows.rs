@@ -9,8 +9,6 @@ pub(super) mod tls;
 /// Parameters that are read, checked and kept, and on which this version does not act yet. Whoever builds what a
 /// parameter asks for takes its name out of here.
 pub(super) const LATER: &[&str] = &[
-    "EXPNcmd",
-    "VRFYcmd",
     "rcvd-ident",
     "rcvd-whoson",
     "rcvd-auth-user",
@@ -29,12 +27,6 @@ pub(super) const LATER: &[&str] = &[
     "MSA-mode",
     "use-tcp-wrapper",
     "report-auth-file",
-    "enable-router",
-    "enable-router-maxpar",
-    "contentfilter",
-    "contentfilter-maxpar",
-    "contentfilter-failure",
-    "debug-contentfilter",
     "perl-hook",
     "use-tls",
     "tls-cert-file",
