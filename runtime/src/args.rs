@@ -290,6 +290,8 @@ impl DemoArgs {
 
     /// The port when the address was given without.
     pub(crate) const PORT: u16 = 2525;
+    /// The port for SMTPS beside it.
+    pub(crate) const SMTPS_PORT: u16 = 2465;
 }
 
 impl RecordArgs {
@@ -307,9 +309,7 @@ impl RecordArgs {
 impl DaemonArgs {
     /// What is asked for and this version does not have: it would be a lie to go on.
     pub(crate) fn refuse_what_is_missing(&self) -> Result<(), Stop> {
-        for (asked, option, what) in
-            [(self.inetd_tls, "-t", "TLS"), (self.test_address.is_some(), "-T", "to test the policy")]
-        {
+        for (asked, option, what) in [(self.test_address.is_some(), "-T", "to test the policy")] {
             if asked {
                 return Err(Stop::unfit(format!("{option}: {what} is not in this version yet")));
             }

@@ -9,9 +9,10 @@
 
 mod books;
 
+use crate::auth::BackEnds;
 use crate::clock::Clock;
 use crate::journal::{Journal, Work};
-use crate::limits::{ALARM_WAIT_MAX, ARRIVALS_MAX};
+use crate::limits::{ALARM_WAIT_MAX, ARRIVALS_MAX, handshakes_at_once};
 use crate::mailbox::DraftNumber;
 use crate::names::{self, Names};
 use crate::recorder::Recorder;
@@ -19,6 +20,7 @@ use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use crate::subserver::{self, Foreman};
 use books::{Books, Entry, Errands};
+use smtpserver_core::auth::{Attempt, Check, Finding};
 use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::commit::Publication;
@@ -26,7 +28,7 @@ use smtpserver_core::server::judge::LookUp;
 use smtpserver_core::server::{Input, News};
 use smtpserver_core::spool::{SpoolFault, Stored};
 use smtpserver_core::subserver::Trade;
-use smtpserver_core::{Instant, Now, Peer, SessionId, Settings};
+use smtpserver_core::{Instant, Now, Peer, SessionId, Settings, Source};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -78,10 +80,12 @@ pub struct Desk<S: Spool> {
     alarm: Notify,
     /// In microseconds, when it is to be called; [`u64::MAX`] when nobody has said so.
     alarm_at: AtomicU64,
+    back_ends: BackEnds,
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
     panics: AtomicU64,
     arrivals: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
 }
 
 impl<S: Spool> Desk<S> {
@@ -112,10 +116,12 @@ impl<S: Spool> Desk<S> {
             foreman: OnceLock::new(),
             alarm: Notify::new(),
             alarm_at: AtomicU64::new(u64::MAX),
+            back_ends: BackEnds::default(),
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
             arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
+            handshakes: Arc::new(Semaphore::new(handshakes_at_once())),
         })
     }
 
@@ -175,9 +181,19 @@ impl<S: Spool> Desk<S> {
         self.recorder.as_ref()
     }
 
+    /// Who knows users.
+    pub fn back_ends(&self) -> &BackEnds {
+        &self.back_ends
+    }
+
     /// A place for a connection whose client is not known yet, until it is dropped; none when too many have one.
     pub(crate) fn arriving(self: &Arc<Self>) -> Option<OwnedSemaphorePermit> {
         self.arrivals.clone().try_acquire_owned().ok()
+    }
+
+    /// Whose turn it is to compute a TLS handshake.
+    pub(crate) fn handshakes(&self) -> &Arc<Semaphore> {
+        &self.handshakes
     }
 
     /// A connection came.
@@ -212,7 +228,8 @@ impl<S: Spool> Desk<S> {
             Some(Entry::Welcome(session, mailbox, settings)) => {
                 self.journal.opened(now, session, peer);
                 let presence = Presence { desk: self.clone(), session };
-                Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox))
+                let door = self.back_ends.door(&settings);
+                Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox, door))
             }
             Some(Entry::TurnAway(session, words, limit)) => {
                 self.journal.count(Work::TurnedAway(limit));
@@ -249,6 +266,33 @@ impl<S: Spool> Desk<S> {
     /// Questions of sessions that wait for what is being looked up.
     pub fn waiting(&self) -> usize {
         self.books().waiting()
+    }
+
+    /// A session wants to know whether a claim is true. What comes back is to be asked of its back end.
+    pub(crate) fn inquire(
+        self: &Arc<Self>,
+        now: Now,
+        session: SessionId,
+        ticket: Ticket,
+        (source, check): (Source, Check),
+    ) -> Option<Check> {
+        let mut errands = self.books().bring(now, Input::Inquired(session, ticket, source, check));
+        let check = errands.check.take();
+        self.run(errands);
+        check
+    }
+
+    /// A back end has found something out.
+    pub(crate) fn checked(self: &Arc<Self>, session: SessionId, ticket: Ticket, finding: Finding) {
+        let now = self.now();
+        let errands = self.books().bring(now, Input::Checked(session, ticket, finding));
+        self.run(errands);
+    }
+
+    /// A session tells of a login that was tried or has passed.
+    pub(crate) fn attempted(self: &Arc<Self>, now: Now, session: SessionId, attempt: Attempt) {
+        let errands = self.books().bring(now, Input::Attempted(session, attempt));
+        self.run(errands);
     }
 
     /// A session orders its draft to be committed.

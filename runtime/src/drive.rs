@@ -18,16 +18,19 @@
 
 use crate::pipe::Pipe;
 use crate::recorder::{Recorded, Tape};
+use crate::tls::Side;
+use smtpserver_core::auth::{Advice, Attempt, Inquiry};
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::refusal::{Refusal, Trouble};
 use smtpserver_core::reply::catalog;
 use smtpserver_core::spool::{Order, Report};
-use smtpserver_core::tls::HandshakeFault;
+use smtpserver_core::tls::{HandshakeFault, TlsFacts};
 use smtpserver_core::wire::proxy::ProxyFault;
 use smtpserver_core::{Arrival, Arrived, Event, Input, Instant, Now, Output, Session};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -44,6 +47,8 @@ const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub enum Letter {
     /// The answer to a question.
     Answered(Ticket, Answer),
+    /// The answer to a question about logins.
+    Advised(Ticket, Advice),
     /// A report about the present draft.
     Reported(Report),
     /// The server is about to stop.
@@ -56,6 +61,10 @@ pub trait Hands {
     fn now(&self) -> Now;
     /// Asks; an answer that is at hand comes back at once, any other as a letter.
     fn ask(&mut self, now: Now, ticket: Ticket, question: Question) -> Option<Answer>;
+    /// Asks about a login; the rest is as for [`Hands::ask`].
+    fn inquire(&mut self, now: Now, ticket: Ticket, inquiry: Inquiry) -> Option<Advice>;
+    /// Passes on what became of a login. Never waits.
+    fn attempted(&mut self, now: Now, attempt: Attempt);
     /// Passes an order on to the spool. Never waits.
     fn order(&mut self, now: Now, order: Order);
     /// Writes an event down. Never waits, never fails.
@@ -66,6 +75,10 @@ pub trait Hands {
     fn poll_letter(&mut self, context: &mut Context<'_>) -> Poll<Letter>;
     /// The session broke an assertion of ours and is being ended.
     fn panicked(&mut self);
+    /// Our side of a handshake with this client; none where there is no certificate.
+    fn tls(&mut self) -> Option<Side> {
+        None
+    }
     /// A tape to record the session on, to which nothing was brought yet. Asked once.
     fn tape(&mut self, _session: &mut Session) -> Option<Tape> {
         None
@@ -153,6 +166,8 @@ enum Happened {
     Heard,
     /// The client has taken all replies, and the session waits for that.
     Sent,
+    /// A handshake is over.
+    Secured(Result<Arc<TlsFacts>, HandshakeFault>),
     /// Nothing more will come from the client, or nothing more can be sent to it.
     Gone,
     /// The time has come that the loop was waiting for.
@@ -183,8 +198,14 @@ where
                         session.handle(now, Input::Answered(ticket, answer));
                     }
                 }
+                Output::Inquire(ticket, inquiry) => {
+                    if let Some(advice) = hands.inquire(now, ticket, inquiry) {
+                        session.handle(now, Input::Advised(ticket, advice));
+                    }
+                }
+                Output::Attempt(attempt) => hands.attempted(now, attempt),
                 Output::Order(order) => hands.order(now, order),
-                Output::Secure(_) => session.handle(now, Input::Unsecured(HandshakeFault::Unavailable)),
+                Output::Secure(opening) => pipe.secure(opening, hands.tls()),
                 Output::Event(event) => hands.note(now, event),
                 Output::Close(_) => return,
             }
@@ -203,7 +224,12 @@ where
             if let Poll::Ready(letter) = hands.poll_letter(context) {
                 return Poll::Ready(Happened::Letter(letter));
             }
-            if pipe.poll_sent(context).is_ready() {
+            if pipe.is_securing() {
+                // Nothing else is between us and the client now.
+                if let Poll::Ready(outcome) = pipe.poll_secured(context) {
+                    return Poll::Ready(Happened::Secured(outcome));
+                }
+            } else if pipe.poll_sent(context).is_ready() {
                 if session.awaits_sent() {
                     return Poll::Ready(Happened::Sent);
                 }
@@ -236,8 +262,13 @@ where
             Happened::Letter(Letter::Answered(ticket, answer)) => {
                 session.handle(now, Input::Answered(ticket, answer));
             }
+            Happened::Letter(Letter::Advised(ticket, advice)) => {
+                session.handle(now, Input::Advised(ticket, advice));
+            }
             Happened::Letter(Letter::Reported(report)) => session.handle(now, Input::Reported(report)),
             Happened::Letter(Letter::ShuttingDown) => session.handle(now, Input::ShuttingDown),
+            Happened::Secured(Ok(facts)) => session.handle(now, Input::Secured(facts)),
+            Happened::Secured(Err(fault)) => session.handle(now, Input::Unsecured(fault)),
             Happened::Gone => session.handle(now, Input::PeerClosed),
             Happened::Due => {
                 set_for = None;

@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use crate::session_log::SessionLog;
 use smtpserver_core::event::{Event, Outcome, SessionRecord, TransactionRecord};
 use smtpserver_core::policy::evaluate::Place;
+use smtpserver_core::refusal::Refusal;
 use smtpserver_core::server::admission::Limit;
 use smtpserver_core::{Duration, Now, Peer, SessionId};
 use std::fmt::Display;
@@ -50,6 +51,8 @@ pub enum Work {
     Synced(Duration),
     /// So many messages were renamed into the router's directory, and that directory was synced, in so long.
     Published(usize, Duration),
+    /// The first of our certificates ends then, in seconds since 1970; there is none.
+    CertificateEnds(Option<i64>),
     /// A session broke an assertion of ours.
     Defect,
 }
@@ -110,6 +113,10 @@ impl Journal for Logbook {
                 if self.log.wants(Level::TRACE) {
                     self.remark(now, Level::TRACE, session, peer, event);
                 }
+            }
+            // Whoever guesses passwords is to be seen, and who is in.
+            Event::LoggedIn(_) | Event::Refused { refusal: Refusal::Login(_), .. } => {
+                self.remark(now, Level::INFO, session, peer, event);
             }
             Event::Filter(_)
             | Event::Refused { .. }

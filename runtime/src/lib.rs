@@ -44,6 +44,7 @@ pub mod spool;
 pub mod spool_fs;
 mod spool_read;
 pub mod subserver;
+pub mod tls;
 
 use args::{Args, Command, PolicyCommand, SpoolCommand};
 

@@ -1,6 +1,7 @@
 //! A session's seat at the desk: the hands of the loop in production. It holds what the session has acquired and
 //! gives all of it back when it is dropped, whether the session ended well, panicked or was cut off.
 
+use crate::auth::{self, Door};
 use crate::desk::{Desk, Presence};
 use crate::drive::{Hands, Letter};
 use crate::journal::Work;
@@ -8,11 +9,14 @@ use crate::load;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::recorder::Tape;
 use crate::spool::{Account, Draft, Spool};
+use crate::tls::{Side, Terms};
+use smtpserver_core::auth::{Advice, Attempt, Finding, Inquiry, Means};
 use smtpserver_core::policy::{Answer, Question, Ticket, judge_load};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
 use smtpserver_core::{Event, Instant, Now, Peer, Session, SessionId};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
 
 /// A session's seat.
 pub struct Seat<S: Spool> {
@@ -25,10 +29,29 @@ pub struct Seat<S: Spool> {
     committing: Option<Instant>,
     /// A refusal waits in the tarpit.
     tarpitted: bool,
+    tls: Option<Arc<Terms>>,
+    /// Who knows the users, if there is anybody.
+    door: Option<Arc<Door>>,
+    /// The last question to it. It is given up when it is not wanted any more.
+    checking: Option<Checking>,
+}
+
+/// A task that ends when this goes.
+struct Checking(JoinHandle<()>);
+
+impl Drop for Checking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl<S: Spool> Seat<S> {
-    pub(crate) fn new(presence: Presence<S>, peer: Arc<Peer>, mailbox: Arc<Mailbox>) -> Seat<S> {
+    pub(crate) fn new(
+        presence: Presence<S>,
+        peer: Arc<Peer>,
+        mailbox: Arc<Mailbox>,
+        door: Option<Arc<Door>>,
+    ) -> Seat<S> {
         Seat {
             presence,
             peer,
@@ -37,7 +60,15 @@ impl<S: Spool> Seat<S> {
             number: DraftNumber::default(),
             committing: None,
             tarpitted: false,
+            door,
+            checking: None,
+            tls: None,
         }
+    }
+
+    /// Its session does TLS handshakes on these terms.
+    pub fn does_tls(&mut self, terms: Option<Arc<Terms>>) {
+        self.tls = terms;
     }
 
     /// Whose seat it is.
@@ -96,6 +127,32 @@ impl<S: Spool> Hands for Seat<S> {
         self.desk().ask(now, self.session(), ticket, question)
     }
 
+    fn inquire(&mut self, now: Now, ticket: Ticket, inquiry: Inquiry) -> Option<Advice> {
+        let (source, check) = match inquiry {
+            Inquiry::Terms => {
+                let means = self.door.as_ref().map_or_else(Means::default, |door| door.means());
+                // Without a nonce there is no login, and without an answer the session says so in time.
+                return auth::nonce().ok().map(|nonce| Advice::Terms(means, nonce));
+            }
+            Inquiry::Check { source, check } => (source, check),
+        };
+        let (desk, session) = (self.desk().clone(), self.session());
+        let check = desk.inquire(now, session, ticket, (source, check))?;
+        let door = self.door.clone();
+        self.checking = Some(Checking(tokio::spawn(async move {
+            let finding = match door {
+                Some(door) => door.ask(check).await,
+                None => Finding::Trouble,
+            };
+            desk.checked(session, ticket, finding);
+        })));
+        None
+    }
+
+    fn attempted(&mut self, now: Now, attempt: Attempt) {
+        self.desk().attempted(now, self.session(), attempt);
+    }
+
     fn order(&mut self, now: Now, order: Order) {
         match order {
             Order::Begin => {
@@ -134,6 +191,9 @@ impl<S: Spool> Hands for Seat<S> {
     fn note(&mut self, now: Now, event: Event) {
         match event {
             Event::TarpitDelayed(_) => self.tarpit(true),
+            Event::Secured(ref facts) if self.tls.as_ref().is_some_and(|tls| tls.logs(1)) => {
+                tracing::info!(session = %self.session(), peer = %self.peer.client, "TLS: {facts}");
+            }
             // What waits in the tarpit is the next thing that the session says.
             Event::Reply(_) => self.tarpit(false),
             _ => {}
@@ -166,6 +226,11 @@ impl<S: Spool> Hands for Seat<S> {
         self.count(Work::Defect);
         tracing::error!(session = %self.session(), peer = %self.peer.client, "a session broke an assertion of ours: ended");
     }
+    fn tls(&mut self) -> Option<Side> {
+        let who = format!("{} ({})", self.peer.client, self.session());
+        Some(Side { terms: self.tls.clone()?, turns: self.desk().handshakes().clone(), who })
+    }
+
     fn tape(&mut self, session: &mut Session) -> Option<Tape> {
         let now = self.now();
         self.desk().recorder().map(|recorder| recorder.tape(session, now))

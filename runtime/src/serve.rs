@@ -1,12 +1,13 @@
 //! Serves: puts desk, doors, signals and the duty together, from the first connection to the last word of the last session.
 
 use crate::Stop;
+use crate::auth::{self, Whom};
 use crate::clock::SystemClock;
 use crate::config_file::Source;
 use crate::desk::Desk;
 use crate::doors::{self, Doors};
 use crate::journal::Journal;
-use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
+use crate::limits::{CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
 use crate::listen::Door;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::recorder::{Recorder, Wish};
@@ -42,6 +43,7 @@ pub(crate) fn serve(
     doors: Vec<Door>,
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
+    logins: Vec<(Whom, Option<auth::Ready>)>,
     hired: Hired,
     office: Option<Office>,
 ) -> Result<(), Stop> {
@@ -68,6 +70,7 @@ pub(crate) fn serve(
         let copies = copies(&doors).map_err(fault)?;
         let ready = doors::ready(doors).map_err(Stop::failed)?;
         let duty = duty.map(|duty| duty.begin(copies, orders)).transpose().map_err(Stop::failed)?;
+        desk.back_ends().set(logins);
         let duty: Shared = Arc::new(Mutex::new(duty));
         let offered = duty.clone();
         let offer = move |copies| {
@@ -81,6 +84,13 @@ pub(crate) fn serve(
         tokio::spawn(async move {
             while hangups.recv().await.is_some() {
                 on_hangup(&*journal, &reloads).await;
+            }
+        });
+        let reloads = reloader.clone();
+        tokio::spawn(async move {
+            loop {
+                reloads.look_at_certificates().await;
+                tokio::time::sleep(CERTIFICATE_LOOK).await;
             }
         });
         if let Some(wait) = systemd::heartbeat() {

@@ -39,6 +39,7 @@ impl SessionLog {
             Event::Refused { .. } | Event::Command(_) | Event::Reply(_) => {}
             Event::Explained { .. }
             | Event::Filter(_)
+            | Event::LoggedIn(_)
             | Event::TarpitDelayed(_)
             | Event::Secured(_)
             | Event::Unsecured(_)

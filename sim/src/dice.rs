@@ -30,6 +30,8 @@ pub enum Purpose {
     Recording,
     /// What helpers of the server do.
     Helpers,
+    /// How long back ends need, and what they say.
+    Logins,
 }
 
 /// A stream of numbers.
@@ -57,7 +59,8 @@ impl Dice {
             Purpose::Faults => 8,
             Purpose::Pace => 9,
             Purpose::Recording => 10,
-            Purpose::Helpers => 11,
+            Purpose::Helpers => 12,
+            Purpose::Logins => 11,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);
         numbers.set_stream((purpose << 48) | id);

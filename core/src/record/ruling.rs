@@ -34,6 +34,8 @@ pub enum Ruling {
     Welcome(Conditions),
     /// [`Verdict::Traced`].
     Traced(String),
+    /// [`Verdict::LoginFirst`].
+    LoginFirst,
     /// [`Verdict::Refuse`].
     Refuse(Box<Denial>),
     /// [`Verdict::Judged`].
@@ -54,6 +56,7 @@ impl Ruling {
             Verdict::TurnAway => Ruling::TurnAway,
             Verdict::Welcome(conditions) => Ruling::Welcome(*conditions),
             Verdict::Traced(field) => Ruling::Traced(field.clone()),
+            Verdict::LoginFirst => Ruling::LoginFirst,
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
             Verdict::Judged(sentence) => Ruling::Judged(sentence.clone()),
             Verdict::Routed(words) => Ruling::Routed(words.clone()),
@@ -72,6 +75,7 @@ impl Ruling {
             Ruling::TurnAway => Verdict::TurnAway,
             Ruling::Welcome(conditions) => Verdict::Welcome(conditions),
             Ruling::Traced(field) => Verdict::Traced(field),
+            Ruling::LoginFirst => Verdict::LoginFirst,
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
             Ruling::Judged(sentence) => Verdict::Judged(sentence),
             Ruling::Routed(words) => Verdict::Routed(words),
@@ -88,9 +92,10 @@ const TURN_AWAY: u8 = 4;
 const WELCOME: u8 = 5;
 const TRACED: u8 = 6;
 const REFUSE: u8 = 7;
-const JUDGED: u8 = 8;
-const ROUTED: u8 = 9;
-const NO_HELPER: u8 = 10;
+const LOGIN_FIRST: u8 = 8;
+const JUDGED: u8 = 9;
+const ROUTED: u8 = 10;
+const NO_HELPER: u8 = 11;
 
 const TRADES: [Trade; 2] = [Trade::Router, Trade::Filter];
 
@@ -122,12 +127,12 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
         Ruling::NoSpace => out.push(NO_SPACE),
         Ruling::Busy => out.push(BUSY),
         Ruling::TurnAway => out.push(TURN_AWAY),
-        Ruling::Welcome(Conditions { message_octets_max, bare_newline, is_trusted, skips_filter }) => {
+        Ruling::LoginFirst => out.push(LOGIN_FIRST),
+        Ruling::Welcome(Conditions { message_octets_max, bare_newline, skips_filter }) => {
             out.push(WELCOME);
             // 0 stands for none, so that none has no number of its own.
             put_number(out, message_octets_max.map_or(0, |most| most.saturating_add(1)));
-            let flags = u8::from(*is_trusted) | u8::from(*skips_filter) << 1;
-            out.extend([code(&NEWLINES, bare_newline), flags]);
+            out.extend([code(&NEWLINES, bare_newline), u8::from(*skips_filter)]);
         }
         Ruling::Traced(field) => {
             out.push(TRACED);
@@ -250,13 +255,12 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
         NO_SPACE => Ruling::NoSpace,
         BUSY => Ruling::Busy,
         TURN_AWAY => Ruling::TurnAway,
-        WELCOME => {
-            let message_octets_max = cursor.number()?.checked_sub(1);
-            let bare_newline = decoded(&NEWLINES, cursor, "an unknown treatment of newlines")?;
-            let flags = cursor.octet()?;
-            let (is_trusted, skips_filter) = (flags & 1 != 0, flags & 2 != 0);
-            Ruling::Welcome(Conditions { message_octets_max, bare_newline, is_trusted, skips_filter })
-        }
+        LOGIN_FIRST => Ruling::LoginFirst,
+        WELCOME => Ruling::Welcome(Conditions {
+            message_octets_max: cursor.number()?.checked_sub(1),
+            bare_newline: decoded(&NEWLINES, cursor, "an unknown treatment of newlines")?,
+            skips_filter: cursor.octet()? != 0,
+        }),
         JUDGED => Ruling::Judged(Box::new(Sentence { fate: fate(cursor)?, words: words(cursor)? })),
         ROUTED => Ruling::Routed(Box::new(words(cursor)?)),
         NO_HELPER => Ruling::NoHelper(decoded(&TRADES, cursor, "an unknown trade")?),
@@ -314,7 +318,6 @@ mod tests {
         let conditions = Conditions {
             message_octets_max: Some(0),
             bare_newline: Some(BareNewline::Normalize),
-            is_trusted: true,
             skips_filter: true,
         };
         let sentence = |fate| Box::new(Sentence { fate, words: Words::read("550 5.6.0 a\rb") });
@@ -326,6 +329,7 @@ mod tests {
             Ruling::NoSpace,
             Ruling::Busy,
             Ruling::TurnAway,
+            Ruling::LoginFirst,
             Ruling::Welcome(Conditions::default()),
             Ruling::Welcome(conditions),
             Ruling::Traced("Received-SPF: pass\n".into()),
@@ -347,7 +351,7 @@ mod tests {
             assert!(cursor.is_at_end());
             assert_eq!(Ruling::of(&ruling.clone().verdict()), ruling);
         }
-        for unfit in [&[8][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
+        for unfit in [&[9][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
             assert!(read(&mut Cursor::new(unfit, 0)).is_err(), "{unfit:?}");
         }
     }

@@ -7,17 +7,19 @@ pub mod commit;
 mod handshakes;
 mod helpers;
 pub mod judge;
+mod logins;
 pub mod rate_window;
 pub mod report;
 mod solo;
 pub(crate) mod table;
 pub mod tarpit;
 
+use crate::auth::{Advice, Attempt, Check, Finding, LoggedIn};
 use crate::config::Settings;
 use crate::dns;
 use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
-use crate::peer::{Peer, SessionId};
+use crate::peer::{Peer, SessionId, Source};
 use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
@@ -26,11 +28,13 @@ use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use auth_window::AuthWindows;
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
 use helpers::Helpers;
 pub use helpers::{News, Staff};
 use judge::{Judge, LookUp};
+use logins::Logins;
 use rate_window::RateWindows;
 pub use solo::Solo;
 
@@ -53,6 +57,12 @@ pub enum Input {
     Tick,
     /// The hands have looked something up ([`Output::Look`]), or could not. Late and repeated answers do no harm.
     Looked(LookUp, dns::Answer),
+    /// A session wants to know whether what a client at this source claims is true.
+    Inquired(SessionId, Ticket, Source, Check),
+    /// The hands have carried out [`Output::Check`].
+    Checked(SessionId, Ticket, Finding),
+    /// A session tells of a login that was tried or has passed.
+    Attempted(SessionId, Attempt),
     /// A session orders its draft to be committed.
     CommitOrdered(SessionId),
     /// The hands have carried out [`Output::Sync`] for this session.
@@ -92,6 +102,11 @@ pub enum Output {
         /// When an answer is of no use any more.
         until: Instant,
     },
+    /// Ask the back end of this session; then say [`Input::Checked`] with the same ticket. When the session is over or
+    /// asks something else, the answer is not wanted any more.
+    Check(SessionId, Ticket, Check),
+    /// Bring this to the session.
+    Advise(SessionId, Ticket, Advice),
     /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`]. Where a name that
     /// survives a crash proves that the octets do, the hands may give it before that, once the octets were written out.
     Sync(SessionId),
@@ -111,6 +126,7 @@ pub struct Server {
     admission: Admission,
     handshakes: Handshakes,
     commits: Commits,
+    logins: Logins,
     free_kib: Option<u64>,
     measured_at: Option<Instant>,
     measuring: bool,
@@ -126,6 +142,7 @@ impl Server {
         Server {
             commits: Commits::new(settings.limits.parallel_syncs_max),
             admission: Admission::default(),
+            logins: Logins::default(),
             handshakes: Handshakes::default(),
             settings,
             free_kib: None,
@@ -147,8 +164,10 @@ impl Server {
                 self.admission.leave(session);
                 self.judge.leave(session);
                 self.helpers.forget(now, session, &mut self.outputs);
+                self.logins.forget(session);
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
+                self.logins.forget(session);
                 let verdict = self.relabelled(session, &peer);
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
@@ -176,12 +195,30 @@ impl Server {
             Input::Tick => self.helpers.tick(now, &mut self.outputs),
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
+                if matches!(question, Question::Sender { .. }) && self.lacks_login(session) {
+                    let verdict = Verdict::LoginFirst;
+                    return self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                }
                 let space = self.space();
                 self.judge.ask(now, (session, ticket), question, space, &mut self.outputs);
             }
             Input::Looked(look_up, answer) => {
                 let space = self.space();
                 self.judge.looked(now, look_up, answer, space, &mut self.outputs);
+            }
+            Input::Inquired(session, ticket, source, check) => {
+                let limit = self.settings_of(session).auth.failures_max;
+                let claim = (source, check);
+                self.logins.inquired(session, ticket, claim, (now.instant, limit), &mut self.outputs);
+            }
+            Input::Checked(session, ticket, finding) => {
+                self.logins.checked(session, ticket, finding, now.instant, &mut self.outputs);
+            }
+            Input::Attempted(session, attempt) => {
+                if let Attempt::Passed(logged_in) = &attempt {
+                    self.judge.log_in(session, logged_in);
+                }
+                self.logins.attempted(session, attempt, now.instant);
             }
             Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
             Input::Synced(session, result) => self.commits.synced(session, result, &mut self.outputs),
@@ -251,6 +288,16 @@ impl Server {
         self.judge.settings_of(session).unwrap_or(&self.settings)
     }
 
+    /// Who has logged in, in this session.
+    pub fn logged_in(&self, session: SessionId) -> Option<&LoggedIn> {
+        self.logins.of(session)
+    }
+
+    /// Logins that have failed within the hour, for reports.
+    pub fn auth_windows(&mut self) -> &mut AuthWindows {
+        self.logins.windows()
+    }
+
     fn connected(&mut self, now: Now, peer: Arc<Peer>, settings: Arc<Settings>) {
         // A proxy that will say for whom it speaks is nobody's source: only the total counts until then.
         let between = settings.manners.xclient_from.contain(peer.client.ip());
@@ -292,6 +339,13 @@ impl Server {
                 Verdict::TurnAway
             }
         }
+    }
+
+    /// Whether mail is taken of this session only after a login: networks that the rules trust need none.
+    fn lacks_login(&self, session: SessionId) -> bool {
+        self.settings_of(session).wants_login()
+            && self.logins.of(session).is_none()
+            && !self.judge.is_trusted(session)
     }
 
     /// How many connections there may be from where this client is: as its rules say, or else as for everybody.

@@ -4,8 +4,9 @@
 use super::Session;
 use super::state::{Resume, State};
 use super::verbs::routed;
+use crate::auth::{Advice, Inquiry};
 use crate::limits::FILTERED_WAIT_MAX;
-use crate::now::Now;
+use crate::now::{Duration, Now};
 use crate::output::{Output, Reason};
 use crate::policy::{Answer, Conditions, Question, Ticket, Verdict};
 use crate::refusal::Refusal;
@@ -16,13 +17,35 @@ use alloc::string::String;
 
 impl Session {
     pub(super) fn ask(&mut self, now: Now, question: Question, resume: Resume) {
-        self.next_ticket += 1;
-        let ticket = Ticket(self.next_ticket);
         // A filter has a deadline of its own, which this one must not cut short: what it has not seen is kept for it.
         let filtered = matches!(question, Question::Content { draft: Some(_), .. });
         let wait = if filtered { FILTERED_WAIT_MAX } else { self.settings.timeouts.answer };
-        self.state = State::Asking { ticket, deadline: now.instant + wait, resume: Box::new(resume) };
+        let ticket = self.wait_for_answer(now, wait, resume);
         self.outputs.push_back(Output::Ask(ticket, question));
+    }
+
+    pub(super) fn inquire(&mut self, now: Now, inquiry: Inquiry, resume: Resume) {
+        let ticket = self.wait_for_answer(now, self.settings.timeouts.answer, resume);
+        self.outputs.push_back(Output::Inquire(ticket, inquiry));
+    }
+
+    fn wait_for_answer(&mut self, now: Now, wait: Duration, resume: Resume) -> Ticket {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.state = State::Asking { ticket, deadline: now.instant + wait, resume: Box::new(resume) };
+        ticket
+    }
+
+    /// An answer about a login.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
+    pub(super) fn advised(&mut self, now: Now, advised: Ticket, advice: Advice) {
+        match self.leave_state() {
+            State::Asking { ticket, resume, .. } if ticket == advised => {
+                self.since = now.instant;
+                self.go_on_logging_in(now, *resume, advice);
+            }
+            state => self.state = state,
+        }
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
@@ -64,6 +87,10 @@ impl Session {
                 None => self.route_hello(now, state, hello, styles),
                 Some(refusal) => self.refuse(now, Some(hello.verb), refusal, state),
             },
+            resume @ (Resume::Offer { .. } | Resume::Auth { .. } | Resume::Login { .. }) => {
+                // An answer of another kind is none.
+                self.unanswered(now, resume);
+            }
             Resume::Mail { hello, sender } => match refusal {
                 None => self.route_sender(now, hello, sender, trace_of(answer.verdict)),
                 Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),

@@ -25,6 +25,7 @@ impl Session {
         let (hello, record) = match state {
             State::Ready(hello) => return hello,
             State::ChunksRefused(hello, _) => return Some(hello),
+            State::Login(login) => return Some(login.hello),
             State::Turning(hello) => return hello,
             State::Greeting
             | State::Hush { .. }
@@ -43,11 +44,15 @@ impl Session {
                 Resume::Secure(beginning) => return beginning.hello(),
                 Resume::HelloLoad { state, .. }
                 | Resume::Hello { state, .. }
+                | Resume::Offer { state, .. }
                 | Resume::HelloRouted { state, .. }
                 | Resume::Verified { state, .. }
                 | Resume::Rcpt { state, .. }
                 | Resume::RcptRouted { state, .. } => return self.give_up(now, state, outcome),
-                Resume::Mail { hello, .. } | Resume::MailRouted { hello, .. } => return Some(hello),
+                Resume::Mail { hello, .. }
+                | Resume::MailRouted { hello, .. }
+                | Resume::Auth { hello, .. }
+                | Resume::Login { hello, .. } => return Some(hello),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),
             },
             State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),

@@ -3,13 +3,15 @@
 
 use super::state::State;
 use super::{Session, length};
+use crate::auth::Request;
 use crate::event::{Event, NamedRefusal};
 use crate::limits::{RECORDED_SAID_MAX, REMEMBERED_MAX};
-use crate::now::Now;
+use crate::now::{Duration, Now};
 use crate::output::{Output, Reason};
 use crate::peer::SessionId;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, catalog};
+use crate::wire::command;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -30,7 +32,10 @@ impl Session {
             reply.in_one_line().encode_to(enhanced, &mut self.outbox);
         }
         self.event(Event::Reply(reply.code()));
-        if self.settings.transcript {
+        if self.settings.transcript && reply.is_challenge() {
+            // What helps to find out a password is nobody else's business.
+            self.outputs.push_back(Output::Event(Event::Said(reply.code_and("..."))));
+        } else if self.settings.transcript {
             let said = &self.outbox[start..];
             for line in said.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
                 let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
@@ -62,6 +67,21 @@ impl Session {
         }
     }
 
+    /// A command line came. What stands behind AUTH may be a password, whatever becomes of it.
+    pub(super) fn heard_command(&mut self, text: &[u8]) {
+        if command::verb(text) == Some(Verb::Auth) {
+            self.is_secret(|| {
+                let (verb, words) = text.split_at(Verb::Auth.name().len());
+                let blanks = words.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+                let (blanks, words) = words.split_at(blanks);
+                [verb, blanks, &Request::harmless(words)].concat()
+            });
+            self.heard(b"AUTH ...");
+        } else {
+            self.heard(text);
+        }
+    }
+
     pub(super) fn event(&mut self, mut event: Event) {
         if let Event::Transaction(record) = &mut event {
             record.verdicts = mem::take(&mut self.verdicts);
@@ -84,7 +104,7 @@ impl Session {
         times: u32,
     ) {
         let reply = self.no(&refusal).repeated(times);
-        let delay = if refusal.is_tarpitted() { self.tarpit.delay() } else { None };
+        let delay = self.tarpit_delay(&refusal);
         self.refused(verb, refusal);
         match delay {
             None => {
@@ -98,6 +118,12 @@ impl Session {
                 self.state = State::Paused { until: now.instant + delay, verb, reply, then: Box::new(then) };
             }
         }
+    }
+
+    /// How long this refusal waits. One that counts twice waits twice, one wait behind the other.
+    fn tarpit_delay(&mut self, refusal: &Refusal) -> Option<Duration> {
+        let waits = (0..refusal.tarpits()).filter_map(|_| self.tarpit.delay());
+        waits.reduce(Duration::saturating_add)
     }
 
     /// Tells of a refusal, and remembers it.

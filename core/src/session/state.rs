@@ -17,6 +17,7 @@
 //! | ChunksRefused | LAST or RSET, after a chunk was refused | BDAT LAST; RSET, HELO, QUIT |
 //! | Unwanted | CRLF.CRLF, in a batch whose DATA was refused | the end of data |
 //! | Swallowing | the octets of a chunk that nobody wants | its last octet |
+//! | Login | the client's next line of a login | that line; its deadline |
 //! | Skipping | the end of a broken line | CRLF |
 //! | Showing | the message's file, for the content filter | Shown, Failed; its deadline |
 //! | Asking | an answer | the answer; its deadline |
@@ -28,6 +29,7 @@
 //! through everything that can happen to a session and holds that table against it; `cargo xtask states` redraws both.
 
 use super::pace::Pace;
+use crate::auth::{Asking, Awaiting, Request};
 use crate::config::patterns::Styles;
 use crate::mail::envelope::{Hello, Recipient, Sender};
 use crate::mail::transaction::{Addressed, Message, Opened};
@@ -75,6 +77,7 @@ pub(super) enum State {
     ChunksRefused(Hello, u32),
     Unwanted(Box<Unwanted>),
     Swallowing(Box<Swallowing>),
+    Login(Box<LoggingIn>),
     Skipping {
         dropped: usize,
         then: Box<State>,
@@ -145,6 +148,13 @@ pub(super) struct Unwanted {
     pub(super) then: State,
 }
 
+/// AUTH under way, and the client's turn.
+#[derive(Debug)]
+pub(super) struct LoggingIn {
+    pub(super) hello: Hello,
+    pub(super) awaiting: Awaiting,
+}
+
 /// How a handshake came up.
 #[derive(Debug)]
 pub(super) enum Beginning {
@@ -203,6 +213,21 @@ pub(super) enum Resume {
         state: State,
         hello: Hello,
         styles: Styles,
+    },
+    /// The reply to HELO, which names what can be done to log in.
+    Offer {
+        state: State,
+        hello: Hello,
+        styles: Styles,
+    },
+    /// AUTH, which was not looked at yet.
+    Auth {
+        hello: Hello,
+        request: Request,
+    },
+    Login {
+        hello: Hello,
+        asking: Asking,
     },
     Mail {
         hello: Hello,
@@ -266,6 +291,7 @@ impl State {
             State::InChunk(..) => "in-chunk",
             State::ChunksRefused(..) => "chunks-refused",
             State::Swallowing(_) => "swallowing",
+            State::Login(_) => "login",
             State::Skipping { .. } => "skipping",
             State::Showing(_) => "showing",
             State::Asking { .. } => "asking",
@@ -276,7 +302,7 @@ impl State {
         }
     }
 
-    /// Whether the next octets would be a command: the boundary at which a session may be told to go.
+    /// Whether the next octets would be a command, or a line of a login: the boundary at which a session may be told to go.
     pub(super) fn is_at_command(&self) -> bool {
         match self {
             State::Unwelcome
@@ -286,6 +312,7 @@ impl State {
             | State::Chunking(_)
             | State::ChunksRefused(..)
             | State::Hush { .. }
+            | State::Login(_)
             | State::Early { .. }
             | State::Skipping { .. } => true,
             State::Greeting
@@ -329,6 +356,7 @@ impl State {
             State::Addressed(inside) => Some(&inside.hello),
             State::Chunking(chunking) => Some(&chunking.hello),
             State::ChunksRefused(hello, _) => Some(hello),
+            State::Login(login) => Some(&login.hello),
             _ => None,
         }
     }

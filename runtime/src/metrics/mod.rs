@@ -7,7 +7,7 @@ mod http;
 mod page;
 
 use crate::journal::Work;
-use counter::{ByCode, ByName, Counter, Gauge, Histogram};
+use counter::{ByCode, ByName, Counter, Gauge, Histogram, Mark};
 use page::{Kind, Page};
 use smtpserver_core::Duration;
 use smtpserver_core::event::{Event, Outcome, TransactionRecord};
@@ -74,6 +74,7 @@ pub struct Metrics {
     commands: ByName,
     replies: ByCode,
     refusals: ByName,
+    logins: ByName,
     transactions: ByName,
     recipients: Counter,
     recipients_refused: Counter,
@@ -90,6 +91,7 @@ pub struct Metrics {
     publish: Histogram,
     secured: ByName,
     unsecured: ByName,
+    certificate_ends: Mark,
     tarpit_delays: Counter,
     tarpit_micros: Counter,
     tarpitted: Gauge,
@@ -113,6 +115,7 @@ impl Metrics {
             commands: ByName::of(&names),
             replies: ByCode::default(),
             refusals: ByName::default(),
+            logins: ByName::default(),
             transactions: ByName::of(&["stored", "refused", "reset", "cut"]),
             recipients: Counter::default(),
             recipients_refused: Counter::default(),
@@ -129,6 +132,7 @@ impl Metrics {
             publish: Histogram::new(TIMES),
             secured: ByName::of(&VERSIONS.map(TlsVersion::name)),
             unsecured: ByName::of(&HandshakeFault::ALL.map(HandshakeFault::name)),
+            certificate_ends: Mark::default(),
             tarpit_delays: Counter::default(),
             tarpit_micros: Counter::default(),
             tarpitted: Gauge::default(),
@@ -149,6 +153,7 @@ impl Metrics {
             Event::Command(verb) => self.commands.add(verb.map_or("other", Verb::name)),
             Event::Reply(code) => self.replies.add(*code),
             Event::Refused { refusal, .. } => self.refusals.add(refusal.name()),
+            Event::LoggedIn(login) => self.logins.add(login.mechanism().name()),
             Event::Secured(facts) => self.secured.add(facts.version.name()),
             Event::Unsecured(fault) => self.unsecured.add(fault.name()),
             Event::TarpitDelayed(delay) => {
@@ -204,6 +209,9 @@ impl Metrics {
             Work::Published(messages, took) => {
                 self.batch.observe(wide(messages));
                 self.publish.observe_time(took);
+            }
+            Work::CertificateEnds(ends) => {
+                self.certificate_ends.set(u64::try_from(ends.unwrap_or(0)).unwrap_or(0));
             }
             Work::Defect => self.defects.add(1),
         }
@@ -266,10 +274,18 @@ impl Metrics {
         self.replies.each(|code, count| page.sample(&[("code", code)], count));
         page.family("refusals_total", Kind::Counter, "Refused commands and messages, by why.");
         self.refusals.each(|why, count| page.sample(&[("why", why)], count));
+        page.family("logins_total", Kind::Counter, "Logins, by mechanism; those that failed are refusals.");
+        self.logins.each(|mechanism, count| page.sample(&[("mechanism", mechanism)], count));
         page.family("tls_handshakes_total", Kind::Counter, "TLS handshakes that were done, by version.");
         self.secured.each(|version, count| page.sample(&[("version", version)], count));
         page.family("tls_handshakes_failed_total", Kind::Counter, "TLS handshakes that failed, by why.");
         self.unsecured.each(|why, count| page.sample(&[("why", why)], count));
+        page.family(
+            "tls_certificate_ends_seconds",
+            Kind::Gauge,
+            "When the first of our certificates ends, in seconds since 1970; 0 without TLS.",
+        );
+        page.sample(&[], self.certificate_ends.get());
         page.family("tarpit_delays_total", Kind::Counter, "Refusals that had to wait in the tarpit.");
         page.sample(&[], self.tarpit_delays.get());
         page.family("tarpit_delay_seconds_total", Kind::Counter, "How long they had to wait, together.");

@@ -154,6 +154,8 @@ impl World<'_> {
             | server::Output::Look { .. }
             | server::Output::Helper(..)
             | server::Output::HelperNote(..)
+            | server::Output::Check(..)
+            | server::Output::Advise(..)
             | server::Output::Sync(_)
             | server::Output::Publish(..)
             | server::Output::Report(..)

@@ -13,10 +13,11 @@ use crate::dice::{Dice, Purpose};
 use crate::plan::{Fault, Plan, Side, When};
 use crate::trace::{ConnectionId, Rest, Trace, What};
 use bytes::Bytes;
+use smtpserver_core::auth::Finding;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::record::Ending;
 use smtpserver_core::subserver::{Errand, HelperId, Trade};
-use smtpserver_core::{Instant, Now, Settings, Wall};
+use smtpserver_core::{Instant, Now, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub(super) enum Happening {
     Hasten(ConnectionId),
     /// The server waits no longer for a client to close.
     Lingered(ConnectionId),
+    /// A back end answers, if the server that asked still lives.
+    Checked(u32, SessionId, Ticket, Box<Finding>),
     /// A late or repeated answer.
     Answer(ConnectionId, Ticket, Box<Question>),
     /// A helper says something, or ends, if the server that started it still lives.
@@ -88,6 +91,7 @@ pub(super) struct World<'a> {
     pub(super) errands: VecDeque<(Trade, Errand)>,
     /// When the server is called for its helpers.
     pub(super) farm_due: Option<u64>,
+    pub(super) logins_dice: Dice,
     pub(super) host: Option<Host>,
     pub(super) life: u32,
     pub(super) settings: Arc<Settings>,
@@ -150,6 +154,7 @@ impl<'a> World<'a> {
             helpers: BTreeSet::new(),
             errands: VecDeque::new(),
             farm_due: None,
+            logins_dice: Dice::new(plan.seed, Purpose::Logins, 0),
             host: None,
             life: 0,
             settings,
@@ -218,6 +223,9 @@ impl<'a> World<'a> {
             Happening::Answer(id, ticket, question) => self.answer_late(id, ticket, *question),
             Happening::Helper(life, trade, helper, says) => self.helper(life, trade, helper, says),
             Happening::FarmDue(life) => self.farm_due(life),
+            Happening::Checked(life, session, ticket, finding) => {
+                self.checked(life, session, ticket, *finding);
+            }
             Happening::Disk(life, job) => self.disk_done(life, job),
             Happening::Fault(index) => self.fault(index),
             Happening::FaultOver(index) => self.fault_over(index),
@@ -370,6 +378,7 @@ impl Happening {
             | Happening::Answer(..)
             | Happening::Helper(..)
             | Happening::FarmDue(_)
+            | Happening::Checked(..)
             | Happening::Disk(..)
             | Happening::Drained(_) => true,
             Happening::Wake(_)

@@ -229,6 +229,8 @@ impl Model {
                 | Output::Look { .. }
                 | Output::Helper(..)
                 | Output::HelperNote(..)
+                | Output::Check(..)
+                | Output::Advise(..)
                 | Output::MeasureSpace => {
                     panic!("not the commit machine's business: {output:?}")
                 }
