@@ -11,7 +11,6 @@ pub(super) mod tls;
 pub(super) const LATER: &[&str] = &[
     "rcvd-ident",
     "rcvd-whoson",
-    "no-received-header",
     "use-tcp-wrapper",
     "report-auth-file",
     "perl-hook",
