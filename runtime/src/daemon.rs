@@ -112,7 +112,7 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
     let ended =
-        serve::serve(settings, spool, doors, logbook, recorder, logins, hired, Some(Office { source, duty }));
+        serve::serve(settings, spool, doors, logbook, recorder, logins, Some(Office { source, duty, hired }));
     writers.flush();
     ended
 }

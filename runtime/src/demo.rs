@@ -10,7 +10,6 @@ use crate::listen::Wanted;
 use crate::log::{Log, Place};
 use crate::places::serving;
 use crate::spool_fs::{self, FileSpool, Layout, ROUTER};
-use crate::subserver::Hired;
 use crate::tls::shop::Shop;
 use crate::{Stop, listen, serve, signals, tls};
 use smtpserver_core::config::bind::Service;
@@ -82,8 +81,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host, Layout::default());
-    let ended =
-        serve::serve(settings, spool, doors, page.clone(), recorder, Vec::new(), Hired::default(), None);
+    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, Vec::new(), None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }

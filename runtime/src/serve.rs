@@ -30,6 +30,8 @@ pub(crate) struct Office {
     pub(crate) source: Source,
     /// The duty, which begins when everything is ready.
     pub(crate) duty: Duty,
+    /// Helpers that can be started.
+    pub(crate) hired: Hired,
 }
 
 /// The duty, as all who deal with it share it.
@@ -44,7 +46,6 @@ pub(crate) fn serve(
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
     logins: Vec<(Whom, Option<auth::Ready>)>,
-    hired: Hired,
     office: Option<Office>,
 ) -> Result<(), Stop> {
     spool.tidy_up();
@@ -60,7 +61,10 @@ pub(crate) fn serve(
     }
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
-    let (source, duty) = office.map(|office| (office.source, office.duty)).unzip();
+    let (source, duty, hired) = match office {
+        Some(Office { source, duty, hired }) => (Some(source), Some(duty), hired),
+        None => (None, None, Hired::default()),
+    };
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         subserver::employ(&desk, hired).map_err(fault)?;

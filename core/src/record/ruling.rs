@@ -336,7 +336,7 @@ mod tests {
             Ruling::Judged(sentence(Fate::Destroyed)),
             Ruling::Judged(sentence(Fate::Kept)),
             Ruling::Judged(sentence(Fate::Frozen(u32::MAX))),
-            Ruling::Routed(Box::new(Words::default())),
+            Ruling::Routed(Box::default()),
             Ruling::NoHelper(Trade::Router),
             Ruling::NoHelper(Trade::Filter),
             denial(Why::Messages(soon), None, Some(&[])),

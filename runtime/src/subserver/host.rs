@@ -3,6 +3,7 @@
 //! then, and goes when the server goes.
 
 use super::frame::{Frame, Kind};
+use super::{First, first};
 use crate::Stop;
 use crate::limits::{
     COMPLAINT_OCTETS_MAX, HELPER_FRAMES_WAITING_MAX, HELPER_PARTING_MAX, HELPER_READ_OCTETS,
@@ -217,34 +218,30 @@ async fn tend(
     let complaints = tokio::spawn(complain(stderr, trade, helper, says.clone()));
     let mut octets = vec![0; HELPER_READ_OCTETS];
     loop {
-        tokio::select! {
-            biased;
-            word = told.recv() => match word {
-                Some(Word::Say(line)) => {
-                    let Some(stdin) = &mut stdin else { continue };
-                    // The line is short and the pipe empty: who does not take it has no room for anything.
-                    if !matches!(timeout(HELPER_PARTING_MAX, stdin.write_all(&line)).await, Ok(Ok(()))) {
-                        break;
-                    }
-                }
-                Some(Word::LetGo) => {
-                    drop(stdin.take());
-                    let _ = timeout(HELPER_PARTING_MAX, exit.readable()).await;
+        let talk = first(stdout.read(&mut octets), exit.readable());
+        match first(told.recv(), talk).await {
+            First::One(Some(Word::Say(line))) => {
+                let Some(stdin) = &mut stdin else { continue };
+                // The line is short and the pipe empty: who does not take it has no room for anything.
+                if !matches!(timeout(HELPER_PARTING_MAX, stdin.write_all(&line)).await, Ok(Ok(()))) {
                     break;
                 }
-                Some(Word::End) | None => break,
-            },
-            came = stdout.read(&mut octets) => match came {
-                Ok(count @ 1..) => {
-                    let frame = Frame::new(Kind::Said, trade, helper, octets[..count].to_vec());
-                    if says.send(frame).await.is_err() {
-                        break;
-                    }
+            }
+            First::One(Some(Word::LetGo)) => {
+                drop(stdin.take());
+                let _ = timeout(HELPER_PARTING_MAX, exit.readable()).await;
+                break;
+            }
+            First::One(Some(Word::End) | None) => break,
+            First::Other(First::One(Ok(count @ 1..))) => {
+                let frame = Frame::new(Kind::Said, trade, helper, octets[..count].to_vec());
+                if says.send(frame).await.is_err() {
+                    break;
                 }
-                Ok(0) | Err(_) => break,
-            },
+            }
+            First::Other(First::One(Ok(0) | Err(_))) => break,
             // It has ended, and perhaps left others behind that hold its pipes.
-            _ = exit.readable() => {
+            First::Other(First::Other(_)) => {
                 drain(&mut stdout, &mut octets, trade, helper, &says).await;
                 break;
             }

@@ -18,7 +18,28 @@ use crate::lines::printable;
 use crate::spool::Spool;
 use smtpserver_core::server::News;
 use smtpserver_core::subserver::{Errand, Note, Trade};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+
+/// What came first of two.
+enum First<A, B> {
+    One(A),
+    Other(B),
+}
+
+/// Waits for whichever comes first; the one, when both are there. The other is given up, so both must bear that.
+async fn first<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> First<A, B> {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|context| {
+        if let Poll::Ready(one) = one.as_mut().poll(context) {
+            return Poll::Ready(First::One(one));
+        }
+        other.as_mut().poll(context).map(First::Other)
+    })
+    .await
+}
 
 /// Who does the errands of farms.
 pub trait Foreman: Send + Sync + 'static {

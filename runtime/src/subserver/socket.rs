@@ -1,5 +1,6 @@
 //! Helpers behind a named socket: each is a connection that speaks the same lines as a program does.
 
+use super::{First, first};
 use crate::limits::HELPER_READ_OCTETS;
 use smtpserver_core::server::News;
 use smtpserver_core::subserver::{HelperId, Trade};
@@ -25,16 +26,17 @@ pub(super) async fn tend(
         Ok(mut stream) => {
             let mut octets = vec![0; HELPER_READ_OCTETS];
             loop {
-                tokio::select! {
-                    biased;
-                    line = told.recv() => match line {
-                        Some(line) => if stream.write_all(&line).await.is_err() { break },
-                        None => return,
-                    },
-                    came = stream.read(&mut octets) => match came {
-                        Ok(count @ 1..) => tell(trade, News::Said(helper, octets[..count].to_vec())),
-                        Ok(0) | Err(_) => break,
-                    },
+                match first(told.recv(), stream.read(&mut octets)).await {
+                    First::One(Some(line)) => {
+                        if stream.write_all(&line).await.is_err() {
+                            break;
+                        }
+                    }
+                    First::One(None) => return,
+                    First::Other(Ok(count @ 1..)) => {
+                        tell(trade, News::Said(helper, octets[..count].to_vec()))
+                    }
+                    First::Other(Ok(0) | Err(_)) => break,
                 }
             }
         }

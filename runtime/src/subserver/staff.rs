@@ -175,6 +175,7 @@ impl Staff {
             Errand::Start(helper) => {
                 // One line is said at a time.
                 let (line, told) = mpsc::channel(1);
+                talks.retain(|_, line| !line.is_closed());
                 talks.insert(helper, line);
                 tokio::spawn(socket::tend(path.clone(), trade, helper, told, self.tell.clone()));
             }

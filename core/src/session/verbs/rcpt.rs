@@ -72,6 +72,7 @@ impl Session {
     }
 
     /// Adds the recipient; the router's words, if it has any, are said.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "in no other state is anybody asked")]
     pub(in crate::session) fn rcpt_proceed(&mut self, state: State, recipient: Recipient, words: &Words) {
         self.say(&catalog::recipient_ok(recipient.path(), words));
         self.state = match state {

@@ -60,9 +60,10 @@ impl Session {
     /// VRFY or EXPN.
     pub(in crate::session) fn verify(&mut self, now: Now, state: State, verb: Verb, argument: String) {
         let verbs = self.settings.verbs;
-        let (enabled, function) = match verb {
-            Verb::Expn => (verbs.expn && self.styles.route_expn, Function::Expand),
-            _ => (verbs.vrfy && self.styles.route_vrfy, Function::Verify),
+        let (enabled, function) = if verb == Verb::Expn {
+            (verbs.expn && self.styles.route_expn, Function::Expand)
+        } else {
+            (verbs.vrfy && self.styles.route_vrfy, Function::Verify)
         };
         if enabled && self.settings.helpers.router {
             let question = Question::Router { function, argument };
@@ -86,6 +87,7 @@ impl Session {
 }
 
 /// What the router's answer means: words to go on with, or a refusal.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other verdicts are refusals or none")]
 pub(in crate::session) fn routed(verdict: &Verdict) -> Result<Words, Refusal> {
     match verdict {
         Verdict::Routed(words) if words.accepts() => Ok((**words).clone()),
