@@ -30,6 +30,8 @@ pub enum Purpose {
     Recording,
     /// What helpers of the server do.
     Helpers,
+    /// Keys and random numbers of TLS.
+    Tls,
     /// How long back ends need, and what they say.
     Logins,
 }
@@ -59,7 +61,8 @@ impl Dice {
             Purpose::Faults => 8,
             Purpose::Pace => 9,
             Purpose::Recording => 10,
-            Purpose::Helpers => 12,
+            Purpose::Helpers => 13,
+            Purpose::Tls => 12,
             Purpose::Logins => 11,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);

@@ -12,6 +12,7 @@ mod demo;
 mod durable;
 mod e2e;
 mod faults;
+mod helpers;
 mod hostile;
 mod kill9;
 mod limits;
@@ -26,6 +27,7 @@ mod server;
 mod single;
 mod spool;
 mod stop;
+mod submission;
 mod tls;
 
 /// Says loudly that something was not tested, or fails where everything must be (`SMTPSERVER_REQUIRE_PEERS=1`).

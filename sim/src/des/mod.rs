@@ -13,6 +13,7 @@ mod parts;
 mod plant;
 mod queue;
 mod recording;
+mod sealing;
 mod serving;
 mod spool;
 mod wires;
