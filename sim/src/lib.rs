@@ -16,6 +16,7 @@ pub mod runner;
 mod script_world;
 pub mod trace;
 pub mod users;
+mod zone;
 
 pub use lane_core::CoreLane;
 pub use lane_net::NetLane;
