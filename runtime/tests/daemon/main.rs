@@ -27,6 +27,7 @@ mod server;
 mod single;
 mod spool;
 mod stop;
+mod submission;
 mod tls;
 
 /// Says loudly that something was not tested, or fails where everything must be (`SMTPSERVER_REQUIRE_PEERS=1`).
