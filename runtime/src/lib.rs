@@ -29,6 +29,7 @@ mod pipe;
 mod places;
 mod policy_build;
 pub mod policy_db;
+mod policy_watch;
 mod port_holder;
 mod process;
 pub mod recorder;

@@ -160,6 +160,9 @@ pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;
 /// Octets of a policy's source or of a compiled policy: sixty of them for each of sixteen million entries.
 pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;
 
+/// How often compiled policies are looked at for new ones.
+pub(crate) const POLICY_LOOK: Duration = Duration::from_secs(2);
+
 // Logins.
 
 /// How long a back end may take for an answer, the wait for others included. Sessions wait longer
