@@ -166,9 +166,15 @@ pub enum Command {
     /// Check passwords for the server, which starts this itself
     #[command(hide = true)]
     AuthWorker(crate::auth::worker::WorkerArgs),
+    /// Start helpers for the server, which starts this itself
+    #[command(hide = true)]
+    HelperHost(crate::subserver::host::HostArgs),
     /// Look at stored messages
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Look at frozen messages, let them go, or delete them
+    #[command(subcommand)]
+    Freezer(FreezerCommand),
     /// Say what is wrong with the configuration, or what would run; takes the server's options
     CheckConfig(DaemonArgs),
     /// Make the running server read its configuration again; takes the server's options
@@ -232,6 +238,44 @@ pub enum SpoolCommand {
     },
     /// One message: its envelope explained, then the message itself
     Show {
+        /// A spool id such as S1234567AfrKWFoj, or a file's number
+        id: String,
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+    },
+}
+
+/// What to do with frozen messages.
+#[derive(Debug, Subcommand)]
+pub enum FreezerCommand {
+    /// One line for each message
+    List {
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+        /// One JSON object for each message instead
+        #[arg(long)]
+        json: bool,
+    },
+    /// One message: its envelope explained, then the message itself
+    Show {
+        /// A spool id such as S1234567AfrKWFoj, or a file's number
+        id: String,
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+    },
+    /// Give a message to the router
+    Release {
+        /// A spool id such as S1234567AfrKWFoj, or a file's number
+        id: String,
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+    },
+    /// Delete a message
+    Delete {
         /// A spool id such as S1234567AfrKWFoj, or a file's number
         id: String,
         /// Spool directory
@@ -318,16 +362,10 @@ impl DaemonArgs {
 
     /// Options on which this version does not act yet, and which do no harm.
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
-        [
-            (self.ident, "-a"),
-            (self.gullible, "-g"),
-            (self.whoson, "-w"),
-            (self.router.is_some(), "-R"),
-            (self.debug > 0, "-d"),
-        ]
-        .into_iter()
-        .filter_map(|(asked, option)| asked.then_some(option))
-        .collect()
+        [(self.ident, "-a"), (self.gullible, "-g"), (self.whoson, "-w"), (self.debug > 0, "-d")]
+            .into_iter()
+            .filter_map(|(asked, option)| asked.then_some(option))
+            .collect()
     }
 
     /// The style of all options `-s` together.

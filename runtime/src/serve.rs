@@ -7,8 +7,11 @@ use crate::config_file::Source;
 use crate::desk::Desk;
 use crate::doors::{self, Doors};
 use crate::journal::Journal;
-use crate::limits::{CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
+use crate::limits::{
+    CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, POLICY_LOOK, STOP_GRACE, THREADS_MAX,
+};
 use crate::listen::Door;
+use crate::policy_watch::Seen;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::recorder::{Recorder, Wish};
 use crate::reload::Reloader;
@@ -16,6 +19,7 @@ use crate::resolver::Resolver;
 use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
+use crate::subserver::{self, Hired};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,6 +33,8 @@ pub(crate) struct Office {
     pub(crate) source: Source,
     /// The duty, which begins when everything is ready.
     pub(crate) duty: Duty,
+    /// Helpers that can be started.
+    pub(crate) hired: Hired,
 }
 
 /// The duty, as all who deal with it share it.
@@ -58,9 +64,13 @@ pub(crate) fn serve(
     }
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
-    let (source, duty) = office.map(|office| (office.source, office.duty)).unzip();
+    let (source, duty, hired) = match office {
+        Some(Office { source, duty, hired }) => (Some(source), Some(duty), hired),
+        None => (None, None, Hired::default()),
+    };
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
+        subserver::employ(&desk, hired).map_err(fault)?;
         let (orders, successors) = mpsc::channel(1);
         let mut signals = Signals::catch(successors).map_err(fault)?;
         let mut hangups = Signals::hangup().map_err(fault)?;
@@ -88,6 +98,14 @@ pub(crate) fn serve(
             loop {
                 reloads.look_at_certificates().await;
                 tokio::time::sleep(CERTIFICATE_LOOK).await;
+            }
+        });
+        let reloads = reloader.clone();
+        tokio::spawn(async move {
+            let mut seen = Seen::default();
+            loop {
+                reloads.look_at_policies(&mut seen).await;
+                tokio::time::sleep(POLICY_LOOK).await;
             }
         });
         if let Some(wait) = systemd::heartbeat() {
