@@ -17,9 +17,11 @@ mod fault;
 mod params;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod words;
 
 pub(crate) use params::{host_name, set_params, settings};
+pub use tools::{ConfigArgs, ExplainArgs, PolicyDiffArgs, PolicyTestArgs, StatsArgs};
 
 /// Receives mail over SMTP and never loses what it said 250 to.
 #[derive(Debug, Parser)]
@@ -173,9 +175,15 @@ pub enum Command {
     CheckConfig(DaemonArgs),
     /// Make the running server read its configuration again; takes the server's options
     Reload(DaemonArgs),
-    /// Make a policy
+    /// Make a policy, or try one
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Say what led to a refusal, by the token in its reply; see the parameter explain-token
+    ///
+    /// It is looked for in the logs that are named, and else in those of syslog and in the journal of the system.
+    Explain(ExplainArgs),
+    /// Show what the running server counts of sources and users, or of one of them
+    Stats(StatsArgs),
     /// Run recorded sessions again and say whether they come out the same
     Replay {
         /// Recordings
@@ -216,6 +224,15 @@ pub enum PolicyCommand {
         #[arg(short = 'o', value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Say what the policy would answer to a client, and why; nothing is sent or stored
+    ///
+    /// Names are looked up as the server would. Exit code 0: everything would be accepted; 1: something would not.
+    Test(PolicyTestArgs),
+    /// Put the questions of recorded sessions to two policies, and list the verdicts that change
+    ///
+    /// What hangs on names, which no recording holds, is listed as unknown. Exit code 0: nothing changes, as far as it
+    /// is known; 1: something does.
+    Diff(PolicyDiffArgs),
 }
 
 /// What to look at.

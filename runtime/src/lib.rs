@@ -29,6 +29,7 @@ mod pipe;
 mod places;
 mod policy_build;
 pub mod policy_db;
+mod policy_test;
 mod port_holder;
 mod process;
 pub mod recorder;
@@ -56,6 +57,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
             policy_build::run(&folder, &base, output)
         }
+        Some(Command::Policy(PolicyCommand::Test(test))) => policy_test::run(&test),
         Some(Command::Passwd(passwd)) => passwd::run(&passwd),
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::Replay { files }) => replay::run(&files),

@@ -11,6 +11,11 @@ use alloc::sync::Arc;
 pub struct Ticket(pub(crate) u64);
 
 impl Ticket {
+    /// A ticket of this number, for whoever asks without being a session.
+    pub fn numbered(number: u64) -> Ticket {
+        Ticket(number)
+    }
+
     /// The ticket's number, for logs and recordings.
     pub fn number(self) -> u64 {
         self.0

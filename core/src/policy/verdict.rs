@@ -29,6 +29,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the message goes to the freezer by it.
+    pub fn is_freezing(&self) -> bool {
+        matches!(self, Verdict::Admit(_, Place::Freezer))
+    }
+
     /// No, for this reason, without a word about how it came to be.
     pub fn refuse(why: Why) -> Verdict {
         Verdict::Refuse(Box::new(Denial { no: No { why, text: None }, chain: None }))

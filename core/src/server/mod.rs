@@ -22,6 +22,7 @@ use crate::policy::{Answer, Question, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use commit::{Commits, Publication};
@@ -187,6 +188,11 @@ impl Server {
     /// Questions of sessions that wait for what is being looked up.
     pub fn waiting(&self) -> usize {
         self.judge.open()
+    }
+
+    /// What led to the last answer to this session, a line for each step, for once; only where its settings want it.
+    pub fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
+        self.judge.take_reasons(session)
     }
 
     /// How much mail each source and user has sent.

@@ -30,6 +30,8 @@ pub(super) struct Case {
     hello: Box<str>,
     /// The sender of the transaction that was opened last.
     sender: Option<Sender>,
+    /// What led to the last verdict, a line for each step, where that is to be told.
+    pub(super) reasons: Vec<String>,
 }
 
 /// How policy stands to the client.
@@ -77,7 +79,8 @@ pub(super) enum Judged {
 
 impl Case {
     pub(super) fn new(peer: Arc<Peer>, settings: Arc<Settings>, book: Book) -> Case {
-        Case { peer, settings, book, standing: Standing::Unknown, hello: Box::default(), sender: None }
+        let (standing, hello) = (Standing::Unknown, Box::default());
+        Case { peer, settings, book, standing, hello, sender: None, reasons: Vec::new() }
     }
 
     /// From here on it is about another client.
@@ -144,8 +147,9 @@ impl Case {
         let mut client = match ruling.verdict {
             Ok(client) => client,
             Err(no) => {
-                let lines = || evaluate::explain(&self.book.rules, &ruling.chain);
-                let denial = Denial { no: no.clone(), chain: self.settings.explain_token.then(lines) };
+                let lines = evaluate::explain(&self.book.rules, &ruling.chain);
+                self.reason(|_| lines.clone());
+                let denial = Denial { no: no.clone(), chain: self.settings.explain_token.then_some(lines) };
                 self.standing = Standing::Unwelcome(Box::new(no));
                 return Judged::Verdict(Verdict::Refuse(Box::new(denial)));
             }
@@ -163,13 +167,30 @@ impl Case {
             bare_newline: terms.bare_newline,
             is_trusted: *client.trust() != Trust::Nobody,
         };
+        self.reason(|_| client.explain(client.chain()));
         self.standing = Standing::Welcome(Box::new(client));
         Judged::Verdict(Verdict::Welcome(conditions))
     }
 
+    /// Keeps what led to a verdict, where that is to be told.
+    fn reason(&mut self, lines: impl FnOnce(&Case) -> Vec<String>) {
+        if self.settings.reasons {
+            self.reasons = lines(self);
+        }
+    }
+
+    fn reason_of(&mut self, chain: &Chain) {
+        self.reason(|case| case.client().map_or_else(|_| Vec::new(), |client| client.explain(chain)));
+    }
+
     fn change(&mut self, by: impl FnOnce(Client) -> Client) -> Judged {
         self.standing = match mem::replace(&mut self.standing, Standing::Unknown) {
-            Standing::Welcome(client) => Standing::Welcome(Box::new(by(*client))),
+            Standing::Welcome(client) => {
+                let known = client.chain().len();
+                let client = by(*client);
+                self.reason(|_| client.explain(client.chain()).split_off(known));
+                Standing::Welcome(Box::new(client))
+            }
             standing @ (Standing::Unknown | Standing::Unwelcome(_)) => standing,
         };
         Judged::Verdict(Verdict::Accept)
@@ -190,7 +211,10 @@ impl Case {
         };
         let judge = |told: &[Told]| client.sender(path, told);
         let sender = match self.settle(now, known, rates, Some(path), judge) {
-            Ok(ruling) => self.said(ruling),
+            Ok(ruling) => {
+                self.reason_of(&ruling.chain);
+                self.said(ruling)
+            }
             Err(machine) => return Judged::Wants(machine),
         };
         let sender = match sender {
@@ -220,7 +244,10 @@ impl Case {
         let Some(sender) = self.sender else { return Judged::Verdict(Verdict::refuse(Why::NotAdmitted)) };
         let judge = |told: &[Told]| client.recipient(&sender, path, told);
         let welcome = match self.settle(now, known, rates, None, judge) {
-            Ok(ruling) => self.said(ruling),
+            Ok(ruling) => {
+                self.reason_of(&ruling.chain);
+                self.said(ruling)
+            }
             Err(machine) => return Judged::Wants(machine),
         };
         match welcome {
