@@ -29,7 +29,7 @@ mod pipe;
 mod places;
 mod policy_build;
 pub mod policy_db;
-mod policy_test;
+mod policy_tools;
 mod port_holder;
 mod process;
 pub mod recorder;
@@ -57,7 +57,8 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
             policy_build::run(&folder, &base, output)
         }
-        Some(Command::Policy(PolicyCommand::Test(test))) => policy_test::run(&test),
+        Some(Command::Policy(PolicyCommand::Test(test))) => policy_tools::test::run(&test),
+        Some(Command::Policy(PolicyCommand::Diff(diff))) => policy_tools::diff::run(&diff),
         Some(Command::Passwd(passwd)) => passwd::run(&passwd),
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::Replay { files }) => replay::run(&files),

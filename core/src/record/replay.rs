@@ -4,6 +4,8 @@ use super::entry::{Brought, Ending, Entry};
 use super::log::Log;
 use super::said::{Said, Sayer};
 use crate::now::Now;
+use crate::output::Output;
+use crate::policy::Question;
 use crate::session::Session;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -17,6 +19,7 @@ pub struct Replay<'a> {
     now: Now,
     next: usize,
     over: bool,
+    asked: Option<Question>,
 }
 
 /// The first place at which the session did something else.
@@ -61,6 +64,7 @@ impl<'a> Replay<'a> {
             log,
             next: 0,
             over: false,
+            asked: None,
         }
     }
 
@@ -98,6 +102,11 @@ impl<'a> Replay<'a> {
         Some(Ok(entry))
     }
 
+    /// What the session asked in the last step, if it asked something. The log answers it.
+    pub fn take_question(&mut self) -> Option<Question> {
+        self.asked.take()
+    }
+
     fn bring(&mut self, brought: &Brought<'a>) -> Option<Unlike> {
         if let Brought::Bytes(octets) = brought {
             let wanted = self.session.wants_bytes();
@@ -110,7 +119,12 @@ impl<'a> Replay<'a> {
     }
 
     fn poll(&mut self) -> Option<Said> {
-        self.session.poll().map(|output| self.sayer.said(&output))
+        let output = self.session.poll()?;
+        let said = self.sayer.said(&output);
+        if let Output::Ask(_, question) = output {
+            self.asked = Some(question);
+        }
+        Some(said)
     }
 
     fn difference(&self, unlike: Unlike) -> Box<Difference> {

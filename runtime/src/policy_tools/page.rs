@@ -1,6 +1,6 @@
 //! What came out, for people and for programs.
 
-use super::{Ruling, Step};
+use super::bench::{Ruling, Step};
 use crate::args::PolicyTestArgs;
 use crate::lines::printable;
 use serde_json::{Value, json};
