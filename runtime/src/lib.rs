@@ -14,6 +14,7 @@ mod demo;
 pub mod desk;
 mod doors;
 pub mod drive;
+mod explain;
 pub mod journal;
 mod limits;
 pub mod lines;
@@ -59,6 +60,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
         }
         Some(Command::Policy(PolicyCommand::Test(test))) => policy_tools::test::run(&test),
         Some(Command::Policy(PolicyCommand::Diff(diff))) => policy_tools::diff::run(&diff),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Passwd(passwd)) => passwd::run(&passwd),
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::Replay { files }) => replay::run(&files),

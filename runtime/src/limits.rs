@@ -145,6 +145,11 @@ pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;
 /// Octets of a policy's source or of a compiled policy: sixty of them for each of sixteen million entries.
 pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;
 
+/// Octets of a line of a log in which an explanation is looked for: a chain of policy is shorter by far.
+pub(crate) const EXPLAIN_LINE_MAX: u64 = 1 << 20;
+/// Letters of a token of an explanation.
+pub(crate) const EXPLAIN_TOKEN_MAX: usize = 32;
+
 // Logins.
 
 /// How long a back end may take for an answer, the wait for others included. Sessions wait longer
