@@ -19,6 +19,7 @@ mod logins;
 mod logs;
 mod metrics;
 mod policy;
+mod policy_tools;
 mod process;
 mod proxy;
 mod record;
