@@ -321,28 +321,18 @@ impl RecordArgs {
 impl DaemonArgs {
     /// What is asked for and this version does not have: it would be a lie to go on.
     pub(crate) fn refuse_what_is_missing(&self) -> Result<(), Stop> {
-        for (asked, option, what) in
-            [(self.inetd_tls, "-t", "TLS"), (self.test_address.is_some(), "-T", "to test the policy")]
-        {
-            if asked {
-                return Err(Stop::unfit(format!("{option}: {what} is not in this version yet")));
-            }
+        if self.inetd_tls {
+            return Err(Stop::unfit("-t: TLS is not in this version yet"));
         }
         Ok(())
     }
 
     /// Options on which this version does not act yet, and which do no harm.
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
-        [
-            (self.ident, "-a"),
-            (self.gullible, "-g"),
-            (self.whoson, "-w"),
-            (self.router.is_some(), "-R"),
-            (self.debug > 0, "-d"),
-        ]
-        .into_iter()
-        .filter_map(|(asked, option)| asked.then_some(option))
-        .collect()
+        [(self.ident, "-a"), (self.gullible, "-g"), (self.whoson, "-w"), (self.router.is_some(), "-R")]
+            .into_iter()
+            .filter_map(|(asked, option)| asked.then_some(option))
+            .collect()
     }
 
     /// The style of all options `-s` together.

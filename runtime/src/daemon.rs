@@ -11,6 +11,7 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::metrics::door::Door as MetricsDoor;
 use crate::places::Passed;
+use crate::policy_tools::dialogue;
 use crate::process::detach::{self, Caller};
 use crate::process::fence::{Fence, Ground};
 use crate::process::privileges::{self, Account, Kind};
@@ -26,7 +27,7 @@ use std::sync::Arc;
 /// The daemon, from its options to its end.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     args.refuse_what_is_missing()?;
-    if args.inetd || args.interactive {
+    if args.inetd || args.interactive || args.test_address.is_some() {
         return alone(args);
     }
     if !args.foreground && !args.detached {
@@ -124,7 +125,9 @@ fn alone(args: DaemonArgs) -> Result<(), Stop> {
     if !source.args.inetd {
         loaded.tell();
     }
-    if source.args.inetd {
+    if let Some(address) = source.args.test_address {
+        dialogue::run(&source.args, &loaded, address)
+    } else if source.args.inetd {
         single::inetd(&source.args, &loaded)
     } else {
         single::batch(&source.args, &loaded)

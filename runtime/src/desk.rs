@@ -318,6 +318,9 @@ impl<S: Spool> Desk<S> {
 
     /// Does what is left to do, but for the tasks.
     fn deliver(&self, errands: Errands<S::Draft>) -> Vec<Task<S::Draft>> {
+        for (session, reasons) in errands.reasons {
+            self.journal.reasoned(self.now(), session, &reasons);
+        }
         for (mailbox, post) in errands.posts {
             mailbox.put(post);
         }

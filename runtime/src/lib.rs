@@ -45,6 +45,7 @@ mod single;
 pub mod spool;
 pub mod spool_fs;
 mod spool_read;
+mod stats;
 
 use args::{Args, Command, PolicyCommand, SpoolCommand};
 
@@ -61,6 +62,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Policy(PolicyCommand::Test(test))) => policy_tools::test::run(&test),
         Some(Command::Policy(PolicyCommand::Diff(diff))) => policy_tools::diff::run(&diff),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Stats(args)) => stats::run(&args),
         Some(Command::Passwd(passwd)) => passwd::run(&passwd),
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::Replay { files }) => replay::run(&files),

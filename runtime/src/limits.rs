@@ -145,6 +145,14 @@ pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;
 /// Octets of a policy's source or of a compiled policy: sixty of them for each of sixteen million entries.
 pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;
 
+/// Who asks for statistics at a time.
+pub(crate) const STATS_CALLERS_MAX: usize = 4;
+/// Octets of such a request.
+pub(crate) const STATS_REQUEST_MAX: u64 = 1_024;
+/// Sources that are looked at without letting a session's question in between.
+pub(crate) const STATS_PAGE: usize = 500;
+/// How long an answer may take, and how long it is waited for.
+pub(crate) const STATS_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Octets of a line of a log in which an explanation is looked for: a chain of policy is shorter by far.
 pub(crate) const EXPLAIN_LINE_MAX: u64 = 1 << 20;
 /// Letters of a token of an explanation.

@@ -48,6 +48,8 @@ pub(super) struct Errands<D> {
     pub(super) entry: Option<Entry>,
     /// What is to be looked up.
     pub(super) looks: Vec<Look>,
+    /// What leads to the answers.
+    pub(super) reasons: Vec<(SessionId, Vec<String>)>,
     pub(super) posts: Vec<(Arc<Mailbox>, Post)>,
     pub(super) tasks: Vec<Task<D>>,
     pub(super) discarded: Vec<D>,
@@ -178,6 +180,10 @@ impl<D> Books<D> {
         while let Some(input) = inputs.pop() {
             self.server.handle(now, input);
             while let Some(output) = self.server.poll() {
+                if let Output::Answer(session, ..) = output {
+                    let reasons = self.server.take_reasons(session);
+                    errands.reasons.extend((!reasons.is_empty()).then_some((session, reasons)));
+                }
                 match output {
                     Output::Answer(session, ticket, answer) if asker == Some((session, ticket)) => {
                         errands.answer = Some(answer);
@@ -257,6 +263,7 @@ impl<D> Errands<D> {
             answer: None,
             entry: None,
             looks: Vec::new(),
+            reasons: Vec::new(),
             posts: Vec::new(),
             tasks: Vec::new(),
             discarded: Vec::new(),

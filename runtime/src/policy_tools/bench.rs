@@ -106,7 +106,7 @@ impl Bench {
                 self.session = Some(session);
                 return self.ask(said, Question::Connect);
             }
-            Some(Output::TurnAway(_, words)) => words,
+            Some(Output::TurnAway(_, words, _)) => words,
             _ => Vec::new(),
         };
         let reasons = vec!["not one connection from there is allowed".into()];
@@ -143,7 +143,7 @@ impl Bench {
                 Output::MeasureSpace
                 | Output::Welcome(_)
                 | Output::TurnAway(..)
-                | Output::Drop
+                | Output::Drop(_)
                 | Output::Sync(_)
                 | Output::Publish(..)
                 | Output::Report(..) => {}

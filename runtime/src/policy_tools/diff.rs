@@ -59,7 +59,7 @@ struct Findings {
 
 /// Compares, and prints what differs.
 pub(crate) fn run(args: &PolicyDiffArgs) -> Result<(), Stop> {
-    let loaded = config_file::load(&args.config.server()).map_err(config_file::LoadFault::tell)?;
+    let loaded = config_file::load(&args.config.server(), &[]).map_err(config_file::LoadFault::tell)?;
     let plain = loaded.configuration.global();
     let [old, new] = [&args.old, &args.new].map(|path| load(path).map(|rules| judged_by(plain, rules)));
     let (old, new) = (old?, new?);
@@ -195,7 +195,7 @@ fn said(question: &Question, client: &str) -> Option<String> {
         Question::Sender { path, .. } => format!("MAIL FROM:{path}"),
         Question::Recipient { path } => format!("RCPT TO:{path}"),
         Question::Client { .. } => format!("the proxy's client is {client}"),
-        Question::Load { .. } | Question::Content { .. } => return None,
+        Question::Load { .. } | Question::Content { .. } | Question::Handshake { .. } => return None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Policies tried by an operator before clients meet them: what one would answer, and what another would change.
 
 mod bench;
+pub(crate) mod dialogue;
 pub(crate) mod diff;
 mod page;
 pub(crate) mod test;

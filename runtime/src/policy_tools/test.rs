@@ -51,7 +51,7 @@ pub(crate) fn run(args: &PolicyTestArgs) -> Result<(), Stop> {
 
 /// The settings to judge by, and the name of the policy.
 fn settings(args: &PolicyTestArgs) -> Result<(Settings, String), Stop> {
-    let loaded = config_file::load(&args.config.server()).map_err(config_file::LoadFault::tell)?;
+    let loaded = config_file::load(&args.config.server(), &[]).map_err(config_file::LoadFault::tell)?;
     let mut settings = loaded.configuration.global().clone();
     let mut name = settings.sources.policydb.as_ref().map(|named| named.path.clone());
     if args.submit {

@@ -40,19 +40,39 @@ fn judged(policy: &str, words: &[&str]) -> Output {
 fn a_policy_is_tried_before_clients_meet_it() {
     let folder = postoffice();
     let policy = write(folder.path(), "p.src", OLD);
-    let accepted = judged(&policy, &["--from-ip", "198.51.100.7", "--mail", "a@b.example", "--rcpt", "u@home.example"]);
+    let accepted =
+        judged(&policy, &["--from-ip", "198.51.100.7", "--mail", "a@b.example", "--rcpt", "u@home.example"]);
     let page = text(&accepted.stdout);
     assert_eq!(accepted.status.code(), Some(0), "{page}");
     assert!(page.contains("RCPT TO:<u@home.example>\n  accepted\n"), "{page}");
-    assert!(page.contains(&format!("  - home.example ({policy}:6) = _ours ({policy}:2) relaytarget +\n")), "{page}");
+    assert!(
+        page.contains(&format!("  - home.example ({policy}:6) = _ours ({policy}:2) relaytarget +\n")),
+        "{page}"
+    );
 
-    let words = ["--from-ip", "[198.51.100.7]", "--helo", "mx", "--mail", "<>", "--rcpt", "u@far.example", "postmaster"];
+    let words = [
+        "--from-ip",
+        "[198.51.100.7]",
+        "--helo",
+        "mx",
+        "--mail",
+        "<>",
+        "--rcpt",
+        "u@far.example",
+        "postmaster",
+    ];
     let refused = judged(&policy, &words);
     let page = text(&refused.stdout);
     assert_eq!(refused.status.code(), Some(1), "{page}");
-    assert!(page.contains("RCPT TO:<u@far.example>\n  refused (recipient-refused)\n    550 5.7.1 "), "{page}");
+    assert!(
+        page.contains("RCPT TO:<u@far.example>\n  refused (recipient-refused)\n    550 5.7.1 "),
+        "{page}"
+    );
     assert!(page.contains(&format!("  - . ({policy}:1) relaytarget -\n")), "{page}");
-    assert!(page.contains("RCPT TO:<postmaster>\n  accepted"), "it goes on behind a refused recipient: {page}");
+    assert!(
+        page.contains("RCPT TO:<postmaster>\n  accepted"),
+        "it goes on behind a refused recipient: {page}"
+    );
 
     let json = judged(&policy, &["--from-ip", "192.0.2.66", "--mail", "a@b.example", "--json"]);
     let whole: Value = serde_json::from_slice(&json.stdout).expect("JSON");
@@ -62,7 +82,8 @@ fn a_policy_is_tried_before_clients_meet_it() {
     assert_eq!((&steps[0]["verdict"], &steps[0]["why"]), (&"refused".into(), &"client-refused".into()));
     assert!(steps[0]["reply"].as_str().expect("text").ends_with("quarantined"), "{whole}");
 
-    let frozen = judged(&policy, &["--from-ip", "203.0.113.5", "--mail", "a@b.example", "--rcpt", "u@home.example"]);
+    let frozen =
+        judged(&policy, &["--from-ip", "203.0.113.5", "--mail", "a@b.example", "--rcpt", "u@home.example"]);
     assert!(text(&frozen.stdout).contains("accepted, and the message is frozen"));
     // The same from a compiled policy, its names those of the sources.
     write(folder.path(), "smtp-policy.src", OLD);
@@ -70,7 +91,10 @@ fn a_policy_is_tried_before_clients_meet_it() {
     assert!(built.status.success(), "{built:?}");
     let compiled = folder.path().join("smtp-policy.compiled");
     let compiled = judged(compiled.to_str().expect("text"), &["--from-ip", "192.0.2.66"]);
-    assert!(text(&compiled.stdout).contains("[192.0.2.66]/32 (smtp-policy.src:4) rejectnet +"), "{compiled:?}");
+    assert!(
+        text(&compiled.stdout).contains("[192.0.2.66]/32 (smtp-policy.src:4) rejectnet +"),
+        "{compiled:?}"
+    );
 }
 
 #[test]
@@ -135,8 +159,18 @@ fn recordings_say_what_another_policy_would_change() {
     let db = format!("policydb text {old}");
     let recordings = recordings.to_str().expect("text");
     let log = write(folder.path(), "events.log", "");
-    let more =
-        ["--param", &db, "--param", NO_NAMES, "--param", "explain-token", "--record", recordings, "--log-file", &log];
+    let more = [
+        "--param",
+        &db,
+        "--param",
+        NO_NAMES,
+        "--param",
+        "explain-token",
+        "--record",
+        recordings,
+        "--log-file",
+        &log,
+    ];
     let mut server = Server::start(spool.path(), &more);
     let mut client = server.session();
     for (command, code) in [
@@ -178,7 +212,16 @@ fn recordings_say_what_another_policy_would_change() {
     assert_eq!(whole["changes"][0]["reasons"].as_array().map(Vec::len), Some(2), "{whole}");
     let empty = folder.path().join("none");
     std::fs::create_dir(&empty).expect("made");
-    let line = refusal(&["policy", "diff", "-C", "/dev/null", &old, &new, "--recordings", empty.to_str().expect("text")]);
+    let line = refusal(&[
+        "policy",
+        "diff",
+        "-C",
+        "/dev/null",
+        &old,
+        &new,
+        "--recordings",
+        empty.to_str().expect("text"),
+    ]);
     assert!(line.contains("there is no recording"), "{line}");
 
     // The refusal showed a token, under which the log tells why.
@@ -187,5 +230,8 @@ fn recordings_say_what_another_policy_would_change() {
     let token = explained.split("token=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a token");
     let output = output(&["explain", &format!("[{token}]"), &log]);
     let page = text(&output.stdout);
-    assert!(output.status.success() && page.contains(&format!("  - bad@ ({old}:8) rejectsource +\n")), "{page}");
+    assert!(
+        output.status.success() && page.contains(&format!("  - bad@ ({old}:8) rejectsource +\n")),
+        "{page}"
+    );
 }

@@ -300,6 +300,7 @@ fn value(param: &param::Param) -> String {
             "NODE USER PASSWORD" => "node.example user x",
             "'NAMES'" => "\"PLAIN LOGIN\"",
             "[ALLOW DENY]" => "",
+            "PATH|off" => "off",
             "[N]" => "5",
             "rfc3164|rfc5424" => "rfc5424",
             "NAME" => "local3",

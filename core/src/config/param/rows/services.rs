@@ -1,7 +1,7 @@
 //! Rows about logins, policy, helpers and clusters.
 
 use crate::config::Settings;
-use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, WrapperFiles};
+use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, WrapperFiles};
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
 use crate::spf::LocalPolicy;
@@ -123,6 +123,17 @@ fn wrapper_files(settings: &mut Settings, given: &[&str]) -> CheckedWords {
         _ => return Err((given.len(), Unfit::Missing)),
     }
     settings.sources.tcp_wrapper = Some(files);
+    Ok(None)
+}
+
+fn stats_socket(settings: &mut Settings, given: &[&str]) -> CheckedWords {
+    let mut place = None;
+    settings.sources.stats_socket = if given[0].eq_ignore_ascii_case("off") {
+        StatsSocket::Off
+    } else {
+        absolute(&mut place, given)?;
+        StatsSocket::At(place.unwrap_or_default())
+    };
     Ok(None)
 }
 
@@ -326,6 +337,14 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         path("PATH", |s, w| absolute(&mut s.sources.report_auth_file, w)),
         "Who may use Z-REPORT, in the form of scheduler.auth.",
     ),
+    row(
+        "stats-socket",
+        &[],
+        "",
+        words("PATH|off", "an absolute path, or off", (1, 1), stats_socket),
+        "Where smtpserver stats asks; without it, .stats.smtpserver in the POSTOFFICE.",
+    )
+    .global(),
     row(
         "enable-router",
         &[],
