@@ -19,7 +19,10 @@ use crate::process::{Duty, systemd};
 use crate::recorder::Wish;
 use crate::serve::{self, Office};
 use crate::spool_fs::{self, FileSpool, Layout};
-use crate::{Stop, signals, single};
+use crate::stats::door::Door as StatsDoor;
+use crate::{Stop, signals, single, stats};
+use smtpserver_core::Settings;
+use smtpserver_core::config::choices::StatsSocket;
 use smtpserver_core::config::logs::MetricsPlace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,6 +76,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     let place = settings.logs.metrics.as_ref();
     let door = place.map(|place| MetricsDoor::open(place, &mut given)).transpose();
     let door = door.map_err(|fault| loaded.blame("metrics", whose(fault).line))?;
+    let stats = stats_door(&settings, &postoffice)
+        .map_err(|fault| loaded.blame("stats-socket", whose(fault).line))?;
     // What we have not taken of it is the other server's alone, and goes with that.
     drop(given);
     listen::start(&doors).map_err(Stop::unfit)?;
@@ -107,9 +112,22 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         duty.told_to(caller, writers.clone());
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
-    let ended = serve::serve(settings, spool, doors, logbook, recorder, Some(Office { source, duty }));
+    let ended = serve::serve(settings, spool, doors, logbook, recorder, Some(Office { source, duty, stats }));
     writers.flush();
     ended
+}
+
+/// The socket for statistics. Where nobody has asked for it in so many words, it is done without if need be.
+fn stats_door(settings: &Settings, postoffice: &Path) -> Result<Option<StatsDoor>, Stop> {
+    let Some(path) = stats::place(settings, postoffice) else { return Ok(None) };
+    match StatsDoor::open(&path) {
+        Ok(door) => Ok(Some(door)),
+        Err(fault) if settings.sources.stats_socket == StatsSocket::InPostoffice => {
+            eprintln!("smtpserver: {}", fault.line);
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// One session, and no daemon.
@@ -176,6 +194,9 @@ pub(crate) fn give_up_rights(
     match &loaded.configuration.global().logs.metrics {
         Some(MetricsPlace::Unix(path)) => ground.socket(Path::new(path)),
         Some(MetricsPlace::Tcp(_)) | None => {}
+    }
+    if let StatsSocket::At(path) = &loaded.configuration.global().sources.stats_socket {
+        ground.socket(Path::new(path));
     }
     Ok((ground.close().map_err(Stop::failed)?, wish))
 }

@@ -23,6 +23,8 @@ use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::Input;
 use smtpserver_core::server::commit::Publication;
 use smtpserver_core::server::judge::LookUp;
+use smtpserver_core::server::rate_window::Key;
+use smtpserver_core::server::report::Tracked;
 use smtpserver_core::spool::{SpoolFault, Stored};
 use smtpserver_core::{Now, Peer, SessionId, Settings};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,6 +160,17 @@ impl<S: Spool> Desk<S> {
         let errands = self.books().bring(now, Input::Reconfigured(settings));
         // New settings need no disk: there are no tasks.
         drop(self.deliver(errands));
+    }
+
+    /// What is known of a source or user.
+    pub(crate) fn tracked(&self, key: Key) -> Tracked {
+        self.books().tracked(self.now(), key)
+    }
+
+    /// The same of many, in the order of their keys, behind one that was looked at last; where more may follow, the last
+    /// that was looked at now.
+    pub(crate) fn tracked_behind(&self, last: Option<Key>, most: usize) -> (Vec<Tracked>, Option<Key>) {
+        self.books().tracked_behind(self.now(), last, most)
     }
 
     /// The settings of the whole process.

@@ -15,6 +15,7 @@ use crate::resolver::Resolver;
 use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
+use crate::stats::door::Door as StatsDoor;
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::os::fd::{AsFd, OwnedFd};
@@ -28,6 +29,8 @@ pub(crate) struct Office {
     pub(crate) source: Source,
     /// The duty, which begins when everything is ready.
     pub(crate) duty: Duty,
+    /// Where an operator is told what is counted.
+    pub(crate) stats: Option<StatsDoor>,
 }
 
 /// The duty, as all who deal with it share it.
@@ -56,7 +59,10 @@ pub(crate) fn serve(
     }
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
-    let (source, duty) = office.map(|office| (office.source, office.duty)).unzip();
+    let (mut source, mut duty, mut stats) = (None, None, None);
+    if let Some(office) = office {
+        (source, duty, stats) = (Some(office.source), Some(office.duty), office.stats);
+    }
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         let (orders, successors) = mpsc::channel(1);
@@ -73,6 +79,14 @@ pub(crate) fn serve(
             }
         };
         let doors = Doors::start(&desk, ready);
+        // Its name is kept until the end: who has asked is answered.
+        let _stats = stats.and_then(|door| match door.answer(&desk) {
+            Ok(named) => Some(named),
+            Err(error) => {
+                tracing::warn!("statistics are told to nobody: {error}");
+                None
+            }
+        });
         let reloader = Arc::new(Reloader::new(source, doors, &desk, Box::new(offer)));
         let (journal, reloads) = (desk.journal().clone(), reloader.clone());
         tokio::spawn(async move {

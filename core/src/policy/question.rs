@@ -3,6 +3,8 @@
 use super::verdict::Verdict;
 use crate::peer::Peer;
 use crate::wire::path::{ForwardPath, ReversePath};
+use crate::wire::report::ReportWish;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
@@ -65,11 +67,24 @@ pub enum Question {
         /// Who is connected.
         peer: Arc<Peer>,
     },
+    /// What is counted, for an operator elsewhere?
+    Report(Box<ReportClaim>),
     /// The message is complete: may it be kept, and is there still room?
     Content {
         /// Octets of the message.
         octets: u64,
     },
+}
+
+/// Somebody who wants a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportClaim {
+    /// Who is connected.
+    pub peer: Arc<Peer>,
+    /// Nobody else heard the password: it came within TLS, or from this machine, or the operator does not mind.
+    pub is_private: bool,
+    /// Who he says he is, and what he wants to know.
+    pub wish: ReportWish,
 }
 
 /// The answer to a question.

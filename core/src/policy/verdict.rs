@@ -24,6 +24,10 @@ pub enum Verdict {
     Busy,
     /// Not now: too many connections from there, or in all.
     TurnAway,
+    /// Not here: hosts.allow and hosts.deny keep the client out.
+    KeptOut,
+    /// The lines of a report; none for whoever may have none.
+    Report(Option<Vec<String>>),
     /// The operator's rules are against it.
     Refuse(Box<Denial>),
 }

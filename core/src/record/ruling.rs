@@ -31,6 +31,10 @@ pub enum Ruling {
     Welcome(Conditions),
     /// [`Verdict::Traced`].
     Traced(String),
+    /// [`Verdict::KeptOut`].
+    KeptOut,
+    /// [`Verdict::Report`].
+    Report(Option<Vec<String>>),
     /// [`Verdict::Refuse`].
     Refuse(Box<Denial>),
 }
@@ -45,6 +49,8 @@ impl Ruling {
             Verdict::TurnAway => Ruling::TurnAway,
             Verdict::Welcome(conditions) => Ruling::Welcome(*conditions),
             Verdict::Traced(field) => Ruling::Traced(field.clone()),
+            Verdict::KeptOut => Ruling::KeptOut,
+            Verdict::Report(lines) => Ruling::Report(lines.clone()),
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
         }
     }
@@ -60,6 +66,8 @@ impl Ruling {
             Ruling::TurnAway => Verdict::TurnAway,
             Ruling::Welcome(conditions) => Verdict::Welcome(conditions),
             Ruling::Traced(field) => Verdict::Traced(field),
+            Ruling::KeptOut => Verdict::KeptOut,
+            Ruling::Report(lines) => Verdict::Report(lines),
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
         }
     }
@@ -73,6 +81,8 @@ const TURN_AWAY: u8 = 4;
 const WELCOME: u8 = 5;
 const TRACED: u8 = 6;
 const REFUSE: u8 = 7;
+const KEPT_OUT: u8 = 16;
+const REPORT: u8 = 17;
 
 const PLACES: [Place; 2] = [Place::Router, Place::Freezer];
 const NEWLINES: [Option<BareNewline>; 3] = [None, Some(BareNewline::Reject), Some(BareNewline::Normalize)];
@@ -111,6 +121,11 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
         Ruling::Traced(field) => {
             out.push(TRACED);
             put_text(out, field);
+        }
+        Ruling::KeptOut => out.push(KEPT_OUT),
+        Ruling::Report(lines) => {
+            out.push(REPORT);
+            put_texts(out, lines.as_deref());
         }
         Ruling::Refuse(denial) => {
             out.push(REFUSE);
@@ -188,6 +203,8 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
             is_trusted: cursor.octet()? != 0,
         }),
         TRACED => Ruling::Traced(text(cursor)?),
+        KEPT_OUT => Ruling::KeptOut,
+        REPORT => Ruling::Report(texts(cursor)?),
         REFUSE => Ruling::Refuse(Box::new(denial(cursor)?)),
         _ => return Err(cursor.fault(LogFaultKind::Unfit("an unknown verdict"))),
     })
@@ -251,6 +268,9 @@ mod tests {
             Ruling::NoSpace,
             Ruling::Busy,
             Ruling::TurnAway,
+            Ruling::KeptOut,
+            Ruling::Report(None),
+            Ruling::Report(Some(vec!["a".into()])),
             Ruling::Welcome(Conditions::default()),
             Ruling::Welcome(conditions),
             Ruling::Traced("Received-SPF: pass\n".into()),

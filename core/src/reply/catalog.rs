@@ -76,6 +76,11 @@ pub fn message_accepted(durable: Durable) -> Reply {
     Reply::new(C250_OK, E2_0_0_OK, format!("message accepted as {}", durable.id()))
 }
 
+/// `200`: Z-REPORT, with what is counted (manual, Z-REPORT).
+pub fn report(lines: Vec<String>) -> Reply {
+    Reply::plain(C200_REPORT, lines.into_iter().map(Cow::Owned).collect())
+}
+
 /// `250 2.0.0`: NOOP and its like.
 pub fn noop_ok(verb: Verb) -> Reply {
     Reply::new(C250_OK, E2_0_0_OK, format!("{} ok", verb.name()))
@@ -133,7 +138,12 @@ pub fn too_many_connections(host: &str) -> Reply {
 /// What a question's verdict says when it is not yes.
 pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
     match verdict {
-        Verdict::Accept | Verdict::Welcome(_) | Verdict::Traced(_) | Verdict::Admit(..) => None,
+        Verdict::Accept
+        | Verdict::Welcome(_)
+        | Verdict::Traced(_)
+        | Verdict::Report(_)
+        | Verdict::Admit(..) => None,
+        Verdict::KeptOut => Some(Refusal::KeptOut),
         Verdict::Busy => Some(Refusal::Trouble(Trouble::Loaded)),
         Verdict::TurnAway => Some(Refusal::Trouble(Trouble::TooManyConnections)),
         Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
@@ -207,6 +217,11 @@ pub fn refusal(refusal: &Refusal) -> Reply {
         Refusal::BinaryNeedsBdat => out_of_order("DATA cannot carry BODY=BINARYMIME, use BDAT"),
         Refusal::ChunkAfterRefusal => out_of_order("BDAT: the message was refused, RSET first"),
         Refusal::Policy(denial) => policy(&denial.no),
+        Refusal::KeptOut => Reply::new(
+            C421_NOT_AVAILABLE,
+            E4_7_1_NOT_NOW,
+            "connections from this client are not accepted, closing connection",
+        ),
         Refusal::Unwelcome => out_of_order("no service for this client, QUIT is all that is left"),
         Refusal::TooManyErrorRecipients => Reply::new(
             C550_REFUSED,

@@ -18,17 +18,19 @@ use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId};
 use crate::policy::evaluate::same_source_max;
-use crate::policy::{Answer, Question, Space, Ticket, Verdict};
+use crate::policy::{Answer, Question, ReportClaim, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use auth_window::{AuthWindows, FAILURES_MIN};
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
 use judge::{Judge, LookUp};
-use rate_window::RateWindows;
+use rate_window::{Key, RateWindows};
+use report::Windows;
 pub use solo::Solo;
 
 /// All that can happen to the server.
@@ -105,6 +107,7 @@ pub struct Server {
     measuring: bool,
     serial: u64,
     judge: Judge,
+    failures: AuthWindows,
     outputs: VecDeque<Output>,
 }
 
@@ -121,6 +124,7 @@ impl Server {
             measuring: false,
             serial: 0,
             judge: Judge::default(),
+            failures: AuthWindows::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -133,6 +137,10 @@ impl Server {
             Input::Disconnected(session) => {
                 self.admission.leave(session);
                 self.judge.leave(session);
+            }
+            Input::Asked(session, ticket, Question::Report(claim)) => {
+                let verdict = self.report(now, session, &claim);
+                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
                 let verdict = self.relabelled(session, &peer);
@@ -193,6 +201,11 @@ impl Server {
     /// What led to the last answer to this session, a line for each step, for once; only where its settings want it.
     pub fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
         self.judge.take_reasons(session)
+    }
+
+    /// What is known of sources and users, for a report.
+    pub fn windows(&mut self) -> Windows<'_> {
+        Windows { rates: self.judge.rates_mut(), failures: &mut self.failures }
     }
 
     /// How much mail each source and user has sent.
@@ -262,6 +275,22 @@ impl Server {
     fn same_source_max(&mut self, peer: &Peer, settings: &Arc<Settings>) -> u32 {
         let rules = self.judge.rules(settings);
         same_source_max(&rules, peer.client.ip()).unwrap_or(self.settings.limits.same_source_max)
+    }
+
+    /// The report for whoever has a right to it. A failure counts as one to log in does, so that nobody guesses for long;
+    /// and who has failed too often is not listened to any more.
+    fn report(&mut self, now: Now, session: SessionId, claim: &ReportClaim) -> Verdict {
+        let settings = self.settings_of(session).clone();
+        let source = Key::Source(claim.peer.source());
+        let most = settings.auth.failures_max.max(FAILURES_MIN);
+        let ReportClaim { peer, is_private, wish } = claim;
+        let may_try = *is_private && !self.failures.over(source, now.instant, most);
+        let auth = settings.report_auth.as_ref().filter(|_| may_try);
+        if !auth.is_some_and(|auth| auth.admits(&wish.user, &wish.password, peer.client.ip())) {
+            self.failures.failed(source, now.instant);
+            return Verdict::Report(None);
+        }
+        Verdict::Report(Some(self.windows().report(wish.about, now)))
     }
 
     fn space(&self) -> Space {

@@ -70,6 +70,7 @@ impl Session {
             Resume::Rcpt { state, path, params } => {
                 self.rcpt_proceed(now, state, path, params, answer.verdict);
             }
+            Resume::Report(state) => self.reported_on(now, state, answer.verdict),
             Resume::Content { hello, message } => match refusal {
                 None => self.commit(now, hello, message),
                 Some(refusal) => self.refuse_message(now, hello, message, refusal),

@@ -41,7 +41,7 @@ impl Session {
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
                 Resume::Secure(beginning) => return beginning.hello(),
-                Resume::HelloLoad { state, .. } | Resume::Hello { state, .. } => {
+                Resume::HelloLoad { state, .. } | Resume::Hello { state, .. } | Resume::Report(state) => {
                     return self.give_up(now, state, outcome);
                 }
                 Resume::Mail { hello, .. } => return Some(hello),

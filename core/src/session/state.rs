@@ -202,6 +202,7 @@ pub(super) enum Resume {
         hello: Hello,
         message: Message,
     },
+    Report(State),
 }
 
 impl Beginning {

@@ -7,6 +7,8 @@ use crate::names::Look;
 use crate::spool::Task;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::admission::Limit;
+use smtpserver_core::server::rate_window::Key;
+use smtpserver_core::server::report::Tracked;
 use smtpserver_core::server::{Input, Output, Server};
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
 use smtpserver_core::{Now, SessionId, Settings};
@@ -73,6 +75,21 @@ impl<D> Books<D> {
     /// Questions that wait for what is being looked up.
     pub(super) fn waiting(&self) -> usize {
         self.server.waiting()
+    }
+
+    /// What is known of a source or user.
+    pub(super) fn tracked(&mut self, now: Now, key: Key) -> Tracked {
+        self.server.windows().of(key, now)
+    }
+
+    /// The same of many, behind one that was looked at last.
+    pub(super) fn tracked_behind(
+        &mut self,
+        now: Now,
+        last: Option<Key>,
+        most: usize,
+    ) -> (Vec<Tracked>, Option<Key>) {
+        self.server.windows().behind(last, most, now)
     }
 
     /// The settings of the whole process.

@@ -195,7 +195,10 @@ fn said(question: &Question, client: &str) -> Option<String> {
         Question::Sender { path, .. } => format!("MAIL FROM:{path}"),
         Question::Recipient { path } => format!("RCPT TO:{path}"),
         Question::Client { .. } => format!("the proxy's client is {client}"),
-        Question::Load { .. } | Question::Content { .. } | Question::Handshake { .. } => return None,
+        Question::Load { .. }
+        | Question::Content { .. }
+        | Question::Handshake { .. }
+        | Question::Report(_) => return None,
     })
 }
 

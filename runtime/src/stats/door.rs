@@ -54,7 +54,9 @@ impl Door {
             listener.set_nonblocking(true)?;
             Ok(listener)
         };
-        let fault = |error: io::Error| Stop::unfit(format!("no socket for statistics at {}: {error}", path.display()));
+        let fault = |error: io::Error| {
+            Stop::unfit(format!("no socket for statistics at {}: {error}", path.display()))
+        };
         let listener = made().map_err(fault)?;
         Ok(Door { listener, own, path: path.into() })
     }

@@ -9,8 +9,8 @@ use crate::config_file;
 use crate::limits::STATS_WAIT_MAX;
 use crate::lines::printable;
 use serde_json::Value;
-use smtpserver_core::config::choices::StatsSocket;
 use smtpserver_core::Settings;
+use smtpserver_core::config::choices::StatsSocket;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -50,7 +50,9 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Stop> {
     };
     let fault = |error: std::io::Error| {
         Stop::unfit(match error.kind() {
-            ErrorKind::NotFound => format!("no server answers at {}: there is no such socket", path.display()),
+            ErrorKind::NotFound => {
+                format!("no server answers at {}: there is no such socket", path.display())
+            }
             ErrorKind::ConnectionRefused => format!("no server answers at {}", path.display()),
             ErrorKind::PermissionDenied => {
                 format!("{} is for root and the server's own user only", path.display())
@@ -64,8 +66,8 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Stop> {
     let mut count = 0_u64;
     for line in BufReader::new(server).lines() {
         let line = line.map_err(fault)?;
-        let known: Value =
-            serde_json::from_str(&line).map_err(|_| Stop::failed("what the server says is not understood"))?;
+        let known: Value = serde_json::from_str(&line)
+            .map_err(|_| Stop::failed("what the server says is not understood"))?;
         if let Some(why) = known["error"].as_str() {
             return Err(Stop::unfit(printable(why)));
         }
@@ -87,8 +89,7 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Stop> {
     Ok(())
 }
 
-const HEAD: &str =
-    "source                  messages recipients  mails connects auth-failures excesses limit             known";
+const HEAD: &str = "source                  messages recipients  mails connects auth-failures excesses limit             known";
 
 fn sum(value: &Value) -> u64 {
     value.as_array().into_iter().flatten().filter_map(Value::as_u64).sum()
@@ -152,7 +153,10 @@ fn page(known: &Value) -> String {
     line("MAIL commands", number(&known["mails"]));
     line("connections", number(&known["connects"]));
     line("failed logins", number(&known["auth_failures"]));
-    line("refused by the limit", format!("{}, last {} ago", number(&known["excesses"]), time(&known["excess_age"])));
+    line(
+        "refused by the limit",
+        format!("{}, last {} ago", number(&known["excesses"]), time(&known["excess_age"])),
+    );
     out
 }
 

@@ -1,10 +1,10 @@
 //! A case: all that policy knows of one session. It is made with the session, changes with what the client says, and
 //! goes with the session.
 
-use super::machine::{Found, Machine};
+use super::machine::{Found, Machine, Reversed};
 use super::rulebook::Book;
 use crate::config::Settings;
-use crate::dns::Name;
+use crate::config::host_access::{Access, HostAccess};
 use crate::now::Now;
 use crate::peer::Peer;
 use crate::policy::evaluate::{self, Chain, Client, No, Ruling, Sender, Step, Told, Trust, Why, Wish};
@@ -52,7 +52,7 @@ pub(super) struct Known {
     /// Which of it rate windows said, and to what.
     rated: Vec<(usize, Wish)>,
     /// The name of the client's address, once it was looked for.
-    name: Option<Option<Name>>,
+    name: Option<Reversed>,
     /// The trace field of a sender's check.
     field: Option<String>,
 }
@@ -106,6 +106,7 @@ impl Case {
             | Question::Load { .. }
             | Question::Client { .. }
             | Question::Handshake { .. }
+            | Question::Report(_)
             | Question::Content { .. } => {}
         }
     }
@@ -130,9 +131,10 @@ impl Case {
             Question::Recipient { path } => self.recipient(now, path, known, rates),
             Question::Content { .. } => Judged::Verdict(space.judge(0)),
             // What only the hands (the load) or the server (who is there) can know is no reason to refuse elsewhere.
-            Question::Load { .. } | Question::Client { .. } | Question::Handshake { .. } => {
-                Judged::Verdict(Verdict::Accept)
-            }
+            Question::Load { .. }
+            | Question::Client { .. }
+            | Question::Handshake { .. }
+            | Question::Report(_) => Judged::Verdict(Verdict::Accept),
         }
     }
 
@@ -154,12 +156,22 @@ impl Case {
                 return Judged::Verdict(Verdict::Refuse(Box::new(denial)));
             }
         };
-        if self.book.names_matter && client.wants_name() {
-            match &known.name {
-                None => return Judged::Wants(Machine::name(address)),
-                Some(Some(name)) => client = client.reverse_name(name.as_str()),
-                Some(None) => {}
+        let names_matter = self.book.names_matter && client.wants_name();
+        let access = self.settings.host_access.as_deref();
+        let name = match &known.name {
+            None if names_matter || access.is_some_and(HostAccess::wants_names) => {
+                return Judged::Wants(Machine::name(address));
             }
+            None => &Reversed::Unknown,
+            Some(name) => name,
+        };
+        if names_matter && let Some(name) = name.confirmed() {
+            client = client.reverse_name(name);
+        }
+        let local = self.peer.local.ip();
+        if access.is_some_and(|access| access.judge(address, local, name.for_access()) == Access::Denied) {
+            self.reason(|_| Vec::from(["hosts.allow and hosts.deny keep it out (use-tcp-wrapper)".into()]));
+            return Judged::Verdict(Verdict::KeptOut);
         }
         let terms = client.terms();
         let conditions = Conditions {

@@ -8,6 +8,7 @@ mod hello;
 mod mail;
 mod others;
 mod rcpt;
+mod report;
 mod starttls;
 mod xclient;
 
@@ -47,6 +48,8 @@ impl Session {
             Command::Auth(_) => self.not_offered(now, state, Verb::Auth),
             Command::Xclient(told) => self.xclient(now, state, told),
             Command::Debug(_) => self.debug(now, state),
+            Command::Report(wish) => self.report(now, state, *wish),
+            Command::Ident => self.ident(now, state),
             Command::StartTls => self.start_tls(now, state),
         }
     }

@@ -178,7 +178,9 @@ impl Session {
             | Command::Verbose
             | Command::StartTls
             | Command::Xclient(_)
-            | Command::Debug(_) => None,
+            | Command::Debug(_)
+            | Command::Report(_)
+            | Command::Ident => None,
         }
     }
 

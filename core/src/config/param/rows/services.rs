@@ -1,7 +1,9 @@
 //! Rows about logins, policy, helpers and clusters.
 
 use crate::config::Settings;
-use crate::config::choices::{EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, WrapperFiles};
+use crate::config::choices::{
+    EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, WrapperFiles,
+};
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
 use crate::spf::LocalPolicy;
