@@ -10,6 +10,7 @@ use crate::output::{Output, Reason};
 use crate::peer::SessionId;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, catalog};
+use crate::wire::command;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -57,7 +58,10 @@ impl Session {
 
     pub(super) fn heard(&mut self, text: &[u8]) {
         if self.settings.transcript {
-            let line = text.escape_ascii();
+            // A password stands in it, whatever becomes of it.
+            let secret = command::verb(text) == Some(Verb::ZReport);
+            let line = if secret { b"Z-REPORT ..." } else { text };
+            let line = line.escape_ascii();
             self.event(Event::Heard(alloc::format!("{line}")));
         }
     }

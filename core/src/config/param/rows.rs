@@ -27,8 +27,6 @@ pub(super) const LATER: &[&str] = &[
     "sasl-mechanisms",
     "SMTP-auth-pipe",
     "MSA-mode",
-    "use-tcp-wrapper",
-    "report-auth-file",
     "enable-router",
     "enable-router-maxpar",
     "contentfilter",
