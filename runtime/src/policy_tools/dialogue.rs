@@ -12,9 +12,8 @@ use crate::lines::printable;
 use crate::resolver::Resolver;
 use crate::single::{self, Lines, Stream};
 use crate::spool::{Account, Draft, Spool, Task};
-use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::server::tarpit::TarpitRule;
-use smtpserver_core::spool::SpoolFault;
+use smtpserver_core::spool::{Destination, SpoolFault};
 use smtpserver_core::{Duration, Event, Now, Peer, Session, SessionId};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -91,7 +90,11 @@ impl Draft for NoDraft {
         self.0.room(octets.len());
     }
 
-    fn goes_to(&mut self, _: Place) {}
+    fn show(&mut self) {
+        self.0.failed(SpoolFault::Unusable);
+    }
+
+    fn bound_for(&mut self, _: Destination) {}
 }
 
 impl Spool for NoSpool {
