@@ -26,6 +26,7 @@ mod record;
 mod server;
 mod single;
 mod spool;
+mod stats;
 mod stop;
 
 /// Says loudly that something was not tested, or fails where everything must be (`SMTPSERVER_REQUIRE_PEERS=1`).

@@ -6,6 +6,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+/// The options that name an empty configuration, so that none of this machine counts.
+fn plain(policy: &str) -> [String; 2] {
+    let path = Path::new(policy).with_file_name("empty.conf");
+    std::fs::write(&path, "").expect("a place to write");
+    ["-C".into(), path.to_str().expect("text").into()]
+}
+
 /// Nobody answers there: what hangs on names is not known.
 const NO_NAMES: &str = "resolver 127.0.0.1:1";
 
@@ -32,7 +39,8 @@ fn text(octets: &[u8]) -> String {
 
 /// `policy test` with this policy.
 fn judged(policy: &str, words: &[&str]) -> Output {
-    let head = ["policy", "test", "-C", "/dev/null", "--policy", policy, "--param", NO_NAMES];
+    let [option, file] = plain(policy);
+    let head = ["policy", "test", &option, &file, "--policy", policy, "--param", NO_NAMES];
     output(&[&head[..], words].concat())
 }
 
@@ -102,7 +110,8 @@ fn what_is_not_fit_is_said_before_anything_is_judged() {
     let folder = postoffice();
     let policy = write(folder.path(), "p.src", OLD);
     let bad = write(folder.path(), "bad.src", ". relaytarget -\nx rejectnat +\n");
-    let head = ["policy", "test", "-C", "/dev/null", "--from-ip"];
+    let [option, file] = plain(&policy);
+    let head = ["policy", "test", &option, &file, "--from-ip"];
     let tries = |words: &[&str]| refusal(&[&head[..], words].concat());
     assert!(tries(&["somewhere"]).contains("192.0.2.1"));
     assert!(tries(&["192.0.2.1", "--policy", &policy, "--mail", "a b"]).contains("--mail"));
@@ -114,9 +123,10 @@ fn what_is_not_fit_is_said_before_anything_is_judged() {
 
 /// Speaks to `-i -T` as a person does; gives what was said to him, and the exit code.
 fn spoken(policy: &str, address: &str, more: &[&str], words: &str) -> (String, Option<i32>) {
-    let head = ["-C", "/dev/null", "--param", NO_NAMES, "-i", "-T", address, "--param"];
+    let head = ["--param", NO_NAMES, "-i", "-T", address, "--param"];
     let db = format!("policydb text {policy}");
     let mut child = Command::new(PROGRAM)
+        .args(plain(policy))
         .args(head)
         .arg(db)
         .args(more)
@@ -140,7 +150,7 @@ fn a_person_speaks_as_if_from_elsewhere() {
     assert_eq!(code, Some(0), "{said}");
     let reasons = said.find("000- address: no key").expect("a reason");
     assert!(reasons < said.find("220 ").expect("a greeting"), "{said}");
-    assert!(said.contains(&format!("000- . ({policy}:1) relaytarget -\r\n550 5.7.1 ")), "{said}");
+    assert!(said.contains(&format!("000- . ({policy}:1) relaytarget -\n")), "{said}");
     assert!(said.contains("354 ") && said.contains("\r\n4"), "no message is taken: {said}");
     let (said, _) = spoken(&policy, "[192.0.2.66]", &[], "EHLO foo\r\nQUIT\r\n");
     assert!(said.starts_with("554 ") && said.contains("quarantined") && !said.contains("000-"), "{said}");
@@ -187,7 +197,8 @@ fn recordings_say_what_another_policy_would_change() {
     assert!(server.end().success());
 
     let diff = |one: &str, other: &str| {
-        output(&["policy", "diff", "-C", "/dev/null", one, other, "--recordings", recordings, "--json"])
+        let [option, file] = plain(one);
+        output(&["policy", "diff", &option, &file, one, other, "--recordings", recordings, "--json"])
     };
     let same: Value = serde_json::from_slice(&diff(&old, &old).stdout).expect("JSON");
     let said = |whole: &Value| -> Vec<(String, String, String)> {
@@ -212,16 +223,7 @@ fn recordings_say_what_another_policy_would_change() {
     assert_eq!(whole["changes"][0]["reasons"].as_array().map(Vec::len), Some(2), "{whole}");
     let empty = folder.path().join("none");
     std::fs::create_dir(&empty).expect("made");
-    let line = refusal(&[
-        "policy",
-        "diff",
-        "-C",
-        "/dev/null",
-        &old,
-        &new,
-        "--recordings",
-        empty.to_str().expect("text"),
-    ]);
+    let line = refusal(&["policy", "diff", &old, &new, "--recordings", empty.to_str().expect("text")]);
     assert!(line.contains("there is no recording"), "{line}");
 
     // The refusal showed a token, under which the log tells why.
