@@ -131,9 +131,10 @@ impl Judge {
     fn opinion(&mut self, said: &str, question: &Question) -> (Opinion, Vec<String>) {
         let is_sender = matches!(question, Question::Sender { .. });
         let is_recipient = matches!(question, Question::Recipient { .. });
-        let step = match question {
-            Question::Connect => self.bench.connect(),
-            _ => self.bench.ask(said.into(), question.clone()),
+        let step = if *question == Question::Connect {
+            self.bench.connect()
+        } else {
+            self.bench.ask(said.into(), question.clone())
         };
         let Step { ruling, reasons, looked_up, .. } = step;
         let refused = matches!(ruling, Ruling::Refused { .. });

@@ -49,15 +49,16 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Stop> {
         (None, None) => "DUMP\n".into(),
     };
     let fault = |error: std::io::Error| {
-        Stop::unfit(match error.kind() {
-            ErrorKind::NotFound => {
-                format!("no server answers at {}: there is no such socket", path.display())
-            }
-            ErrorKind::ConnectionRefused => format!("no server answers at {}", path.display()),
-            ErrorKind::PermissionDenied => {
-                format!("{} is for root and the server's own user only", path.display())
-            }
-            _ => format!("cannot ask at {}: {error}", path.display()),
+        let path = path.display();
+        let kind = error.kind();
+        Stop::unfit(if kind == ErrorKind::NotFound {
+            format!("no server answers at {path}: there is no such socket")
+        } else if kind == ErrorKind::ConnectionRefused {
+            format!("no server answers at {path}")
+        } else if kind == ErrorKind::PermissionDenied {
+            format!("{path} is for root and the server's own user only")
+        } else {
+            format!("cannot ask at {path}: {error}")
         })
     };
     let mut server = UnixStream::connect(&path).map_err(fault)?;
