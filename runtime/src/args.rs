@@ -319,14 +319,6 @@ impl RecordArgs {
 }
 
 impl DaemonArgs {
-    /// What is asked for and this version does not have: it would be a lie to go on.
-    pub(crate) fn refuse_what_is_missing(&self) -> Result<(), Stop> {
-        if self.inetd_tls {
-            return Err(Stop::unfit("-t: TLS is not in this version yet"));
-        }
-        Ok(())
-    }
-
     /// Options on which this version does not act yet, and which do no harm.
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
         [(self.ident, "-a"), (self.gullible, "-g"), (self.whoson, "-w"), (self.router.is_some(), "-R")]

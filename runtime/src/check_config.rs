@@ -2,6 +2,7 @@
 
 use crate::Stop;
 use crate::args::DaemonArgs;
+use crate::clock::{Clock, SystemClock};
 use crate::config_file::{self, Loaded};
 use crate::process::privileges;
 use smtpserver_core::Duration;
@@ -10,7 +11,6 @@ use std::fmt::Write;
 
 /// Checks, and prints what would run.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
-    args.refuse_what_is_missing()?;
     let loaded = config_file::load(&args, &[]).map_err(config_file::LoadFault::tell)?;
     loaded.tell();
     privileges::exists(loaded.configuration.global().run_as.as_ref())
@@ -42,6 +42,7 @@ fn page(loaded: &Loaded) -> String {
         let address = wanted.address.to_string();
         line(format!("  {:6} {address:24} ({}{optional})", wanted.settings.service, wanted.asked_by));
     }
+    certificates(loaded, &mut line);
     line(String::new());
     line("limits".into());
     for (index, group) in configuration.groups.iter().enumerate() {
@@ -85,6 +86,21 @@ fn page(loaded: &Loaded) -> String {
     }
     line(format!("  to stop: {}", time(stop)));
     out
+}
+
+/// Our certificates, and how long they are good.
+fn certificates(loaded: &Loaded, line: &mut impl FnMut(String)) {
+    let now = SystemClock::default().now().wall.seconds();
+    for (index, terms) in loaded.tls.all().enumerate() {
+        if index == 0 {
+            line(String::new());
+            line("certificates".into());
+        }
+        for (file, subject, ends) in terms.certificates() {
+            let days = (ends - now).div_euclid(86_400);
+            line(format!("  {} of {subject}, for {days} more days", file.display()));
+        }
+    }
 }
 
 /// Octets, for people.

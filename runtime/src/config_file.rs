@@ -5,9 +5,11 @@ mod named;
 
 use crate::Stop;
 use crate::args::{self, DaemonArgs};
+use crate::clock::{Clock, SystemClock};
 use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::Wanted;
 use crate::places::{self, Passed};
+use crate::tls::shop::Shop;
 use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
@@ -37,6 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) zenv: Option<PathBuf>,
     /// Where to listen.
     pub(crate) wanted: Vec<Wanted>,
+    /// On which terms handshakes are done.
+    pub(crate) tls: Shop,
     /// The spool.
     pub(crate) postoffice: PathBuf,
     /// What else the operator should know.
@@ -196,13 +200,18 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
         notes.push(format!("understood, and not acted on by this version: {}", without_effect.join(" ")));
     }
     let file = file.map(|(path, _)| path);
-    let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let (tls, faults) = Shop::open(&configuration, &clock);
+    errors.extend(faults);
+    files.extend(tls.files.iter().cloned());
+    notes.extend(tls.notes.iter().cloned());
+    let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed, &tls);
     errors.extend(faults);
     errors.extend(lmtp_at_the_port_of_smtp(&wanted));
     if !errors.is_empty() {
         return Err(LoadFault::Unfit(in_order(errors)));
     }
-    Ok(Loaded { configuration, file, zenv: zenv_path, wanted, postoffice, notes, files })
+    Ok(Loaded { configuration, file, zenv: zenv_path, wanted, tls, postoffice, notes, files })
 }
 
 /// Lets the command line and the environment have their say in every group: the command line wins. Gives what is wrong

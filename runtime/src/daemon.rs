@@ -29,7 +29,6 @@ use std::sync::Arc;
 
 /// The daemon, from its options to its end.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
-    args.refuse_what_is_missing()?;
     if args.inetd || args.interactive || args.test_address.is_some() {
         return alone(args);
     }

@@ -35,6 +35,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let wanted = Wanted {
         address: SocketAddr::new(place.ip, place.port.unwrap_or(DemoArgs::PORT)),
         settings: settings.clone(),
+        tls: None,
         asked_by: Spot::whole("--listen"),
         optional: false,
     };

@@ -11,7 +11,7 @@ mod books;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, Work};
-use crate::limits::ARRIVALS_MAX;
+use crate::limits::{ARRIVALS_MAX, handshakes_at_once};
 use crate::mailbox::DraftNumber;
 use crate::names::{self, Names};
 use crate::recorder::Recorder;
@@ -76,6 +76,7 @@ pub struct Desk<S: Spool> {
     emptied: Notify,
     panics: AtomicU64,
     arrivals: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
 }
 
 impl<S: Spool> Desk<S> {
@@ -107,6 +108,7 @@ impl<S: Spool> Desk<S> {
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
             arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
+            handshakes: Arc::new(Semaphore::new(handshakes_at_once())),
         })
     }
 
@@ -142,6 +144,11 @@ impl<S: Spool> Desk<S> {
     /// A place for a connection whose client is not known yet, until it is dropped; none when too many have one.
     pub(crate) fn arriving(self: &Arc<Self>) -> Option<OwnedSemaphorePermit> {
         self.arrivals.clone().try_acquire_owned().ok()
+    }
+
+    /// Whose turn it is to compute a TLS handshake.
+    pub(crate) fn handshakes(&self) -> &Arc<Semaphore> {
+        &self.handshakes
     }
 
     /// A connection came.

@@ -8,6 +8,7 @@ use crate::journal::Work;
 use crate::limits::{PAUSE_MAX, PAUSE_MIN};
 use crate::listen::{self, CannotListen, Wanted};
 use crate::spool::Spool;
+use crate::tls::Terms;
 use smtpserver_core::{Arrival, Arrived, Peer, Session, Settings};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
@@ -18,14 +19,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// The settings of a door, as they are at the moment.
-type Sign = Arc<Mutex<Arc<Settings>>>;
+/// What holds for the sessions that begin at a door now.
+#[derive(Clone)]
+pub(crate) struct Sign {
+    /// Their settings.
+    pub(crate) settings: Arc<Settings>,
+    /// On which terms they do TLS handshakes.
+    pub(crate) tls: Option<Arc<Terms>>,
+}
+
+impl Sign {
+    fn of(wanted: &Wanted) -> Sign {
+        Sign { settings: wanted.settings.clone(), tls: wanted.tls.clone() }
+    }
+}
 
 /// An open door.
 struct Door {
     wanted: Wanted,
     listener: Arc<TcpListener>,
-    sign: Sign,
+    sign: Arc<Mutex<Sign>>,
     task: JoinHandle<()>,
 }
 
@@ -99,6 +112,11 @@ impl<S: Spool> Doors<S> {
         self.open.iter().map(Door::address).collect()
     }
 
+    /// The terms on which TLS handshakes are done.
+    pub(crate) fn terms(&self) -> Vec<Arc<Terms>> {
+        self.open.iter().filter_map(|door| door.wanted.tls.clone()).collect()
+    }
+
     /// Copies of the sockets.
     pub(crate) fn copies(&self) -> io::Result<Vec<OwnedFd>> {
         self.open.iter().map(|door| door.listener.as_fd().try_clone_to_owned()).collect()
@@ -127,7 +145,7 @@ impl Door {
         {
             tracing::warn!("{}: its socket keeps its old options: {error}", wish.address);
         }
-        *self.sign.lock().unwrap_or_else(PoisonError::into_inner) = wish.settings.clone();
+        *self.sign.lock().unwrap_or_else(PoisonError::into_inner) = Sign::of(&wish);
         self.wanted = wish;
     }
 
@@ -166,19 +184,19 @@ impl Ready {
     fn start<S: Spool>(self, desk: &Arc<Desk<S>>) -> Door {
         let Ready { wanted, listener } = self;
         let listener = Arc::new(listener);
-        let sign: Sign = Arc::new(Mutex::new(wanted.settings.clone()));
+        let sign = Arc::new(Mutex::new(Sign::of(&wanted)));
         let task = tokio::spawn(accept(listener.clone(), desk.clone(), sign.clone()));
         Door { wanted, listener, sign, task }
     }
 }
 
-/// The settings of the sessions that begin now.
-fn read(sign: &Sign) -> Arc<Settings> {
+/// What holds for the sessions that begin now.
+fn read(sign: &Mutex<Sign>) -> Sign {
     sign.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Accepts connections and starts their sessions, until it is dropped.
-async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: Sign) {
+async fn accept<S: Spool>(listener: Arc<TcpListener>, desk: Arc<Desk<S>>, sign: Arc<Mutex<Sign>>) {
     let mut pause = PAUSE_MIN;
     loop {
         match listener.accept().await {
@@ -209,14 +227,14 @@ pub(crate) fn welcome<S: Spool>(
     mut stream: TcpStream,
     client: SocketAddr,
     desk: &Arc<Desk<S>>,
-    settings: Arc<Settings>,
+    sign: Sign,
 ) -> Option<JoinHandle<()>> {
     // Replies are grouped by the session; the system must not hold them back to group them once more.
     let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
     let peer = Peer::new(client, ready.ok()?);
     let now = desk.now().instant;
-    let Some(arrival) = Arrival::expected(&settings, &peer, now) else {
-        return let_in(stream, Vec::new(), peer, desk, settings).map(tokio::spawn);
+    let Some(arrival) = Arrival::expected(&sign.settings, &peer, now) else {
+        return let_in(stream, Vec::new(), peer, desk, sign).map(tokio::spawn);
     };
     // Limits are for clients, and who this one is must be heard first; what waits for that has a limit of its own.
     let Some(place) = desk.arriving() else {
@@ -231,7 +249,7 @@ pub(crate) fn welcome<S: Spool>(
         drop(place);
         match arrived {
             Ok(Arrived { peer, heard }) => {
-                if let Some(life) = let_in(stream, heard, peer, &desk, settings) {
+                if let Some(life) = let_in(stream, heard, peer, &desk, sign) {
                     life.await;
                 }
             }
@@ -249,11 +267,12 @@ fn let_in<S: Spool>(
     heard: Vec<u8>,
     peer: Peer,
     desk: &Arc<Desk<S>>,
-    settings: Arc<Settings>,
+    sign: Sign,
 ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
     let peer = Arc::new(peer);
-    match desk.admit_to(&peer, settings) {
-        Admission::Welcome(settings, seat) => {
+    match desk.admit_to(&peer, sign.settings) {
+        Admission::Welcome(settings, mut seat) => {
+            seat.does_tls(sign.tls);
             let session = Session::new(settings, seat.session(), peer);
             Some(Box::pin(drive_on(stream, heard, session, seat)))
         }

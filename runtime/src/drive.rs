@@ -18,16 +18,18 @@
 
 use crate::pipe::Pipe;
 use crate::recorder::{Recorded, Tape};
+use crate::tls::Side;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::refusal::{Refusal, Trouble};
 use smtpserver_core::reply::catalog;
 use smtpserver_core::spool::{Order, Report};
-use smtpserver_core::tls::HandshakeFault;
+use smtpserver_core::tls::{HandshakeFault, TlsFacts};
 use smtpserver_core::wire::proxy::ProxyFault;
 use smtpserver_core::{Arrival, Arrived, Event, Input, Instant, Now, Output, Session};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -66,6 +68,10 @@ pub trait Hands {
     fn poll_letter(&mut self, context: &mut Context<'_>) -> Poll<Letter>;
     /// The session broke an assertion of ours and is being ended.
     fn panicked(&mut self);
+    /// Our side of a handshake with this client; none where there is no certificate.
+    fn tls(&mut self) -> Option<Side> {
+        None
+    }
     /// A tape to record the session on, to which nothing was brought yet. Asked once.
     fn tape(&mut self, _session: &mut Session) -> Option<Tape> {
         None
@@ -153,6 +159,8 @@ enum Happened {
     Heard,
     /// The client has taken all replies, and the session waits for that.
     Sent,
+    /// A handshake is over.
+    Secured(Result<Arc<TlsFacts>, HandshakeFault>),
     /// Nothing more will come from the client, or nothing more can be sent to it.
     Gone,
     /// The time has come that the loop was waiting for.
@@ -184,7 +192,7 @@ where
                     }
                 }
                 Output::Order(order) => hands.order(now, order),
-                Output::Secure(_) => session.handle(now, Input::Unsecured(HandshakeFault::Unavailable)),
+                Output::Secure(opening) => pipe.secure(opening, hands.tls()),
                 Output::Event(event) => hands.note(now, event),
                 Output::Close(_) => return,
             }
@@ -203,7 +211,12 @@ where
             if let Poll::Ready(letter) = hands.poll_letter(context) {
                 return Poll::Ready(Happened::Letter(letter));
             }
-            if pipe.poll_sent(context).is_ready() {
+            if pipe.is_securing() {
+                // Nothing else is between us and the client now.
+                if let Poll::Ready(outcome) = pipe.poll_secured(context) {
+                    return Poll::Ready(Happened::Secured(outcome));
+                }
+            } else if pipe.poll_sent(context).is_ready() {
                 if session.awaits_sent() {
                     return Poll::Ready(Happened::Sent);
                 }
@@ -238,6 +251,8 @@ where
             }
             Happened::Letter(Letter::Reported(report)) => session.handle(now, Input::Reported(report)),
             Happened::Letter(Letter::ShuttingDown) => session.handle(now, Input::ShuttingDown),
+            Happened::Secured(Ok(facts)) => session.handle(now, Input::Secured(facts)),
+            Happened::Secured(Err(fault)) => session.handle(now, Input::Unsecured(fault)),
             Happened::Gone => session.handle(now, Input::PeerClosed),
             Happened::Due => {
                 set_for = None;

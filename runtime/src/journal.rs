@@ -52,6 +52,8 @@ pub enum Work {
     Synced(Duration),
     /// So many messages were renamed into the router's directory, and that directory was synced, in so long.
     Published(usize, Duration),
+    /// The first of our certificates ends then, in seconds since 1970; there is none.
+    CertificateEnds(Option<i64>),
     /// A session broke an assertion of ours.
     Defect,
 }

@@ -46,6 +46,7 @@ pub mod spool;
 pub mod spool_fs;
 mod spool_read;
 mod stats;
+pub mod tls;
 
 use args::{Args, Command, PolicyCommand, SpoolCommand};
 

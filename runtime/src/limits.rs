@@ -27,6 +27,21 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Connections of load balancers that may wait for their PROXY header: it comes at once or never.
 pub(crate) const ARRIVALS_MAX: usize = 1_000;
 
+// TLS.
+
+/// Handshakes that are computed at the same moment: all processors but one, so that those who need none go on.
+pub(crate) fn handshakes_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+/// Octets that wait within TLS for a client to take them; more wait in clear text.
+pub(crate) const TLS_UNSENT_MAX: usize = 16_384;
+/// Octets of a file with certificates or keys: the bundle of all authorities of the world has a quarter of this.
+pub(crate) const TLS_FILE_OCTETS_MAX: u64 = 1 << 20;
+/// Seconds before the end of a certificate at which it is spoken of: 21 days.
+pub(crate) const CERTIFICATE_WARNING: i64 = 21 * 86_400;
+/// How often certificates are looked at again.
+pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(12 * 3600);
+
 // The end.
 
 /// How much later than the last deadline of a session the server itself goes: time to be woken.

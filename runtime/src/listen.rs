@@ -2,6 +2,7 @@
 //! here.
 
 use crate::port_holder;
+use crate::tls::Terms;
 use smtpserver_core::Settings;
 use smtpserver_core::config::choices::Sockets;
 use smtpserver_core::config::file::remark::{Remark, Spot};
@@ -54,6 +55,8 @@ pub struct Wanted {
     pub address: SocketAddr,
     /// What holds for the sessions that begin there.
     pub settings: Arc<Settings>,
+    /// On which terms they do TLS handshakes; none where they do none.
+    pub tls: Option<Arc<Terms>>,
     /// Who asks for it: `--listen`, `smtpserver.conf:12`.
     pub asked_by: Spot,
     /// It is done without where this machine cannot have it: IPv6, where nobody named it. With port 0 it gets the port
@@ -224,7 +227,7 @@ mod tests {
 
     fn wanted(address: SocketAddr, asked_by: &str) -> Wanted {
         let settings = Arc::new(Settings::new("mx.example"));
-        Wanted { address, settings, asked_by: Spot::whole(asked_by), optional: false }
+        Wanted { address, settings, tls: None, asked_by: Spot::whole(asked_by), optional: false }
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! does not take them.
 
 use crate::limits::{LAST_WORDS_MAX, LINGER_MAX, LINGER_OCTETS_MAX, UNTAKEN_MAX};
+use crate::tls::{Side, Wire};
 use smtpserver_core::limits::BODY_READ_MAX;
 use smtpserver_core::now::Instant;
+use smtpserver_core::tls::{HandshakeFault, Opening, TlsFacts};
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
@@ -18,7 +21,7 @@ thread_local! {
 
 /// A stream to a client.
 pub(crate) struct Pipe<T> {
-    stream: T,
+    wire: Wire<T>,
     /// Octets that were read already and not lent out yet.
     heard: Vec<u8>,
     unsent: Vec<u8>,
@@ -26,12 +29,24 @@ pub(crate) struct Pipe<T> {
     sent: usize,
     /// When the octets in `unsent` began to wait.
     waiting_since: Option<Instant>,
+    /// A handshake, until it is over.
+    securing: Option<Securing>,
     /// The client has ended its stream.
     ended: bool,
     /// The stream is broken both ways.
     broken: bool,
     /// `ended` or `broken` was told to the session.
     told: bool,
+}
+
+/// How far a handshake is.
+enum Securing {
+    /// It cannot begin.
+    Cannot(HandshakeFault),
+    /// It begins when our words have left; these octets of it came already.
+    Due(Vec<u8>, Side),
+    /// The wire is at it.
+    UnderWay,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
@@ -42,11 +57,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
     /// A pipe from which these octets come first.
     pub(crate) fn with_heard(stream: T, heard: Vec<u8>) -> Pipe<T> {
         Pipe {
-            stream,
+            wire: Wire::Plain(stream),
             heard,
             unsent: Vec::new(),
             sent: 0,
             waiting_since: None,
+            securing: None,
             ended: false,
             broken: false,
             told: false,
@@ -55,7 +71,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
 
     /// Sends octets, or as many as the stream takes now; the rest leaves by [`Pipe::poll_sent`].
     pub(crate) async fn send(&mut self, now: Instant, octets: Vec<u8>) {
-        if self.broken {
+        if self.broken || self.is_securing() || !self.wire.speaks() {
             return;
         }
         if self.waiting_since.is_some() {
@@ -74,16 +90,59 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
     /// Ready when nothing waits to be sent.
     pub(crate) fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.sent < self.unsent.len() {
-            match ready!(Pin::new(&mut self.stream).poll_write(context, &self.unsent[self.sent..])) {
+            match ready!(self.wire.poll_write(context, &self.unsent[self.sent..])) {
                 Ok(0) | Err(_) => self.give_up(),
                 Ok(taken) => self.sent += taken,
             }
+        }
+        if self.waiting_since.is_some() && ready!(self.wire.poll_flush(context)).is_err() {
+            self.give_up();
         }
         if self.waiting_since.take().is_some() {
             self.unsent = Vec::new();
             self.sent = 0;
         }
         Poll::Ready(())
+    }
+
+    /// Begins a handshake, once all that was said has left.
+    pub(crate) fn secure(&mut self, opening: Opening, side: Option<Side>) {
+        let early = mem::take(&mut self.heard);
+        self.securing = Some(match (opening, side) {
+            // It came before it was asked for, and nobody may act on it.
+            (Opening::Asked, _) if !early.is_empty() => Securing::Cannot(HandshakeFault::SentAhead),
+            (_, None) => Securing::Cannot(HandshakeFault::Unavailable),
+            (Opening::Asked, Some(side)) => Securing::Due(early, side),
+            (Opening::First(octets), Some(side)) => Securing::Due([octets, early].concat(), side),
+        });
+    }
+
+    /// Whether a handshake is under way.
+    pub(crate) fn is_securing(&self) -> bool {
+        self.securing.is_some()
+    }
+
+    /// Goes on with the handshake; ready when it is over.
+    pub(crate) fn poll_secured(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Arc<TlsFacts>, HandshakeFault>> {
+        ready!(self.poll_sent(context));
+        let outcome = match self.securing.replace(Securing::UnderWay) {
+            _ if self.is_gone() => Err(HandshakeFault::Gone),
+            Some(Securing::Cannot(fault)) => Err(fault),
+            begun => {
+                if let Some(Securing::Due(first, side)) = begun {
+                    self.wire.secure(first, side);
+                }
+                ready!(self.wire.poll_shaken(context))
+            }
+        };
+        self.securing = None;
+        if outcome.is_err() {
+            self.wire.spend();
+        }
+        Poll::Ready(outcome)
     }
 
     /// When the client will have had enough time to take what was sent.
@@ -110,7 +169,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
         SCRATCH.with_borrow_mut(|scratch| {
             let room = wanted.min(scratch.len());
             let mut buffer = ReadBuf::new(&mut scratch[..room]);
-            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+            match ready!(self.wire.poll_read(context, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {
                     take(buffer.filled());
                     return Poll::Ready(true);
@@ -149,7 +208,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pipe<T> {
         }
         let last_words = poll_fn(|context| {
             ready!(self.poll_sent(context));
-            Pin::new(&mut self.stream).poll_shutdown(context)
+            self.wire.poll_shutdown(context)
         });
         let said = timeout(LAST_WORDS_MAX, last_words).await;
         if matches!(said, Ok(Ok(()))) && !self.is_gone() {

@@ -3,6 +3,7 @@
 
 use crate::args::DaemonArgs;
 use crate::listen::{self, Wanted};
+use crate::tls::shop::Shop;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use smtpserver_core::Settings;
@@ -30,28 +31,30 @@ pub(crate) fn wanted(
     has_file: bool,
     args: &DaemonArgs,
     passed: &[Passed],
+    shop: &Shop,
 ) -> (Vec<Wanted>, Vec<Remark>) {
     let first = &configuration.groups[0];
     let (places, mut faults) = if !args.listen.is_empty() {
-        (listen_options(first, has_file, args), Vec::new())
+        (listen_options(first, has_file, args, shop), Vec::new())
     } else if has_file {
-        of_file(configuration, args)
+        of_file(configuration, args, shop)
     } else {
-        (loopback(first, args), Vec::new())
+        (loopback(first, args, shop), Vec::new())
     };
-    let (places, of_passed) = with_passed(places, configuration, args, passed);
+    let (places, of_passed) = with_passed(places, configuration, args, passed, shop);
     faults.extend(of_passed);
     faults.extend(listen::clashes(&places));
     (places, faults)
 }
 
 /// What options `--listen` ask for, instead of the file.
-fn listen_options(group: &Group, has_file: bool, args: &DaemonArgs) -> Vec<Wanted> {
+fn listen_options(group: &Group, has_file: bool, args: &DaemonArgs, shop: &Shop) -> Vec<Wanted> {
     let port = args.port.unwrap_or(if has_file { Service::Smtp.port() } else { PLAIN_PORT });
     let settings = serving(group, Service::Smtp);
     let listen = |place: &listen::Place| Wanted {
         address: SocketAddr::new(place.ip, place.port.unwrap_or(port)),
         settings: settings.clone(),
+        tls: shop.terms(&group.settings.tls),
         asked_by: Spot::whole("--listen"),
         optional: false,
     };
@@ -59,16 +62,12 @@ fn listen_options(group: &Group, has_file: bool, args: &DaemonArgs) -> Vec<Wante
 }
 
 /// What the lines of the file ask for.
-fn of_file(configuration: &Configuration, args: &DaemonArgs) -> (Vec<Wanted>, Vec<Remark>) {
+fn of_file(configuration: &Configuration, args: &DaemonArgs, shop: &Shop) -> (Vec<Wanted>, Vec<Remark>) {
     let (mut places, mut faults, mut of_v6_only) = (Vec::new(), Vec::new(), Vec::new());
     for group in &configuration.groups {
         let mut by_service: Vec<(Service, Arc<Settings>)> = Vec::new();
         for bind in &group.binds {
             let asked_by = &bind.spot;
-            if let Some((what, hint)) = not_yet(bind.service, group) {
-                faults.push(asked_by.clone().error(what, hint));
-                continue;
-            }
             let known = by_service.iter().find(|(service, _)| *service == bind.service);
             let settings =
                 known.map_or_else(|| serving(group, bind.service), |(_, settings)| settings.clone());
@@ -78,6 +77,7 @@ fn of_file(configuration: &Configuration, args: &DaemonArgs) -> (Vec<Wanted>, Ve
                 Ok(addresses) => places.extend(addresses.into_iter().map(|(address, optional)| Wanted {
                     address,
                     settings: settings.clone(),
+                    tls: shop.terms(&group.settings.tls),
                     asked_by: asked_by.clone(),
                     optional,
                 })),
@@ -95,8 +95,7 @@ fn of_file(configuration: &Configuration, args: &DaemonArgs) -> (Vec<Wanted>, Ve
 
 /// The settings of a group for one of its services. Sessions of the same service share them.
 fn serving(group: &Group, service: Service) -> Arc<Settings> {
-    // This version cannot do a handshake yet: none is offered.
-    let tls = Tls { offered: false, ..group.settings.tls.clone() };
+    let tls = Tls { first: service == Service::SmtpS, ..group.settings.tls.clone() };
     Arc::new(Settings { service, tls, ..group.settings.clone() })
 }
 
@@ -116,6 +115,7 @@ fn with_passed(
     configuration: &Configuration,
     args: &DaemonArgs,
     passed: &[Passed],
+    shop: &Shop,
 ) -> (Vec<Wanted>, Vec<Remark>) {
     let mut binds = configuration.groups.iter().flat_map(|group| &group.binds);
     if !passed.is_empty() && args.listen.is_empty() && binds.all(|bind| bind.spot.line == 0) {
@@ -127,43 +127,37 @@ fn with_passed(
         if places.iter().any(|place| place.address == address) {
             continue;
         }
-        match not_yet(service, group) {
-            None => places.push(Wanted {
-                address,
-                settings: serving(group, service),
-                asked_by: Spot::whole("a socket that was passed"),
-                optional: false,
-            }),
-            Some(_) => faults.push(Spot::whole(format!("the passed socket {address}")).error(
-                format!("it is for {service}, which needs TLS and cannot be served yet"),
-                "take it out of the .socket unit",
-            )),
+        if lacks_tls(service, group) {
+            faults.push(Spot::whole(format!("the passed socket {address}")).error(
+                format!("it is for {service}, which needs TLS"),
+                "add PARAM use-tls to the default group, or take the socket out of the .socket unit",
+            ));
+            continue;
         }
+        places.push(Wanted {
+            address,
+            settings: serving(group, service),
+            tls: shop.terms(&group.settings.tls),
+            asked_by: Spot::whole("a socket that was passed"),
+            optional: false,
+        });
     }
     (places, faults)
 }
 
-/// Why a service of a group cannot be served by this version.
-fn not_yet(service: Service, group: &Group) -> Option<(&'static str, &'static str)> {
-    match service {
-        Service::SmtpS => {
-            Some(("BindSmtpS needs TLS, which this version does not have yet", "BindSmtp does without"))
-        }
-        Service::Submit if group.settings.tls.offered => Some((
-            "BindSubmit with use-tls needs TLS, which this version does not have yet",
-            "no-use-tls in its group does without",
-        )),
-        Service::Submit | Service::Smtp => None,
-    }
+/// Why a group cannot serve what a socket was passed for.
+fn lacks_tls(service: Service, group: &Group) -> bool {
+    service == Service::SmtpS && !group.settings.tls.offered
 }
 
 /// Without a configuration: the loopback addresses that this machine has.
-fn loopback(group: &Group, args: &DaemonArgs) -> Vec<Wanted> {
+fn loopback(group: &Group, args: &DaemonArgs, shop: &Shop) -> Vec<Wanted> {
     let port = args.port.unwrap_or(PLAIN_PORT);
     let settings = serving(group, Service::Smtp);
     let at = |ip: IpAddr, optional| Wanted {
         address: SocketAddr::new(ip, port),
         settings: settings.clone(),
+        tls: shop.terms(&group.settings.tls),
         asked_by: Spot::whole("no configuration file"),
         optional,
     };
@@ -264,7 +258,7 @@ mod tests {
         let plain = Settings::new("mx.example");
         let configuration =
             file::read("t.conf", text.as_bytes(), Zenv::default(), &plain, args.port).expect("fit");
-        let (wanted, faults) = wanted(&configuration, true, &args, &[]);
+        let (wanted, faults) = wanted(&configuration, true, &args, &[], &Shop::default());
         if !faults.is_empty() {
             return Err(faults.iter().map(ToString::to_string).collect());
         }
@@ -298,13 +292,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_said_all_at_once() {
-        let text =
-            "PARAM use-tls\nPARAM BindSmtpS any\nPARAM BindSubmit any\nPARAM BindSmtp iface:no-such0 # x";
+        let text = "PARAM use-tls\nPARAM BindSmtp iface:no-such1\nPARAM BindSmtpS any\nPARAM BindSmtp iface:no-such0 # x";
         let faults = places(text, &[]).expect_err("much");
-        assert_eq!(faults.len(), 3, "{faults:?}");
-        assert!(faults[0].starts_with("t.conf:2:17: BindSmtpS needs TLS"));
-        assert!(faults[1].starts_with("t.conf:3:18: BindSubmit with use-tls"));
-        assert!(faults[2].starts_with(
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].starts_with("t.conf:2:16: there is no interface no-such1"));
+        assert!(faults[1].starts_with(
             "t.conf:4:16: there is no interface no-such0\n    PARAM BindSmtp iface:no-such0\n                   \
              ^^^^^^^^^^^^^^\n    this machine has "
         ));
@@ -318,7 +310,8 @@ mod tests {
         let plain = Settings::new("mx.example");
         let examined = file::examine("t.conf", text.as_bytes(), Zenv::default(), &plain, None);
         assert_eq!(examined.errors.len(), 1, "what needs no knowledge of this machine");
-        let (_, faults) = wanted(&examined.configuration, true, &args::daemon_args(&[]), &[]);
+        let (_, faults) =
+            wanted(&examined.configuration, true, &args::daemon_args(&[]), &[], &Shop::default());
         let said: Vec<String> = faults.iter().map(Remark::short).collect();
         assert_eq!(said.len(), 3, "{said:?}");
         assert!(

@@ -6,9 +6,12 @@ use crate::args::DaemonArgs;
 use crate::config_file::{self, Loaded, Source};
 use crate::desk::Desk;
 use crate::doors::{Changes, Doors};
+use crate::journal::Work;
 use crate::limits::PID_FILE_OCTETS_MAX;
 use crate::resolver::Resolver;
 use crate::spool::Spool;
+use crate::tls::Terms;
+use crate::tls::shop::expiry;
 use nix::sys::signal::{Signal as Number, kill};
 use nix::unistd::Pid;
 use std::fs::{File, TryLockError};
@@ -83,6 +86,7 @@ impl<S: Spool> Reloader<S> {
                     Err(fault) => tracing::warn!("the name servers are those of before: {fault}"),
                 }
                 self.desk.reconfigure(Arc::new(new.clone()));
+                certificates(&*self.desk, &doors.terms());
                 let addresses: Vec<String> = doors.addresses().iter().map(ToString::to_string).collect();
                 tracing::info!(
                     "the new configuration holds: {opened} opened, {closed} closed, {kept} kept; listening on {}",
@@ -93,6 +97,22 @@ impl<S: Spool> Reloader<S> {
         }
     }
 
+    /// Tells when our certificates end, and warns of those that soon do.
+    pub(crate) async fn look_at_certificates(&self) {
+        let terms = self.doors.lock().await.as_ref().map(Doors::terms).unwrap_or_default();
+        certificates(&self.desk, &terms);
+        let now = self.desk.now().wall.seconds();
+        let mut warnings: Vec<String> = terms
+            .iter()
+            .flat_map(|terms| terms.certificates())
+            .filter_map(|(file, _, ends)| expiry(file, *ends, now))
+            .collect();
+        warnings.dedup();
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+
     /// Closes all doors; no reload opens any more.
     pub(crate) async fn close(&self) {
         let doors = self.doors.lock().await.take();
@@ -100,6 +120,12 @@ impl<S: Spool> Reloader<S> {
             doors.close().await;
         }
     }
+}
+
+/// Counts the time that is left of the certificate that ends first.
+fn certificates<S: Spool>(desk: &Desk<S>, terms: &[Arc<Terms>]) {
+    let ends = terms.iter().flat_map(|terms| terms.certificates()).map(|(_, _, ends)| *ends).min();
+    desk.journal().count(Work::CertificateEnds(ends));
 }
 
 fn refuse(reasons: &[String]) {

@@ -8,6 +8,7 @@ use crate::load;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::recorder::Tape;
 use crate::spool::{Account, Draft, Spool};
+use crate::tls::{Side, Terms};
 use smtpserver_core::policy::{Answer, Question, Ticket, judge_load};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
 use smtpserver_core::{Event, Instant, Now, Peer, Session, SessionId};
@@ -25,6 +26,7 @@ pub struct Seat<S: Spool> {
     committing: Option<Instant>,
     /// A refusal waits in the tarpit.
     tarpitted: bool,
+    tls: Option<Arc<Terms>>,
 }
 
 impl<S: Spool> Seat<S> {
@@ -37,7 +39,13 @@ impl<S: Spool> Seat<S> {
             number: DraftNumber::default(),
             committing: None,
             tarpitted: false,
+            tls: None,
         }
+    }
+
+    /// Its session does TLS handshakes on these terms.
+    pub fn does_tls(&mut self, terms: Option<Arc<Terms>>) {
+        self.tls = terms;
     }
 
     /// Whose seat it is.
@@ -134,6 +142,9 @@ impl<S: Spool> Hands for Seat<S> {
     fn note(&mut self, now: Now, event: Event) {
         match event {
             Event::TarpitDelayed(_) => self.tarpit(true),
+            Event::Secured(ref facts) if self.tls.as_ref().is_some_and(|tls| tls.logs(1)) => {
+                tracing::info!(session = %self.session(), peer = %self.peer.client, "TLS: {facts}");
+            }
             // What waits in the tarpit is the next thing that the session says.
             Event::Reply(_) => self.tarpit(false),
             _ => {}
@@ -166,6 +177,11 @@ impl<S: Spool> Hands for Seat<S> {
         self.count(Work::Defect);
         tracing::error!(session = %self.session(), peer = %self.peer.client, "a session broke an assertion of ours: ended");
     }
+    fn tls(&mut self) -> Option<Side> {
+        let who = format!("{} ({})", self.peer.client, self.session());
+        Some(Side { terms: self.tls.clone()?, turns: self.desk().handshakes().clone(), who })
+    }
+
     fn tape(&mut self, session: &mut Session) -> Option<Tape> {
         let now = self.now();
         self.desk().recorder().map(|recorder| recorder.tape(session, now))

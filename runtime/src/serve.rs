@@ -6,7 +6,7 @@ use crate::config_file::Source;
 use crate::desk::Desk;
 use crate::doors::{self, Doors};
 use crate::journal::Journal;
-use crate::limits::{LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
+use crate::limits::{CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
 use crate::listen::Door;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::recorder::{Recorder, Wish};
@@ -92,6 +92,13 @@ pub(crate) fn serve(
         tokio::spawn(async move {
             while hangups.recv().await.is_some() {
                 on_hangup(&*journal, &reloads).await;
+            }
+        });
+        let reloads = reloader.clone();
+        tokio::spawn(async move {
+            loop {
+                reloads.look_at_certificates().await;
+                tokio::time::sleep(CERTIFICATE_LOOK).await;
             }
         });
         if let Some(wait) = systemd::heartbeat() {

@@ -6,7 +6,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config_file::Loaded;
 use crate::daemon::give_up_rights;
 use crate::desk::{Admission, Desk};
-use crate::doors::welcome;
+use crate::doors::{Sign, welcome};
 use crate::drive::drive_on;
 use crate::journal::{Journal, Logbook};
 use crate::limits::LAST_WRITES_MAX;
@@ -47,16 +47,24 @@ pub(crate) fn inetd(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     let (stream, client) = handed_over().map_err(unfit)?;
     stream.set_nonblocking(true).map_err(unfit)?;
     // Nothing is said on standard error: inetd made it the client's.
-    let settings = Arc::new(loaded.configuration.global().clone());
+    let mut settings = loaded.configuration.global().clone();
+    let tls = loaded.tls.terms(&settings.tls);
+    if args.inetd_tls {
+        if tls.is_none() {
+            return Err(Stop::unfit("-t needs PARAM use-tls and a certificate"));
+        }
+        settings.tls.first = true;
+    }
+    let settings = Arc::new(settings);
     // A stranger speaks: as for the daemon, with no more rights than are needed.
     let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice)
         .map_err(|why| loaded.blame("user", why))?;
     let layout = Layout::read(&loaded.configuration.zenv, &loaded.postoffice);
     give_up_rights(args, loaded, &loaded.postoffice, &layout, account.as_ref())?;
-    let its = settings.clone();
+    let sign = Sign { settings: settings.clone(), tls };
     alone(args, &loaded.postoffice, layout, settings, None, async move |desk| {
         let stream = tokio::net::TcpStream::from_std(stream)?;
-        if let Some(life) = welcome(stream, client, &desk, its) {
+        if let Some(life) = welcome(stream, client, &desk, sign) {
             // A session that broke an assertion has told its client.
             let _ = life.await;
         }

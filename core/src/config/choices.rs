@@ -104,16 +104,16 @@ pub struct Tls {
     pub offered: bool,
     /// The connection begins with the handshake: the service SMTPS, or `-t`.
     pub first: bool,
-    /// `tls-cert-file`.
-    pub cert_file: Option<String>,
-    /// `tls-key-file`.
-    pub key_file: Option<String>,
+    /// `tls-cert-file`: one for each of our certificates.
+    pub cert_files: Vec<String>,
+    /// `tls-key-file`: one for each of our certificates, in the same order; none: the keys are with the certificates.
+    pub key_files: Vec<String>,
     /// `tls-CAfile`.
     pub ca_file: Option<String>,
     /// `tls-CApath`.
     pub ca_path: Option<String>,
-    /// `tls-cipher-list`, as it was written.
-    pub ciphers: Option<String>,
+    /// The names of `tls-cipher-list`; none: all there are.
+    pub ciphers: Vec<String>,
     /// How much is logged of handshakes, 0 to 4 (`tls-loglevel`).
     pub log_level: u8,
     /// How deep a client's chain of certificates may be (`tls-ccert-vd`).
@@ -128,7 +128,7 @@ pub struct Tls {
     pub outlook_bug: bool,
     /// Sessions are resumed (`tls-use-scache`).
     pub resumption: bool,
-    /// The name of the store of sessions (`tls-scache-name`).
+    /// The file of the secret under which sessions are sealed (`tls-scache-name`); none: a secret of this process.
     pub cache_name: Option<String>,
     /// Seconds for which a session may be resumed (`tls-scache-timeout`); 0 for our own choice.
     pub cache_seconds: u32,

@@ -12,6 +12,8 @@ use crate::session::Session;
 
 /// Octets that the hands may add for a session: its task, its socket, its place at the desk, its timers.
 const HANDS_OCTETS: usize = 16 * 1024;
+/// Octets that TLS may add: a record under way in each direction, and its keys.
+const TLS_OCTETS: usize = 64 * 1024;
 /// Octets of a connection that is being turned away.
 const TURNED_AWAY_OCTETS: usize = 4 * 1024;
 /// Octets of an envelope line that a transaction remembers.
@@ -56,7 +58,8 @@ pub fn session(settings: &Settings) -> WorstSession {
         + REPLY_WINDOW
         + reply
         + REMEMBERED_MAX * REMEMBERED_OCTETS
-        + HANDS_OCTETS;
+        + HANDS_OCTETS
+        + if settings.tls.offered { TLS_OCTETS } else { 0 };
     let times = &settings.timeouts;
     let silent = [times.command, times.data_block, times.answer, times.store]
         .into_iter()

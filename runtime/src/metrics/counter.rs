@@ -23,6 +23,20 @@ impl Counter {
     }
 }
 
+/// A number that is what it was last set to.
+#[derive(Debug, Default)]
+pub(super) struct Mark(AtomicU64);
+
+impl Mark {
+    pub(super) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// How many are inside.
 #[derive(Debug, Default)]
 pub(super) struct Gauge {

@@ -7,7 +7,7 @@ mod http;
 mod page;
 
 use crate::journal::Work;
-use counter::{ByCode, ByName, Counter, Gauge, Histogram};
+use counter::{ByCode, ByName, Counter, Gauge, Histogram, Mark};
 use page::{Kind, Page};
 use smtpserver_core::Duration;
 use smtpserver_core::event::{Event, Outcome, TransactionRecord};
@@ -90,6 +90,7 @@ pub struct Metrics {
     publish: Histogram,
     secured: ByName,
     unsecured: ByName,
+    certificate_ends: Mark,
     tarpit_delays: Counter,
     tarpit_micros: Counter,
     tarpitted: Gauge,
@@ -129,6 +130,7 @@ impl Metrics {
             publish: Histogram::new(TIMES),
             secured: ByName::of(&VERSIONS.map(TlsVersion::name)),
             unsecured: ByName::of(&HandshakeFault::ALL.map(HandshakeFault::name)),
+            certificate_ends: Mark::default(),
             tarpit_delays: Counter::default(),
             tarpit_micros: Counter::default(),
             tarpitted: Gauge::default(),
@@ -204,6 +206,9 @@ impl Metrics {
                 self.batch.observe(wide(messages));
                 self.publish.observe_time(took);
             }
+            Work::CertificateEnds(ends) => {
+                self.certificate_ends.set(u64::try_from(ends.unwrap_or(0)).unwrap_or(0));
+            }
             Work::Defect => self.defects.add(1),
         }
     }
@@ -269,6 +274,12 @@ impl Metrics {
         self.secured.each(|version, count| page.sample(&[("version", version)], count));
         page.family("tls_handshakes_failed_total", Kind::Counter, "TLS handshakes that failed, by why.");
         self.unsecured.each(|why, count| page.sample(&[("why", why)], count));
+        page.family(
+            "tls_certificate_ends_seconds",
+            Kind::Gauge,
+            "When the first of our certificates ends, in seconds since 1970; 0 without TLS.",
+        );
+        page.sample(&[], self.certificate_ends.get());
         page.family("tarpit_delays_total", Kind::Counter, "Refusals that had to wait in the tarpit.");
         page.sample(&[], self.tarpit_delays.get());
         page.family("tarpit_delay_seconds_total", Kind::Counter, "How long they had to wait, together.");

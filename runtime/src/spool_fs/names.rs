@@ -6,33 +6,50 @@ use rustix::fs::{self, Mode, OFlags};
 use smtpserver_core::spool::SpoolFault;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The directory.
 pub(super) struct Names {
     path: PathBuf,
-    /// The sync that has not begun yet. Whoever gives a name holds it open for reading, so that no sync begins while a
-    /// name is half given.
-    next: RwLock<Option<Arc<Round>>>,
+    /// The sync that has not begun yet.
+    next: Mutex<Option<Next>>,
 }
 
-/// One sync of the directory. The directory is opened anew for each: when an operator moves or re-makes it, the next
-/// names go to the new one; but those that were given in the old one are synced there.
+struct Next {
+    round: Arc<Round>,
+    /// Somebody waits for it.
+    awaited: bool,
+}
+
+/// One sync of the directory.
 pub(super) struct Round {
-    directory: OwnedFd,
+    directory: Directory,
     outcome: OnceLock<Result<(), SpoolFault>>,
 }
 
+/// The directory, opened. That is done anew for each sync: when an operator moves or re-makes it, the next names go to
+/// the new one.
+#[derive(Clone)]
+struct Directory {
+    opened: Arc<OwnedFd>,
+    /// Which it is: its file system and inode.
+    identity: (u64, u64),
+}
+
 impl Round {
+    fn new(directory: Directory) -> Round {
+        Round { directory, outcome: OnceLock::new() }
+    }
+
     /// The directory of its names.
     pub(super) fn directory(&self) -> &OwnedFd {
-        &self.directory
+        &self.directory.opened
     }
 }
 
 impl Names {
     pub(super) fn new(path: PathBuf) -> Names {
-        Names { path, next: RwLock::new(None) }
+        Names { path, next: Mutex::new(None) }
     }
 
     /// Where they lie.
@@ -46,19 +63,41 @@ impl Names {
         &self,
         give: impl FnOnce(&OwnedFd) -> Result<T, Complaint>,
     ) -> Result<(T, Arc<Round>, bool), Complaint> {
-        let next = self.next.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(round) = &*next {
-            return Ok((give(&round.directory)?, round.clone(), false));
+        let directory = self.directory()?;
+        let given = give(&directory.opened)?;
+        let (round, first) = self.join(directory);
+        Ok((given, round, first))
+    }
+
+    /// The directory as the next sync has it.
+    fn directory(&self) -> Result<Directory, Complaint> {
+        let mut next = self.lock();
+        if let Some(next) = &*next {
+            return Ok(next.round.directory.clone());
         }
-        drop(next);
-        let mut next = self.next.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(round) = &*next {
-            return Ok((give(&round.directory)?, round.clone(), false));
+        let directory = self.open()?;
+        *next = Some(Next { round: Arc::new(Round::new(directory.clone())), awaited: false });
+        Ok(directory)
+    }
+
+    /// The next sync of this directory, in which a name was given just now: one that has begun meanwhile may be too
+    /// early for it.
+    fn join(&self, directory: Directory) -> (Arc<Round>, bool) {
+        let mut next = self.lock();
+        if next.is_none() {
+            *next = self
+                .open()
+                .ok()
+                .map(|directory| Next { round: Arc::new(Round::new(directory)), awaited: false });
         }
-        let round = Arc::new(Round { directory: self.open()?, outcome: OnceLock::new() });
-        let given = give(&round.directory)?;
-        *next = Some(round.clone());
-        Ok((given, round, true))
+        match &mut *next {
+            Some(next) if next.round.directory.identity == directory.identity => {
+                let first = !std::mem::replace(&mut next.awaited, true);
+                (next.round.clone(), first)
+            }
+            // It is another one now. What was named in the old one is synced there.
+            Some(_) | None => (Arc::new(Round::new(directory)), true),
+        }
     }
 
     /// Syncs the directory for the names of this round, if nobody has done so yet; waits for whoever is doing it. A sync
@@ -66,11 +105,11 @@ impl Names {
     pub(super) fn sync(&self, round: &Arc<Round>, log: impl FnOnce(&Complaint)) -> Result<(), SpoolFault> {
         *round.outcome.get_or_init(|| {
             // From here on names wait for another one.
-            self.next
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take_if(|next| Arc::ptr_eq(next, round));
-            fs::fsync(&round.directory).map_err(|error| {
+            self.lock().take_if(|next| Arc::ptr_eq(&next.round, round));
+            // XFS, when it has had to shut itself down, says of a directory that it is synced, although all that was pending
+            // is lost; but then it does not say any more what a directory is like.
+            let synced = fs::fsync(round.directory()).and_then(|()| fs::fstat(round.directory()));
+            synced.map(drop).map_err(|error| {
                 let complaint = Complaint::new("sync", &self.path, error);
                 log(&complaint);
                 complaint.fault()
@@ -78,8 +117,15 @@ impl Names {
         })
     }
 
-    fn open(&self) -> Result<OwnedFd, Complaint> {
-        fs::open(&self.path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|error| Complaint::new("open", &self.path, error))
+    fn open(&self) -> Result<Directory, Complaint> {
+        let complaint = |error| Complaint::new("open", &self.path, error);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = fs::open(&self.path, flags, Mode::empty()).map_err(complaint)?;
+        let stat = fs::fstat(&opened).map_err(complaint)?;
+        Ok(Directory { opened: Arc::new(opened), identity: (stat.st_dev, stat.st_ino) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Next>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

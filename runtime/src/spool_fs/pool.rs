@@ -23,6 +23,8 @@ struct Queue {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
+    /// Those who wait until nothing is left to do.
+    resting: usize,
 }
 
 impl Pool {
@@ -54,15 +56,23 @@ impl Pool {
             }
         }
         queue.jobs.push_back(job);
+        // To wake is a call of the system, even where nobody sleeps.
+        let wake = queue.idle > 0;
         drop(queue);
-        self.work.notify_one();
+        if wake {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
     /// Waits until nothing is left to do, at most `wait`.
     pub(super) fn wait_for_rest(&self, wait: Duration) {
         let busy = |queue: &mut Queue| !queue.jobs.is_empty() || queue.idle < queue.threads;
-        drop(self.rest.wait_timeout_while(self.lock(), wait, busy));
+        let mut queue = self.lock();
+        queue.resting += 1;
+        let waited = self.rest.wait_timeout_while(queue, wait, busy);
+        let (mut queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        queue.resting -= 1;
     }
 
     fn work(&self) {
@@ -76,7 +86,9 @@ impl Pool {
                 queue = self.lock();
             } else {
                 queue.idle += 1;
-                self.rest.notify_all();
+                if queue.resting > 0 {
+                    self.rest.notify_all();
+                }
                 queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 queue.idle -= 1;
             }

@@ -132,7 +132,24 @@ fn names_wait_for_a_sync_that_begins_after_them() {
     assert_eq!(sync(&other), Ok(()));
     // A name that could not be given waits for nothing.
     assert!(names.give(|_| Err::<(), _>(Complaint::new("rename", names.path(), Errno::IO))).is_err());
-    assert!(give().2);
+    let ((), after, first) = give();
+    assert!(first);
+    // A sync that begins while a name is given may be too early for it.
+    let ((), later, first) = names.give(|_| sync(&after).map_err(|_| unreachable!())).expect("given");
+    assert!(first && !Arc::ptr_eq(&after, &later));
+    // What was named in a directory that was moved away meanwhile is synced there.
+    let router = the.folder.path().join(ROUTER);
+    let moved = names.give(|_| {
+        std::fs::rename(&router, the.folder.path().join("moved")).expect("moved");
+        std::fs::create_dir(&router).expect("made");
+        sync(&later).map_err(|_| unreachable!())
+    });
+    let ((), moved, first) = moved.expect("given");
+    assert!(first);
+    let ((), new, _) = give();
+    let inode = |round: &names::Round| rustix::fs::fstat(round.directory()).expect("a directory").st_ino;
+    assert_ne!(inode(&moved), inode(&new));
+    assert_eq!((sync(&moved), sync(&new)), (Ok(()), Ok(())));
 }
 
 #[test]

@@ -112,6 +112,14 @@ impl Client {
         unreachable!("the last chunk returns")
     }
 
+    /// All octets up to the end of the connection.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut octets = Vec::new();
+        // A connection that breaks off has an end, too.
+        let _ = self.stream.read_to_end(&mut octets);
+        octets
+    }
+
     /// Says that nothing more will be sent, and goes on listening.
     pub(crate) fn close_write(&self) {
         self.stream.get_ref().shutdown(std::net::Shutdown::Write).expect("connected");

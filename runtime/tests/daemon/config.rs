@@ -185,7 +185,7 @@ fn a_file_that_is_not_fit_starts_nothing() {
     site.write("PARAM use-tls\nPARAM BindSmtpS [127.0.0.1] 0\n");
     let args = site.args(&["--foreground"]);
     let output = output(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("BindSmtpS needs TLS"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("use-tls needs tls-cert-file"));
     // What is found out behind the parser has its place as well.
     site.write("PARAM BindSmtp [127.0.0.1] 0\nPARAM metrics unix:/proc/no\nPARAM user no-such-user\n");
     for (command, place) in

@@ -111,13 +111,16 @@ fn a_sync_that_fails_is_final_and_the_message_is_not_kept() {
     ] {
         let postoffice = postoffice();
         let log = postoffice.path().join("calls");
-        std::fs::create_dir(postoffice.path().join("router")).expect("made");
-        let router = postoffice.path().join("router").to_string_lossy().into_owned();
+        let (router, elsewhere) = (postoffice.path().join("router"), postoffice.path().join("elsewhere"));
+        std::fs::create_dir(&elsewhere).expect("made");
         let inject = format!("inject={call}:error={error}");
-        // Only what is done to the router's directory: to fail at the start is another test.
-        let whole = ["-e", &inject, "-P", &router];
+        // Only what is done to the router's directory once the server has started: to fail at the start is another test.
+        let elsewhere_path = elsewhere.to_string_lossy().into_owned();
+        let whole = ["-e", &inject, "-P", &elsewhere_path];
         let of_files = ["fdatasync", "sync_file_range"].contains(&call);
         let server = traced(postoffice.path(), &log, if of_files { &whole[..2] } else { &whole });
+        std::fs::remove_dir(&router).expect("removed");
+        std::os::unix::fs::symlink(&elsewhere, &router).expect("linked");
         let mut client = server.session();
         let codes: Vec<u16> = (0..3).map(|_| client.data(b"Subject: x\r\n").code).collect();
         assert_eq!(client.ask("NOOP").code, 250);

@@ -201,7 +201,7 @@ fn a_difference_is_shown_with_its_dialogue_and_damage_is_named() {
     assert!(said(&cut).contains(": equal: ") && said(&cut).contains("cut off: the end is missing"));
     for (name, octets, words) in [
         ("foreign", &b"From ann@client.example\n"[..], "not a recording of smtpserver"),
-        ("newer", b"smtpserver recording 2\n", "a recording of format 2; this program knows format 1"),
+        ("newer", b"smtpserver recording 9\n", "a recording of format 9; this program knows format 2"),
         ("damaged", &[&octets[..octets.len() - 1], &[octets[octets.len() - 1] ^ 1]].concat(), "damaged: "),
     ] {
         let output = replay(&write(name, octets));

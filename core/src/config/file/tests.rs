@@ -144,7 +144,7 @@ spam.* !no $MAILVAR
     assert_eq!(settings.auth.mechanisms, ["PLAIN", "LOGIN"]);
     assert_eq!(settings.spf.local_policy.as_deref(), Some("ip4:192.0.2.0/24 ?exists:%{ir}.example"));
     assert_eq!(settings.spf.threshold, Some(SpfLevel::SoftFail));
-    assert_eq!(settings.tls.key_file.as_deref(), Some("/var/mail/key.pem"));
+    assert_eq!(settings.tls.key_files, ["/var/mail/key.pem"]);
     assert!(settings.tls.ask_client);
     assert_eq!(settings.cluster.etrn[0].password.0, "pw");
     assert_eq!(settings.cluster.rates[0].secret.0, "a secret");
@@ -290,6 +290,7 @@ fn value(param: &param::Param) -> String {
             "reject|normalize" => "normalize",
             "DOMAIN" => "example.org",
             "PATH" => "/some/file",
+            "PATH ..." => "/some/file /other/file",
             "DBTYPE PATH" => "$DBTYPE $MAILVAR/db/smtp-policy",
             "ADDR[:PORT]|system" => "192.0.2.53",
             "'POLICY'" => "ip4:192.0.2.0/24",

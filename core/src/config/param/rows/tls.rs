@@ -2,7 +2,36 @@
 
 use super::services::{absolute, named, number, path, small, words};
 use crate::config::param::table::{narrow, row};
-use crate::config::param::{Argument, Param};
+use crate::config::param::{Argument, CheckedWords, Param, Unfit};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Certificates of one server.
+const FILES_MAX: usize = 16;
+
+fn paths(place: &mut Vec<String>, words: &[&str]) -> CheckedWords {
+    let mut paths = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let mut path = None;
+        absolute(&mut path, &[word]).map_err(|(_, unfit)| (index, unfit))?;
+        paths.extend(path);
+    }
+    *place = paths;
+    Ok(None)
+}
+
+fn ciphers(place: &mut Vec<String>, words: &[&str]) -> CheckedWords {
+    let names: Vec<String> =
+        words[0].split([':', ',']).filter(|name| !name.is_empty()).map(str::to_ascii_uppercase).collect();
+    if names.is_empty() {
+        return Err((0, Unfit::Missing));
+    }
+    if names.iter().flat_map(|name| name.bytes()).any(|octet| !octet.is_ascii_graphic()) {
+        return Err((0, Unfit::Control));
+    }
+    *place = names;
+    Ok(None)
+}
 
 /// The rows.
 pub(in crate::config::param) const ROWS: &[Param] = &[
@@ -18,15 +47,15 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "tls-cert-file",
         &[],
         "",
-        path("PATH", |s, w| absolute(&mut s.tls.cert_file, w)),
-        "Our certificate and its chain, PEM.",
+        words("PATH ...", "absolute paths", (1, FILES_MAX), |s, w| paths(&mut s.tls.cert_files, w)),
+        "Our certificate and its chain, PEM; of several a client is shown the one for the name it wants.",
     ),
     row(
         "tls-key-file",
         &[],
         "",
-        path("PATH", |s, w| absolute(&mut s.tls.key_file, w)),
-        "The key of our certificate, PEM; it may be the same file.",
+        words("PATH ...", "absolute paths", (1, FILES_MAX), |s, w| paths(&mut s.tls.key_files, w)),
+        "The key of each certificate, PEM, in the same order; it may be the same file.",
     ),
     row(
         "tls-CAfile",
@@ -46,8 +75,10 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "tls-cipher-list",
         &[],
         "",
-        words("NAMES", "names of ciphers", (1, 1), |s, w| named(&mut s.tls.ciphers, w)),
-        "The ciphers to offer.",
+        words("NAMES", "names of cipher suites, with colons between them", (1, 1), |s, w| {
+            ciphers(&mut s.tls.ciphers, w)
+        }),
+        "The cipher suites to offer, by the registry's names or OpenSSL's; all that are safe if none is named.",
     ),
     row(
         "tls-loglevel",
@@ -102,15 +133,15 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "tls-scache-name",
         &[],
         "",
-        words("'NAME'", "a name", (1, 1), |s, w| named(&mut s.tls.cache_name, w)),
-        "The name of the store of TLS sessions.",
+        words("'NAME'", "a name, or an absolute path", (1, 1), |s, w| named(&mut s.tls.cache_name, w)),
+        "A file of 32 or more random octets; servers that share it let clients resume each other's sessions.",
     ),
     row(
         "tls-scache-timeout",
         &[],
         "0",
         number(86_400, "seconds", |s, n| s.tls.cache_seconds = narrow(n)),
-        "How long a TLS session may be resumed; 0 for our own choice.",
+        "How long a TLS session may be resumed; 0 for an hour.",
     ),
     row(
         "tls-handshakes-max",
