@@ -1,5 +1,6 @@
 //! All that is worth logging: the one source of logs, counters and test assertions.
 
+use crate::auth::LoggedIn;
 use crate::now::Duration;
 use crate::output::Reason;
 use crate::peer::TransactionId;
@@ -39,6 +40,8 @@ pub enum Event {
         /// What led to it.
         chain: Vec<String>,
     },
+    /// The client has logged in.
+    LoggedIn(LoggedIn),
     /// A TLS handshake was done.
     Secured(Arc<TlsFacts>),
     /// A TLS handshake failed; the session ends.
@@ -147,6 +150,7 @@ impl Event {
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
             Event::Explained { .. } => "explained",
+            Event::LoggedIn(_) => "logged_in",
             Event::Secured(_) => "secured",
             Event::Unsecured(_) => "unsecured",
             Event::TarpitDelayed(_) => "tarpit_delayed",
@@ -172,6 +176,7 @@ impl fmt::Display for Event {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
             Event::Explained { token, chain } => write!(f, "{token} {}", chain.join("; ")),
+            Event::LoggedIn(login) => write!(f, "{} {}", login.user(), login.mechanism()),
             Event::Secured(facts) => write!(f, "{facts}"),
             Event::Unsecured(fault) => f.write_str(fault.name()),
             Event::TarpitDelayed(delay) => write!(f, "{delay:?}"),
@@ -227,7 +232,11 @@ mod tests {
                             }
                         }
                     }
-                    Output::Order(_) | Output::Secure(_) | Output::Close(_) => {}
+                    Output::Inquire(..)
+                    | Output::Attempt(_)
+                    | Output::Order(_)
+                    | Output::Secure(_)
+                    | Output::Close(_) => {}
                 }
             }
         }

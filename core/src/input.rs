@@ -1,5 +1,6 @@
 //! All that can happen to a session.
 
+use crate::auth::Advice;
 use crate::policy::{Answer, Ticket};
 use crate::spool::Report;
 use crate::tls::{HandshakeFault, TlsFacts};
@@ -16,6 +17,8 @@ pub enum Input<'a> {
     Tick,
     /// The answer to a question.
     Answered(Ticket, Answer),
+    /// The answer to a question about logins.
+    Advised(Ticket, Advice),
     /// A report from the spool.
     Reported(Report),
     /// The handshake that [`crate::Output::Secure`] asked for is done: from here on octets come and go within TLS.

@@ -135,8 +135,8 @@ pub const AUTH_LINE_MAX: usize = 12_288;
 pub const USER_NAME_MAX: usize = 255;
 /// Octets of a password: no hash takes noticeably longer for so few.
 pub const PASSWORD_OCTETS_MAX: usize = 1_024;
-/// Octets of a client's part of SCRAM's nonce; clients use two dozen.
-pub const SCRAM_NONCE_MAX: usize = 256;
+/// Octets of a client's part of SCRAM's nonce; clients use two dozen. The challenge that repeats it is one reply line.
+pub const SCRAM_NONCE_MAX: usize = 200;
 /// Octets of the salt of SCRAM's keys; ours have sixteen.
 pub const SCRAM_SALT_MAX: usize = 64;
 /// The fewest iterations that SCRAM's keys may be made with (RFC 7677 §4).

@@ -1,5 +1,6 @@
 //! All that a session can ask of the world.
 
+use crate::auth::{Attempt, Inquiry};
 use crate::event::Event;
 use crate::policy::{Question, Ticket};
 use crate::spool::Order;
@@ -13,6 +14,10 @@ pub enum Output {
     Write(Vec<u8>),
     /// Find out, and bring [`crate::Input::Answered`] with the same ticket.
     Ask(Ticket, Question),
+    /// Find out about a login, and bring [`crate::Input::Advised`] with the same ticket.
+    Inquire(Ticket, Inquiry),
+    /// What became of a login; nobody waits for an answer.
+    Attempt(Attempt),
     /// Something for the spool.
     Order(Order),
     /// Send what was written, then do a TLS handshake, and bring [`crate::Input::Secured`] or

@@ -1,5 +1,6 @@
 //! Every way to say no, by blame. A refusal is data: what it sounds like on the wire is the catalogue's affair.
 
+use crate::auth::LoginFault;
 use crate::policy::Denial;
 use crate::policy::evaluate::Why;
 use crate::server::rate_window::RateVerdict;
@@ -75,6 +76,18 @@ pub enum Refusal {
     Text(TextFault),
     /// The message has passed too many hosts.
     Looping,
+    /// AUTH, where the operator wants it on other services only (`no-smtp-auth-on-25`).
+    LoginElsewhere,
+    /// AUTH, and the channel is not private.
+    LoginNeedsTls,
+    /// AUTH or STARTTLS after a login.
+    LoggedInAlready(Verb),
+    /// A login that was none.
+    Login(LoginFault),
+    /// Mail is taken only from those who have logged in.
+    LoginFirst,
+    /// The sender is not the user who has logged in (`sender-login-match`).
+    SenderNotUser,
     /// Not the client's fault.
     Trouble(Trouble),
 }
@@ -140,6 +153,12 @@ impl Refusal {
             Refusal::TooBig => "too-big",
             Refusal::Text(_) => "bare-newline",
             Refusal::Looping => "looping",
+            Refusal::LoginElsewhere => "login-elsewhere",
+            Refusal::LoginNeedsTls => "login-needs-tls",
+            Refusal::LoggedInAlready(_) => "logged-in-already",
+            Refusal::Login(fault) => fault.name(),
+            Refusal::LoginFirst => "login-first",
+            Refusal::SenderNotUser => "sender-not-user",
             Refusal::Trouble(trouble) => match trouble {
                 Trouble::Loaded => "loaded",
                 Trouble::TooManyConnections => "too-many-connections",
@@ -171,15 +190,24 @@ impl Refusal {
                 | Refusal::KeptOut
                 | Refusal::CertificateFirst(_)
                 | Refusal::TooManyErrorRecipients
+                | Refusal::SenderNotUser
         )
     }
 
-    /// Whether the reply waits in the tarpit: what a guesser or a spammer meets, not what a mistaken program
-    /// meets in the middle of a message.
-    pub fn is_tarpitted(&self) -> bool {
+    /// How often the reply waits in the tarpit: once or more for what a guesser or a spammer meets, never for what a
+    /// mistaken program meets in the middle of a message. The original lets logins where there are none wait twice.
+    pub fn tarpits(&self) -> u32 {
+        if *self == Refusal::LoginElsewhere { 2 } else { u32::from(self.is_tarpitted()) }
+    }
+
+    fn is_tarpitted(&self) -> bool {
         match self {
             Refusal::Syntax(fault) => !matches!(fault, SyntaxFault::ChunkSize),
+            Refusal::Login(fault) => !matches!(fault, LoginFault::Cancelled | LoginFault::Trouble),
             Refusal::NotOffered(_)
+            | Refusal::LoginElsewhere
+            | Refusal::LoginNeedsTls
+            | Refusal::SenderNotUser
             | Refusal::HelloFirst
             | Refusal::HelloSyntax
             | Refusal::HelloRefused(_)
@@ -209,6 +237,8 @@ impl Refusal {
             | Refusal::ChunkAfterRefusal
             | Refusal::TooBig
             | Refusal::Text(_)
+            | Refusal::LoggedInAlready(_)
+            | Refusal::LoginFirst
             | Refusal::Looping => false,
         }
     }

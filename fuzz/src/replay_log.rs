@@ -110,6 +110,10 @@ impl World {
                     let answer = self.server.answer(self.now, ticket, question);
                     self.handle(Input::Answered(ticket, answer));
                 }
+                Output::Inquire(ticket, inquiry) => {
+                    let advice = smtpserver_sim::users::advice(&inquiry);
+                    self.handle(Input::Advised(ticket, advice));
+                }
                 Output::Order(Order::Append(octets)) => {
                     self.handle(Input::Reported(Report::Room(octets.len())));
                 }
@@ -123,6 +127,7 @@ impl World {
                 }
                 Output::Close(_) => self.closed = true,
                 Output::Order(Order::Begin | Order::Abandon | Order::Leave(_))
+                | Output::Attempt(_)
                 | Output::Write(_)
                 | Output::Secure(_)
                 | Output::Event(_) => {}

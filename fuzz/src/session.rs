@@ -122,6 +122,11 @@ impl World {
                     let answer = self.server.answer(self.now, ticket, question);
                     self.session.handle(self.now, Input::Answered(ticket, answer));
                 }
+                Output::Inquire(ticket, inquiry) => {
+                    let advice = smtpserver_sim::users::advice(&inquiry);
+                    self.session.handle(self.now, Input::Advised(ticket, advice));
+                }
+                Output::Attempt(_) => {}
                 Output::Order(order) => {
                     if let Some(report) = self.carry_out(order) {
                         self.session.handle(self.now, Input::Reported(report));

@@ -304,6 +304,8 @@ impl DemoArgs {
 
     /// The port when the address was given without.
     pub(crate) const PORT: u16 = 2525;
+    /// The port for SMTPS beside it.
+    pub(crate) const SMTPS_PORT: u16 = 2465;
 }
 
 impl RecordArgs {

@@ -208,6 +208,7 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
     let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed, &tls);
     errors.extend(faults);
     errors.extend(lmtp_at_the_port_of_smtp(&wanted));
+    errors.extend(logins_that_nobody_knows(&wanted));
     if !errors.is_empty() {
         return Err(LoadFault::Unfit(in_order(errors)));
     }
@@ -240,6 +241,18 @@ fn heed(args: &DaemonArgs, configuration: &mut Configuration) -> Vec<Remark> {
         group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
     }
     errors
+}
+
+/// Logins need somebody who knows the users.
+fn logins_that_nobody_knows(wanted: &[Wanted]) -> Vec<Remark> {
+    let wrong =
+        wanted.iter().filter(|place| place.settings.auth.offered && place.settings.auth.users.is_none());
+    wrong
+        .map(|place| {
+            let hint = "set smtp-auth-file, SMTP-auth-pipe, smtp-auth-pam or smtp-auth-dovecot";
+            place.asked_by.clone().error("smtp-auth is on here, and nobody knows the users", hint)
+        })
+        .collect()
 }
 
 //= rfc2033#5/1 rfc2033#1/1

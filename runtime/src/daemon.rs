@@ -3,6 +3,7 @@
 //! were started, and everything else is opened by whom we become.
 
 use crate::args::DaemonArgs;
+use crate::auth::{self, BackEnds};
 use crate::clock::{Clock, SystemClock};
 use crate::config_file::{self, Loaded, Source};
 use crate::journal::Logbook;
@@ -67,6 +68,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         Some(account) => Stop::unfit(format!("{} (as {}, whom we become)", fault.line, account.name)),
         None => fault,
     };
+    let groups = loaded.configuration.groups.iter().map(|group| &group.settings);
+    let logins = auth::ready(groups, &BackEnds::default(), false).map_err(Stop::unfit)?;
     let (fence, wish) =
         give_up_rights(args, &loaded, &postoffice, &layout, account.as_ref()).map_err(whose)?;
     let prepared = spool_fs::prepare(&postoffice, &layout).map_err(Stop::unfit);
@@ -111,7 +114,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         duty.told_to(caller, writers.clone());
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
-    let ended = serve::serve(settings, spool, doors, logbook, recorder, Some(Office { source, duty, stats }));
+    let office = Some(Office { source, duty, stats });
+    let ended = serve::serve(settings, spool, doors, logbook, recorder, logins, office);
     writers.flush();
     ended
 }

@@ -2,13 +2,17 @@
 //! tells in plain words what it does, and delivers nothing.
 
 use crate::args::{self, DemoArgs};
+use crate::clock::{Clock, SystemClock};
 use crate::journal::Journal;
 use crate::limits::LAST_WRITES_MAX;
 use crate::lines::{Lines, printable};
 use crate::listen::Wanted;
 use crate::log::{Log, Place};
+use crate::places::serving;
 use crate::spool_fs::{self, FileSpool, Layout, ROUTER};
-use crate::{Stop, listen, serve, signals};
+use crate::tls::shop::Shop;
+use crate::{Stop, listen, serve, signals, tls};
+use smtpserver_core::config::bind::Service;
 use smtpserver_core::config::file::remark::Spot;
 use smtpserver_core::event::{Outcome, TransactionRecord};
 use smtpserver_core::spool::id::SpoolId;
@@ -31,17 +35,25 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     })?;
     let postoffice = spool_fs::prepare(&args.postoffice, &Layout::default()).map_err(Stop::unfit)?;
     let recorder = serve::start_recorder(args.record.wish()?.as_ref())?;
+    settings.tls = tls::own::settings(&postoffice).map_err(Stop::unfit)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let terms = Shop::one(&settings.tls, &clock).map_err(Stop::unfit)?;
     let settings = Arc::new(settings);
-    let wanted = Wanted {
-        address: SocketAddr::new(place.ip, place.port.unwrap_or(DemoArgs::PORT)),
-        settings: settings.clone(),
-        tls: None,
+    let wanted = |port, service| Wanted {
+        address: SocketAddr::new(place.ip, port),
+        settings: Arc::new(serving(&settings, service)),
+        tls: Some(terms.clone()),
         asked_by: Spot::whole("--listen"),
         optional: false,
     };
-    let doors = listen::open(vec![wanted], &mut Vec::new()).map_err(Stop::unfit)?;
+    let port = place.port.unwrap_or(DemoArgs::PORT);
+    // Beside a port of one's own choice, any that is free.
+    let smtps = if port == DemoArgs::PORT { DemoArgs::SMTPS_PORT } else { 0 };
+    let wanted = vec![wanted(port, Service::Smtp), wanted(smtps, Service::SmtpS)];
+    let doors = listen::open(wanted, &mut Vec::new()).map_err(Stop::unfit)?;
     listen::start(&doors).map_err(Stop::unfit)?;
     let address = doors[0].socket.local_addr().map_err(Stop::failed)?;
+    let smtps = doors[1].socket.local_addr().map_err(Stop::failed)?;
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
     Log::new(tracing::Level::WARN, vec![Place::Text(stderr.clone())]).trace();
@@ -54,8 +66,11 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     }
     println!();
     println!("Send it something from another terminal:");
-    println!("  {}", curl_line(&address.to_string()));
+    println!("  {}", curl_line(&format!("smtp://{address}")));
     println!("  swaks --server {address} --from ann@example.org --to bob@example.net");
+    println!("Within TLS, with a certificate that nobody has signed (so -k does not look at it):");
+    println!("  {} -k --ssl-reqd", curl_line(&format!("smtp://{address}")));
+    println!("  {} -k", curl_line(&format!("smtps://{smtps}")));
     println!();
     println!("Ctrl-C stops it.");
 
@@ -66,7 +81,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host, Layout::default());
-    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, None);
+    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, Vec::new(), None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }
@@ -80,7 +95,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
 
 fn curl_line(address: &str) -> String {
     format!(
-        "printf 'Subject: hello\\r\\n\\r\\nIt works.\\r\\n' | curl -sS smtp://{address} \
+        "printf 'Subject: hello\\r\\n\\r\\nIt works.\\r\\n' | curl -sS {address} \
          --mail-from ann@example.org --mail-rcpt bob@example.net -T -"
     )
 }

@@ -9,6 +9,7 @@
 
 mod books;
 
+use crate::auth::BackEnds;
 use crate::clock::Clock;
 use crate::journal::{Journal, Work};
 use crate::limits::{ARRIVALS_MAX, handshakes_at_once};
@@ -18,6 +19,7 @@ use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use books::{Books, Entry, Errands};
+use smtpserver_core::auth::{Attempt, Check, Finding};
 use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::Input;
@@ -26,7 +28,7 @@ use smtpserver_core::server::judge::LookUp;
 use smtpserver_core::server::rate_window::Key;
 use smtpserver_core::server::report::Tracked;
 use smtpserver_core::spool::{SpoolFault, Stored};
-use smtpserver_core::{Now, Peer, SessionId, Settings};
+use smtpserver_core::{Now, Peer, SessionId, Settings, Source};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -72,6 +74,7 @@ pub struct Desk<S: Spool> {
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
     names: Mutex<Option<Arc<dyn Names>>>,
+    back_ends: BackEnds,
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
     panics: AtomicU64,
@@ -104,6 +107,7 @@ impl<S: Spool> Desk<S> {
             journal,
             recorder,
             names: Mutex::new(None),
+            back_ends: BackEnds::default(),
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
             panics: AtomicU64::new(0),
@@ -139,6 +143,11 @@ impl<S: Spool> Desk<S> {
     /// What records the sessions, if they are recorded.
     pub(crate) fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref()
+    }
+
+    /// Who knows users.
+    pub fn back_ends(&self) -> &BackEnds {
+        &self.back_ends
     }
 
     /// A place for a connection whose client is not known yet, until it is dropped; none when too many have one.
@@ -194,7 +203,8 @@ impl<S: Spool> Desk<S> {
             Some(Entry::Welcome(session, mailbox, settings)) => {
                 self.journal.opened(now, session, peer);
                 let presence = Presence { desk: self.clone(), session };
-                Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox))
+                let door = self.back_ends.door(&settings);
+                Admission::Welcome(settings, Seat::new(presence, peer.clone(), mailbox, door))
             }
             Some(Entry::TurnAway(session, words, limit)) => {
                 self.journal.count(Work::TurnedAway(limit));
@@ -231,6 +241,33 @@ impl<S: Spool> Desk<S> {
     /// Questions of sessions that wait for what is being looked up.
     pub fn waiting(&self) -> usize {
         self.books().waiting()
+    }
+
+    /// A session wants to know whether a claim is true. What comes back is to be asked of its back end.
+    pub(crate) fn inquire(
+        self: &Arc<Self>,
+        now: Now,
+        session: SessionId,
+        ticket: Ticket,
+        (source, check): (Source, Check),
+    ) -> Option<Check> {
+        let mut errands = self.books().bring(now, Input::Inquired(session, ticket, source, check));
+        let check = errands.check.take();
+        self.run(errands);
+        check
+    }
+
+    /// A back end has found something out.
+    pub(crate) fn checked(self: &Arc<Self>, session: SessionId, ticket: Ticket, finding: Finding) {
+        let now = self.now();
+        let errands = self.books().bring(now, Input::Checked(session, ticket, finding));
+        self.run(errands);
+    }
+
+    /// A session tells of a login that was tried or has passed.
+    pub(crate) fn attempted(self: &Arc<Self>, now: Now, session: SessionId, attempt: Attempt) {
+        let errands = self.books().bring(now, Input::Attempted(session, attempt));
+        self.run(errands);
     }
 
     /// A session orders its draft to be committed.

@@ -19,6 +19,7 @@
 use crate::pipe::Pipe;
 use crate::recorder::{Recorded, Tape};
 use crate::tls::Side;
+use smtpserver_core::auth::{Advice, Attempt, Inquiry};
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::refusal::{Refusal, Trouble};
 use smtpserver_core::reply::catalog;
@@ -46,6 +47,8 @@ const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub enum Letter {
     /// The answer to a question.
     Answered(Ticket, Answer),
+    /// The answer to a question about logins.
+    Advised(Ticket, Advice),
     /// A report about the present draft.
     Reported(Report),
     /// The server is about to stop.
@@ -58,6 +61,10 @@ pub trait Hands {
     fn now(&self) -> Now;
     /// Asks; an answer that is at hand comes back at once, any other as a letter.
     fn ask(&mut self, now: Now, ticket: Ticket, question: Question) -> Option<Answer>;
+    /// Asks about a login; the rest is as for [`Hands::ask`].
+    fn inquire(&mut self, now: Now, ticket: Ticket, inquiry: Inquiry) -> Option<Advice>;
+    /// Passes on what became of a login. Never waits.
+    fn attempted(&mut self, now: Now, attempt: Attempt);
     /// Passes an order on to the spool. Never waits.
     fn order(&mut self, now: Now, order: Order);
     /// Writes an event down. Never waits, never fails.
@@ -191,6 +198,12 @@ where
                         session.handle(now, Input::Answered(ticket, answer));
                     }
                 }
+                Output::Inquire(ticket, inquiry) => {
+                    if let Some(advice) = hands.inquire(now, ticket, inquiry) {
+                        session.handle(now, Input::Advised(ticket, advice));
+                    }
+                }
+                Output::Attempt(attempt) => hands.attempted(now, attempt),
                 Output::Order(order) => hands.order(now, order),
                 Output::Secure(opening) => pipe.secure(opening, hands.tls()),
                 Output::Event(event) => hands.note(now, event),
@@ -248,6 +261,9 @@ where
             Happened::Sent => session.handle(now, Input::Sent),
             Happened::Letter(Letter::Answered(ticket, answer)) => {
                 session.handle(now, Input::Answered(ticket, answer));
+            }
+            Happened::Letter(Letter::Advised(ticket, advice)) => {
+                session.handle(now, Input::Advised(ticket, advice));
             }
             Happened::Letter(Letter::Reported(report)) => session.handle(now, Input::Reported(report)),
             Happened::Letter(Letter::ShuttingDown) => session.handle(now, Input::ShuttingDown),

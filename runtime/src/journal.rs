@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use crate::session_log::SessionLog;
 use smtpserver_core::event::{Event, Outcome, SessionRecord, TransactionRecord};
 use smtpserver_core::policy::evaluate::Place;
+use smtpserver_core::refusal::Refusal;
 use smtpserver_core::server::admission::Limit;
 use smtpserver_core::{Duration, Now, Peer, SessionId};
 use std::fmt::Display;
@@ -114,6 +115,10 @@ impl Journal for Logbook {
                 if self.log.wants(Level::TRACE) {
                     self.remark(now, Level::TRACE, session, peer, event);
                 }
+            }
+            // Whoever guesses passwords is to be seen, and who is in.
+            Event::LoggedIn(_) | Event::Refused { refusal: Refusal::Login(_), .. } => {
+                self.remark(now, Level::INFO, session, peer, event);
             }
             Event::Refused { .. } | Event::TarpitDelayed(_) | Event::Secured(_) | Event::Unsecured(_) => {
                 if self.log.wants(Level::DEBUG) {

@@ -5,6 +5,7 @@
 //! credit window, and the order to stop comes once. An empty mailbox holds no memory but itself.
 
 use crate::drive::Letter;
+use smtpserver_core::auth::Advice;
 use smtpserver_core::policy::{Answer, Ticket};
 use smtpserver_core::spool::Report;
 use std::collections::VecDeque;
@@ -28,6 +29,8 @@ impl DraftNumber {
 pub enum Post {
     /// The answer to a question.
     Answer(Ticket, Answer),
+    /// The answer to a question about logins.
+    Advice(Ticket, Advice),
     /// A report about this draft.
     Report(DraftNumber, Report),
     /// The server is about to stop.
@@ -65,6 +68,7 @@ impl Mailbox {
         while let Some(post) = inside.posts.pop_front() {
             match post {
                 Post::Answer(ticket, answer) => return Poll::Ready(Letter::Answered(ticket, answer)),
+                Post::Advice(ticket, advice) => return Poll::Ready(Letter::Advised(ticket, advice)),
                 Post::Report(draft, report) if draft == current => {
                     return Poll::Ready(Letter::Reported(report));
                 }

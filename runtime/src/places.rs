@@ -50,7 +50,7 @@ pub(crate) fn wanted(
 /// What options `--listen` ask for, instead of the file.
 fn listen_options(group: &Group, has_file: bool, args: &DaemonArgs, shop: &Shop) -> Vec<Wanted> {
     let port = args.port.unwrap_or(if has_file { Service::Smtp.port() } else { PLAIN_PORT });
-    let settings = serving(group, Service::Smtp);
+    let settings = of_group(group, Service::Smtp);
     let listen = |place: &listen::Place| Wanted {
         address: SocketAddr::new(place.ip, place.port.unwrap_or(port)),
         settings: settings.clone(),
@@ -70,7 +70,7 @@ fn of_file(configuration: &Configuration, args: &DaemonArgs, shop: &Shop) -> (Ve
             let asked_by = &bind.spot;
             let known = by_service.iter().find(|(service, _)| *service == bind.service);
             let settings =
-                known.map_or_else(|| serving(group, bind.service), |(_, settings)| settings.clone());
+                known.map_or_else(|| of_group(group, bind.service), |(_, settings)| settings.clone());
             by_service.push((bind.service, settings.clone()));
             match addresses(bind, args) {
                 Ok(addresses) if addresses.is_empty() => of_v6_only.push(asked_by),
@@ -94,9 +94,14 @@ fn of_file(configuration: &Configuration, args: &DaemonArgs, shop: &Shop) -> (Ve
 }
 
 /// The settings of a group for one of its services. Sessions of the same service share them.
-fn serving(group: &Group, service: Service) -> Arc<Settings> {
-    let tls = Tls { first: service == Service::SmtpS, ..group.settings.tls.clone() };
-    Arc::new(Settings { service, tls, ..group.settings.clone() })
+fn of_group(group: &Group, service: Service) -> Arc<Settings> {
+    Arc::new(serving(&group.settings, service))
+}
+
+/// Settings for one service.
+pub(crate) fn serving(settings: &Settings, service: Service) -> Settings {
+    let tls = Tls { first: service == Service::SmtpS, ..settings.tls.clone() };
+    Settings { service, tls, ..settings.clone() }
 }
 
 /// A socket that somebody opened for us before we began.
@@ -136,7 +141,7 @@ fn with_passed(
         }
         places.push(Wanted {
             address,
-            settings: serving(group, service),
+            settings: of_group(group, service),
             tls: shop.terms(&group.settings.tls),
             asked_by: Spot::whole("a socket that was passed"),
             optional: false,
@@ -153,7 +158,7 @@ fn lacks_tls(service: Service, group: &Group) -> bool {
 /// Without a configuration: the loopback addresses that this machine has.
 fn loopback(group: &Group, args: &DaemonArgs, shop: &Shop) -> Vec<Wanted> {
     let port = args.port.unwrap_or(PLAIN_PORT);
-    let settings = serving(group, Service::Smtp);
+    let settings = of_group(group, Service::Smtp);
     let at = |ip: IpAddr, optional| Wanted {
         address: SocketAddr::new(ip, port),
         settings: settings.clone(),

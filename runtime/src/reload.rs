@@ -3,6 +3,7 @@
 
 use crate::Stop;
 use crate::args::DaemonArgs;
+use crate::auth;
 use crate::config_file::{self, Loaded, Source};
 use crate::desk::Desk;
 use crate::doors::{Changes, Doors};
@@ -70,6 +71,11 @@ impl<S: Spool> Reloader<S> {
         let Loaded { configuration, wanted, .. } = loaded;
         let mut doors = self.doors.lock().await;
         let Some(doors) = doors.as_mut() else { return };
+        let groups = configuration.groups.iter().map(|group| &group.settings);
+        let logins = match auth::ready(groups, self.desk.back_ends(), true) {
+            Ok(logins) => logins,
+            Err(fault) => return refuse(&[fault]),
+        };
         match doors.swap(wanted).await {
             Ok(Changes { opened, closed, kept }) => {
                 // Before the lock is given back: whoever closes the doors offers nothing after that.
@@ -85,6 +91,7 @@ impl<S: Spool> Reloader<S> {
                     Ok(resolver) => self.desk.asks(Arc::new(resolver)),
                     Err(fault) => tracing::warn!("the name servers are those of before: {fault}"),
                 }
+                self.desk.back_ends().set(logins);
                 self.desk.reconfigure(Arc::new(new.clone()));
                 certificates(&*self.desk, &doors.terms());
                 let addresses: Vec<String> = doors.addresses().iter().map(ToString::to_string).collect();

@@ -6,7 +6,7 @@ use crate::limits::RECORDING_OCTETS_MAX;
 use crate::lines::printable;
 use smtpserver_core::Now;
 use smtpserver_core::record::{
-    Brought, Difference, Ending, Entry, Header, Log, LogFaultKind, Replay, Said, Unlike,
+    Brought, Difference, Ending, Entry, Header, Learnt, Log, LogFaultKind, Replay, Said, Unlike,
 };
 use std::fmt::Write;
 use std::fs::File;
@@ -195,6 +195,18 @@ fn shown(log: &Log<'_>, entry: &Entry<'_>) -> String {
                 Brought::Tick => "the deadline is here".to_string(),
                 Brought::Answered(ticket, ruling) => {
                     format!("question {} answered: {ruling:?}", ticket.number())
+                }
+                Brought::Terms(ticket, means, _) => {
+                    format!("question {} answered: {means:?}", ticket.number())
+                }
+                Brought::Found(ticket, learnt) => {
+                    let found = match learnt {
+                        Learnt::Salt(..) => "a salt".to_string(),
+                        word @ (Learnt::Right | Learnt::Proven | Learnt::Wrong | Learnt::Trouble) => {
+                            format!("{word:?}")
+                        }
+                    };
+                    format!("question {} answered: {found}", ticket.number())
                 }
                 Brought::Reported(report) => format!("the spool reports {report:?}"),
                 Brought::Secured(facts) => format!("TLS is on: {facts}"),

@@ -1,6 +1,7 @@
 //! A session's seat at the desk: the hands of the loop in production. It holds what the session has acquired and
 //! gives all of it back when it is dropped, whether the session ended well, panicked or was cut off.
 
+use crate::auth::{self, Door};
 use crate::desk::{Desk, Presence};
 use crate::drive::{Hands, Letter};
 use crate::journal::Work;
@@ -9,11 +10,13 @@ use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::recorder::Tape;
 use crate::spool::{Account, Draft, Spool};
 use crate::tls::{Side, Terms};
+use smtpserver_core::auth::{Advice, Attempt, Finding, Inquiry, Means};
 use smtpserver_core::policy::{Answer, Question, Ticket, judge_load};
 use smtpserver_core::spool::{Order, Report, SpoolFault};
 use smtpserver_core::{Event, Instant, Now, Peer, Session, SessionId};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
 
 /// A session's seat.
 pub struct Seat<S: Spool> {
@@ -27,10 +30,28 @@ pub struct Seat<S: Spool> {
     /// A refusal waits in the tarpit.
     tarpitted: bool,
     tls: Option<Arc<Terms>>,
+    /// Who knows the users, if there is anybody.
+    door: Option<Arc<Door>>,
+    /// The last question to it. It is given up when it is not wanted any more.
+    checking: Option<Checking>,
+}
+
+/// A task that ends when this goes.
+struct Checking(JoinHandle<()>);
+
+impl Drop for Checking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl<S: Spool> Seat<S> {
-    pub(crate) fn new(presence: Presence<S>, peer: Arc<Peer>, mailbox: Arc<Mailbox>) -> Seat<S> {
+    pub(crate) fn new(
+        presence: Presence<S>,
+        peer: Arc<Peer>,
+        mailbox: Arc<Mailbox>,
+        door: Option<Arc<Door>>,
+    ) -> Seat<S> {
         Seat {
             presence,
             peer,
@@ -39,6 +60,8 @@ impl<S: Spool> Seat<S> {
             number: DraftNumber::default(),
             committing: None,
             tarpitted: false,
+            door,
+            checking: None,
             tls: None,
         }
     }
@@ -102,6 +125,32 @@ impl<S: Spool> Hands for Seat<S> {
             self.desk().journal().opened(now, self.session(), peer);
         }
         self.desk().ask(now, self.session(), ticket, question)
+    }
+
+    fn inquire(&mut self, now: Now, ticket: Ticket, inquiry: Inquiry) -> Option<Advice> {
+        let (source, check) = match inquiry {
+            Inquiry::Terms => {
+                let means = self.door.as_ref().map_or_else(Means::default, |door| door.means());
+                // Without a nonce there is no login, and without an answer the session says so in time.
+                return auth::nonce().ok().map(|nonce| Advice::Terms(means, nonce));
+            }
+            Inquiry::Check { source, check } => (source, check),
+        };
+        let (desk, session) = (self.desk().clone(), self.session());
+        let check = desk.inquire(now, session, ticket, (source, check))?;
+        let door = self.door.clone();
+        self.checking = Some(Checking(tokio::spawn(async move {
+            let finding = match door {
+                Some(door) => door.ask(check).await,
+                None => Finding::Trouble,
+            };
+            desk.checked(session, ticket, finding);
+        })));
+        None
+    }
+
+    fn attempted(&mut self, now: Now, attempt: Attempt) {
+        self.desk().attempted(now, self.session(), attempt);
     }
 
     fn order(&mut self, now: Now, order: Order) {

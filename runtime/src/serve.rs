@@ -1,6 +1,7 @@
 //! Serves: puts desk, doors, signals and the duty together, from the first connection to the last word of the last session.
 
 use crate::Stop;
+use crate::auth::{self, Whom};
 use crate::clock::SystemClock;
 use crate::config_file::Source;
 use crate::desk::Desk;
@@ -44,6 +45,7 @@ pub(crate) fn serve(
     doors: Vec<Door>,
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
+    logins: Vec<(Whom, Option<auth::Ready>)>,
     office: Option<Office>,
 ) -> Result<(), Stop> {
     spool.tidy_up();
@@ -71,6 +73,7 @@ pub(crate) fn serve(
         let copies = copies(&doors).map_err(fault)?;
         let ready = doors::ready(doors).map_err(Stop::failed)?;
         let duty = duty.map(|duty| duty.begin(copies, orders)).transpose().map_err(Stop::failed)?;
+        desk.back_ends().set(logins);
         let duty: Shared = Arc::new(Mutex::new(duty));
         let offered = duty.clone();
         let offer = move |copies| {

@@ -194,6 +194,7 @@ impl Verdict {
             | Event::Heard(_)
             | Event::Said(_)
             | Event::Explained { .. }
+            | Event::LoggedIn(_)
             | Event::Secured(_)
             | Event::Unsecured(_)
             | Event::TarpitDelayed(_) => false,

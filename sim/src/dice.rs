@@ -28,6 +28,8 @@ pub enum Purpose {
     Pace,
     /// Sessions that are recorded.
     Recording,
+    /// How long back ends need, and what they say.
+    Logins,
 }
 
 /// A stream of numbers.
@@ -55,6 +57,7 @@ impl Dice {
             Purpose::Faults => 8,
             Purpose::Pace => 9,
             Purpose::Recording => 10,
+            Purpose::Logins => 11,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);
         numbers.set_stream((purpose << 48) | id);

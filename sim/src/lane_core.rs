@@ -1,14 +1,15 @@
 //! The lane `core`: scripts against bare sessions, microseconds a script, time exact. The world around the core is
 //! the kindest there is: questions are answered at once, the disk is memory and never fails.
 
-use crate::script_world;
+use crate::{script_world, users};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
+use smtpserver_core::auth::Inquiry;
 use smtpserver_core::dns;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
-use smtpserver_core::tls::HandshakeFault;
+use smtpserver_core::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,7 +28,7 @@ impl Lane for CoreLane {
     }
 
     fn abilities(&self) -> Abilities {
-        script_world::abilities()
+        Abilities { tls: true, ..script_world::abilities() }
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
@@ -41,6 +42,8 @@ struct Connection {
     session: Option<Session>,
     /// Octets that the client sent and the session did not want yet.
     sent: VecDeque<u8>,
+    /// The server waits for a handshake.
+    securing: bool,
     client_ended: bool,
     told_of_end: bool,
     /// What the server did and the client did not take yet.
@@ -123,8 +126,19 @@ impl World {
                     let id = self.connections[index].id.expect("a session has an id");
                     self.tell_server(server::Input::Asked(id, ticket, question));
                 }
+                Output::Inquire(ticket, terms @ Inquiry::Terms) => {
+                    self.handle(index, Input::Advised(ticket, users::advice(&terms)));
+                }
+                Output::Inquire(ticket, Inquiry::Check { source, check }) => {
+                    let id = self.connections[index].id.expect("a session has an id");
+                    self.tell_server(server::Input::Inquired(id, ticket, source, check));
+                }
+                Output::Attempt(attempt) => {
+                    let id = self.connections[index].id.expect("a session has an id");
+                    self.tell_server(server::Input::Attempted(id, attempt));
+                }
                 Output::Order(order) => self.obey(index, order),
-                Output::Secure(_) => self.handle(index, Input::Unsecured(HandshakeFault::Unavailable)),
+                Output::Secure(_) => self.connections[index].securing = true,
                 Output::Event(event) => self.note(&event),
                 Output::Close(_) => {
                     let connection = &mut self.connections[index];
@@ -180,6 +194,14 @@ impl World {
                     if let Some(&index) = self.by_session.get(&id) {
                         self.handle(index, Input::Answered(ticket, answer));
                     }
+                }
+                server::Output::Advise(id, ticket, advice) => {
+                    if let Some(&index) = self.by_session.get(&id) {
+                        self.handle(index, Input::Advised(ticket, advice));
+                    }
+                }
+                server::Output::Check(id, ticket, check) => {
+                    self.tell_server(server::Input::Checked(id, ticket, users::find(&check)));
                 }
                 server::Output::Sync(id) => {
                     let index = self.by_session[&id];
@@ -250,6 +272,7 @@ impl Stage for World {
             id: None,
             session: None,
             sent: VecDeque::new(),
+            securing: false,
             client_ended: false,
             told_of_end: false,
             done: VecDeque::new(),
@@ -276,7 +299,10 @@ impl Stage for World {
     }
 
     fn send(&mut self, connection: usize, segment: &[u8]) -> Result<(), Trouble> {
-        if self.connections[connection].session.is_some() {
+        if std::mem::take(&mut self.connections[connection].securing) {
+            // Whatever a script can say is no handshake.
+            self.handle(connection, Input::Unsecured(HandshakeFault::Garbled));
+        } else if self.connections[connection].session.is_some() {
             self.connections[connection].sent.extend(segment);
             self.deliver(connection);
         }
@@ -310,6 +336,23 @@ impl Stage for World {
             end.sent.clear();
         }
         self.deliver(connection);
+        Ok(())
+    }
+
+    fn start_tls(&mut self, connection: usize) -> Result<(), Trouble> {
+        if !std::mem::take(&mut self.connections[connection].securing) {
+            return Err(Trouble(format!("connection {connection}: the server waits for no handshake")));
+        }
+        let facts = TlsFacts {
+            version: TlsVersion::V1_3,
+            cipher: "TLS_AES_256_GCM_SHA384".into(),
+            bits: 256,
+            server_name: None,
+            resumed: false,
+            binding: None,
+            certificate: None,
+        };
+        self.handle(connection, Input::Secured(Arc::new(facts)));
         Ok(())
     }
 

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod runner;
 mod script_world;
 pub mod trace;
+pub mod users;
 
 pub use lane_core::CoreLane;
 pub use lane_net::NetLane;

@@ -4,6 +4,7 @@
 use smtpserver_conformance::lane::{Abilities, Clock, Refused, Trouble};
 use smtpserver_conformance::script;
 use smtpserver_core::Settings;
+use smtpserver_core::config::choices::Users;
 use smtpserver_core::config::param;
 
 /// The name of the server in every world.
@@ -11,7 +12,7 @@ const HOST: &str = "mx.local.example";
 /// The domain whose mailboxes are admitted in the world `plain`.
 const LOCAL_DOMAIN: &str = "localnames local.example";
 
-/// Everything but TLS and helpers, with exact time.
+/// Everything but helpers, with exact time; TLS where the lane says so.
 pub(crate) fn abilities() -> Abilities {
     Abilities {
         clock: Clock::Exact,
@@ -34,5 +35,7 @@ pub(crate) fn settings(world: &script::World) -> Result<Settings, Refused> {
         param::apply(&mut settings, line)
             .map_err(|fault| Refused::Trouble(Trouble(format!("{line}: {fault}"))))?;
     }
+    // Everybody knows the same users, and nobody opens a file.
+    settings.auth.users = settings.auth.offered.then(|| Users::File("/users".into()));
     Ok(settings)
 }

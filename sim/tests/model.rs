@@ -232,6 +232,10 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
                 let answer = server.answer(now(instant), ticket, question);
                 session.handle(now(instant), Input::Answered(ticket, answer));
             }
+            Some(Output::Inquire(ticket, inquiry)) => {
+                session.handle(now(instant), Input::Advised(ticket, smtpserver_sim::users::advice(&inquiry)));
+            }
+            Some(Output::Attempt(_)) => {}
             Some(Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))) => {
                 draft.clear()
             }

@@ -17,6 +17,10 @@ use crate::script::World;
 
 const STARTING_MAX: Duration = Duration::from_secs(10);
 const STOPPING_MAX: Duration = Duration::from_secs(5);
+/// Whom a server knows to which users may log in: ann with the password pencil.
+const USERS: &str = "%secret AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+ann:$6$saltsalt$rD9fW1BwIrjB90WCgCTdIQc3phTBhf04I6Iw/XlgKD9E9aEbzqGZipjiFxGo/4wWXDA6jV6/vZO.kKdDSfUJb0
+";
 /// Lines of the server's own talk kept for a complaint.
 const TALK_KEPT: usize = 20;
 
@@ -166,6 +170,11 @@ impl Server {
         command.args(["--param", "localnames local.example"]);
         for setting in &world.settings {
             command.args(["--param", setting]);
+        }
+        if world.settings.iter().any(|setting| setting == "smtp-auth") {
+            let users = postoffice.path().join("users");
+            std::fs::write(&users, USERS).map_err(failed)?;
+            command.args(["--param", &format!("smtp-auth-file {}", users.display())]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;

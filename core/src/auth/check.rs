@@ -49,8 +49,8 @@ impl Check {
         }
     }
 
-    /// Whether the answer decides on the login. One that does may be answered [`Finding::Wrong`] unasked when too many
-    /// logins have failed; [`Check::Salt`] goes to the back end even then, or the client would notice.
+    /// Whether the answer decides on the login. When too many logins have failed, one that does is asked all the same, so
+    /// that it takes its time, and counts as [`Finding::Wrong`] whatever is found.
     pub fn decides(&self) -> bool {
         match self {
             Check::Password { .. } | Check::Token { .. } | Check::Proof { .. } => true,

@@ -6,6 +6,7 @@
 
 use super::check::{Check, Finding};
 use super::fault::LoginFault;
+use super::filler::{self, Line};
 use super::mechanism::Mechanism;
 use super::name::UserName;
 use super::scram::server::{Challenged, First};
@@ -14,6 +15,7 @@ use super::terms::Terms;
 use super::{base64, bearer, plain};
 use crate::limits::AUTH_LINE_MAX;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 /// What AUTH asks for: the words behind the verb. Not yet looked up, as a mechanism that is not offered counts as a
@@ -33,6 +35,34 @@ impl Request {
         let mechanism = Mechanism::parse(words.next()?);
         let initial = words.next().map(|word| Secret::from(word.as_bytes()));
         words.next().is_none().then_some(Request { mechanism, initial })
+    }
+
+    /// The words behind AUTH as they may be written down: of the same length, and asking for the same.
+    pub fn harmless(words: &[u8]) -> Vec<u8> {
+        let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t');
+        let shape = || {
+            let filled = |octet: &u8| match octet {
+                0..=b' ' | 0x7f => *octet,
+                0x80.. => 0xf8,
+                _ => b'x',
+            };
+            words.iter().map(filled).collect()
+        };
+        let end = words.iter().rposition(|octet| !is_blank(octet)).map_or(0, |at| at + 1);
+        let (asked, behind) = words.split_at(end);
+        let name_end = asked.iter().position(is_blank).unwrap_or(asked.len());
+        let (name, response) = asked.split_at(name_end);
+        let (blanks, response) =
+            response.split_at(response.iter().take_while(|octet| is_blank(octet)).count());
+        let mechanism = core::str::from_utf8(name).ok().and_then(Mechanism::parse);
+        match mechanism {
+            Some(_) if response.is_empty() || response == b"=" => words.to_vec(),
+            Some(mechanism) if response.iter().all(u8::is_ascii_graphic) => {
+                [name, blanks, &filler::line(Line::First(mechanism), response), behind].concat()
+            }
+            // No mechanism, or more words than there are: nothing is understood of it.
+            Some(_) | None => shape(),
+        }
     }
 }
 
@@ -146,6 +176,29 @@ impl Awaiting {
     /// Which mechanism it is, for logs.
     pub fn mechanism(&self) -> Mechanism {
         self.mechanism
+    }
+
+    /// The client's line as it may be written down: of the same length, and leading to the same.
+    pub fn harmless(&self, line: &[u8]) -> Vec<u8> {
+        let which = match &self.turn {
+            ClientTurn::First => Line::First(self.mechanism),
+            ClientTurn::LoginPassword { .. } => Line::Password,
+            ClientTurn::ScramFinal(challenged) => {
+                let Some(message) = base64::decode(line) else { return filler::line(Line::Proof, line) };
+                let message = challenged.without_channel(message.reveal());
+                return filler::line(Line::Proof, base64::encode(&message).as_bytes());
+            }
+            ClientTurn::ScramDone(_) | ClientTurn::BearerDone => Line::Last,
+        };
+        filler::line(which, line)
+    }
+
+    /// Whether the back end has decided already; what follows is ceremony.
+    pub fn is_decided(&self) -> bool {
+        match &self.turn {
+            ClientTurn::ScramDone(_) | ClientTurn::BearerDone => true,
+            ClientTurn::First | ClientTurn::LoginPassword { .. } | ClientTurn::ScramFinal(_) => false,
+        }
     }
 
     fn response(self, response: Secret) -> Step {

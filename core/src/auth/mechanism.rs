@@ -82,6 +82,28 @@ impl Default for Mechanisms {
 }
 
 impl Mechanisms {
+    /// Those that everybody speaks: name and password.
+    pub fn with_password() -> Mechanisms {
+        Mechanisms(alloc::vec![Mechanism::Plain, Mechanism::Login])
+    }
+
+    /// These, in this order.
+    pub fn of(wanted: impl IntoIterator<Item = Mechanism>) -> Mechanisms {
+        let mut mechanisms = Vec::new();
+        for mechanism in wanted {
+            if !mechanisms.contains(&mechanism) {
+                mechanisms.push(mechanism);
+            }
+        }
+        Mechanisms(mechanisms)
+    }
+
+    /// Their names, with blanks between them.
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|mechanism| mechanism.name()).collect();
+        names.join(" ")
+    }
+
     /// Reads names with blanks or commas between them. An empty list is an error: to offer nothing is to leave out
     /// `smtp-auth`.
     pub fn parse(list: &str) -> Result<Mechanisms, MechanismsFault> {

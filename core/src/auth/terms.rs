@@ -73,6 +73,11 @@ impl Nonce {
         Nonce(octets)
     }
 
+    /// Its octets.
+    pub fn octets(self) -> [u8; 18] {
+        self.0
+    }
+
     /// Twenty-four printable letters without a comma, as RFC 5802 §5.1 wants them.
     pub(super) fn text(self) -> String {
         base64::encode(&self.0)

@@ -1,6 +1,7 @@
 //! What an operator chooses for the parts around the dialogue: sockets, logins, TLS, SPF, helpers, clusters. Plain
 //! values, each in its one place. Nothing here acts on them or opens what they name.
 
+use crate::auth::Mechanisms;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -55,29 +56,65 @@ impl Default for Sockets {
     }
 }
 
+/// Who knows the users: the one place where passwords are checked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Users {
+    /// A password file, an absolute path (`smtp-auth-file`).
+    File(String),
+    /// A program, an absolute path (`SMTP-auth-pipe`).
+    Program {
+        /// Where it is.
+        path: String,
+        /// It checks tokens of OAUTHBEARER, too (`smtp-auth-pipe-tokens`).
+        tokens: bool,
+    },
+    /// PAM, service `smtpauth-login` (`smtp-auth-pam`).
+    Pam,
+    /// Dovecot, by its auth socket, an absolute path (`smtp-auth-dovecot`).
+    Dovecot(String),
+}
+
 /// Logins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// AUTH is offered (`smtp-auth`).
     pub offered: bool,
-    /// Failed logins of one source in an hour, above which all fail (`auth-failrate`).
+    /// Failed logins of one source, or of one account, in an hour, above which all fail (`auth-failrate`).
     pub failures_max: u32,
     /// AUTH is not offered by the service SMTP (`no-smtp-auth-on-25`).
     pub not_on_smtp: bool,
     /// AUTH is offered without TLS (`AUTH-LOGIN-also-without-TLS`).
     pub without_tls: bool,
+    /// LOGIN is offered in the old form, `AUTH=LOGIN`, too (`no-auth-equals-login`).
+    pub equals_login: bool,
     /// What AUTH LOGIN asks first.
     pub username_prompt: String,
     /// What AUTH LOGIN asks next.
     pub password_prompt: String,
-    /// Mechanisms beyond LOGIN are offered (`smtp-auth-sasl`).
+    /// Mechanisms beyond LOGIN and PLAIN are offered (`smtp-auth-sasl`).
     pub sasl: bool,
-    /// The mechanisms to offer, in capitals (`sasl-mechanisms`); none named: all there are.
-    pub mechanisms: Vec<String>,
-    /// The program that checks passwords (`SMTP-auth-pipe`), an absolute path.
-    pub pipe: Option<String>,
+    /// The mechanisms to offer (`sasl-mechanisms`), if they are named.
+    pub mechanisms: Option<Mechanisms>,
+    /// Who knows the users.
+    pub users: Option<Users>,
+    /// The user of this machine as whom passwords are checked (`smtp-auth-user`); none: as the server was started.
+    pub run_as: Option<String>,
     /// A login is required but from trusted networks, on every service (`MSA-mode`).
     pub msa_mode: bool,
+    /// Who has logged in sends as itself only (`sender-login-match`); in these domains, in lower case, the local part is
+    /// the name of a user that has no domain.
+    pub sender_match: Option<Vec<String>>,
+}
+
+impl Auth {
+    /// The mechanisms that the operator wants.
+    pub fn wanted(&self) -> Mechanisms {
+        match &self.mechanisms {
+            Some(named) => named.clone(),
+            None if self.sasl => Mechanisms::default(),
+            None => Mechanisms::with_password(),
+        }
+    }
 }
 
 impl Default for Auth {
@@ -87,12 +124,15 @@ impl Default for Auth {
             failures_max: 20,
             not_on_smtp: false,
             without_tls: false,
+            equals_login: true,
             username_prompt: "Username:".into(),
             password_prompt: "Password:".into(),
             sasl: false,
-            mechanisms: Vec::new(),
-            pipe: None,
+            mechanisms: None,
+            users: None,
+            run_as: None,
             msa_mode: false,
+            sender_match: None,
         }
     }
 }

@@ -164,6 +164,11 @@ impl Settings {
         submit.or(self.rules.as_ref()).cloned().unwrap_or_else(|| self.policy.rules())
     }
 
+    /// Whether mail is taken only after a login, but for trusted networks: the service SUBMIT, or every one (`MSA-mode`).
+    pub fn wants_login(&self) -> bool {
+        (self.service == Service::Submit || self.auth.msa_mode) && self.manners.batch.is_none()
+    }
+
     /// The defaults of a server named `host`: safe, and no mail accepted but for its postmaster.
     pub fn new(host: impl Into<String>) -> Settings {
         let host = host.into();

@@ -34,11 +34,6 @@ pub enum Question {
         /// The name in HELO, EHLO or LHLO.
         name: String,
     },
-    /// It has logged in as this user. What follows from it shows when it names a sender.
-    Login {
-        /// The user.
-        user: String,
-    },
     /// May this sender open a transaction, and is there room for `size` octets (0: not declared)?
     Sender {
         /// The reverse-path.

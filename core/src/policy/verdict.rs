@@ -30,6 +30,8 @@ pub enum Verdict {
     Report(Option<Vec<String>>),
     /// The operator's rules are against it.
     Refuse(Box<Denial>),
+    /// Not before the client has logged in.
+    LoginFirst,
 }
 
 impl Verdict {
@@ -51,9 +53,6 @@ pub struct Conditions {
     pub message_octets_max: Option<u64>,
     /// What becomes of bare newlines (`bare-newline`).
     pub bare_newline: Option<BareNewline>,
-    /// Whether it comes from a network that may send to other domains without a login (`fulltrustnet`,
-    /// `trustrecipients`, `relaycustnet`).
-    pub is_trusted: bool,
 }
 
 /// A refusal by the operator's rules.

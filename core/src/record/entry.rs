@@ -5,8 +5,9 @@ use super::octets::{Cursor, put_length, put_number, put_signed};
 use super::ruling::{self, Ruling};
 use super::said::{Deed, Said};
 use super::tls;
+use crate::auth::{Advice, Finding, Means, Nonce};
 use crate::input::Input;
-use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX};
+use crate::limits::{RECORDED_HEARD_MAX, RECORDED_SAID_MAX, SCRAM_SALT_MAX};
 use crate::now::{Instant, Now, Wall};
 use crate::policy::{Answer, Ticket};
 use crate::spool::{DraftPath, Report, SpoolFault, Stored};
@@ -34,6 +35,10 @@ pub enum Brought<'a> {
     Tick,
     /// [`Input::Answered`].
     Answered(Ticket, Ruling),
+    /// [`Input::Advised`] with [`Advice::Terms`].
+    Terms(Ticket, Means, Nonce),
+    /// [`Input::Advised`] with [`Advice::Found`].
+    Found(Ticket, Learnt),
     /// [`Input::Reported`].
     Reported(Report),
     /// [`Input::Secured`], without the channel binding.
@@ -46,6 +51,21 @@ pub enum Brought<'a> {
     PeerClosed,
     /// [`Input::ShuttingDown`].
     ShuttingDown,
+}
+
+/// A finding without what could serve to find out a password: not the server's own proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learnt {
+    /// [`Finding::Right`].
+    Right,
+    /// [`Finding::Proven`].
+    Proven,
+    /// [`Finding::Salt`]: octets of the salt, at most [`SCRAM_SALT_MAX`], how many of them count, and the iterations.
+    Salt([u8; SCRAM_SALT_MAX], u8, u32),
+    /// [`Finding::Wrong`].
+    Wrong,
+    /// [`Finding::Trouble`].
+    Trouble,
 }
 
 /// How a log ends.
@@ -71,6 +91,8 @@ impl<'a> Brought<'a> {
                 let ruling = Ruling::of(&answer.verdict);
                 Brought::Answered(*ticket, ruling)
             }
+            Input::Advised(ticket, Advice::Terms(means, nonce)) => Brought::Terms(*ticket, *means, *nonce),
+            Input::Advised(ticket, Advice::Found(finding)) => Brought::Found(*ticket, Learnt::of(finding)),
             Input::Reported(report) => Brought::Reported(*report),
             Input::Secured(facts) => Brought::Secured(Arc::clone(facts)),
             Input::Unsecured(fault) => Brought::Unsecured(*fault),
@@ -89,12 +111,43 @@ impl<'a> Brought<'a> {
             Brought::Answered(ticket, ruling) => {
                 Input::Answered(ticket, Answer { verdict: ruling.verdict() })
             }
+            Brought::Terms(ticket, means, nonce) => Input::Advised(ticket, Advice::Terms(means, nonce)),
+            Brought::Found(ticket, learnt) => Input::Advised(ticket, Advice::Found(learnt.finding())),
             Brought::Reported(report) => Input::Reported(report),
             Brought::Secured(facts) => Input::Secured(facts),
             Brought::Unsecured(fault) => Input::Unsecured(fault),
             Brought::Sent => Input::Sent,
             Brought::PeerClosed => Input::PeerClosed,
             Brought::ShuttingDown => Input::ShuttingDown,
+        }
+    }
+}
+
+impl Learnt {
+    fn of(finding: &Finding) -> Learnt {
+        match finding {
+            Finding::Right => Learnt::Right,
+            Finding::Proven(_) => Learnt::Proven,
+            Finding::Salt { salt, iterations } => {
+                let mut octets = [0; SCRAM_SALT_MAX];
+                let count = salt.len().min(SCRAM_SALT_MAX);
+                octets[..count].copy_from_slice(&salt[..count]);
+                Learnt::Salt(octets, u8::try_from(count).expect("few octets"), *iterations)
+            }
+            Finding::Wrong => Learnt::Wrong,
+            Finding::Trouble => Learnt::Trouble,
+        }
+    }
+
+    fn finding(self) -> Finding {
+        match self {
+            Learnt::Right => Finding::Right,
+            Learnt::Proven => Finding::Proven([0; 32]),
+            Learnt::Salt(octets, count, iterations) => {
+                Finding::Salt { salt: octets[..usize::from(count)].to_vec(), iterations }
+            }
+            Learnt::Wrong => Finding::Wrong,
+            Learnt::Trouble => Finding::Trouble,
         }
     }
 }
@@ -109,13 +162,19 @@ const SHUTTING_DOWN: u8 = 7;
 const SENT: u8 = 8;
 const SECURED: u8 = 9;
 const UNSECURED: u8 = 10;
+const TERMS: u8 = 11;
+const FOUND: u8 = 12;
 const WROTE: u8 = 32;
 /// The deeds begin here.
 const DID: u8 = 33;
 /// The last record.
 pub(super) const END: u8 = 64;
 
-const DEEDS: [Deed; 10] = [
+/// Findings that are nothing but a word; a salt has the number behind them.
+const LEARNT: [Learnt; 4] = [Learnt::Right, Learnt::Proven, Learnt::Wrong, Learnt::Trouble];
+const SALT: u8 = 4;
+
+const DEEDS: [Deed; 12] = [
     Deed::Ask,
     Deed::Begin,
     Deed::Append,
@@ -126,6 +185,8 @@ const DEEDS: [Deed; 10] = [
     Deed::Leave,
     Deed::Show,
     Deed::Secure,
+    Deed::Inquire,
+    Deed::Attempt,
 ];
 const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];
 const ENDINGS: [Ending; 4] = [Ending::Closed, Ending::Dropped, Ending::Panicked, Ending::Full];
@@ -153,6 +214,8 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Br
         Brought::Bytes(_) => BYTES,
         Brought::Tick => TICK,
         Brought::Answered(..) => ANSWERED,
+        Brought::Terms(..) => TERMS,
+        Brought::Found(..) => FOUND,
         Brought::Reported(_) => REPORTED,
         Brought::Secured(_) => SECURED,
         Brought::Unsecured(_) => UNSECURED,
@@ -170,6 +233,26 @@ pub(super) fn put_brought(out: &mut Vec<u8>, before: Now, now: Now, brought: &Br
         Brought::Answered(ticket, ruling) => {
             put_number(out, ticket.0);
             ruling::put(out, ruling);
+        }
+        Brought::Terms(ticket, means, nonce) => {
+            put_number(out, ticket.0);
+            let Means { passwords, proofs, tokens } = means;
+            out.push(u8::from(*passwords) | u8::from(*proofs) << 1 | u8::from(*tokens) << 2);
+            out.extend_from_slice(&nonce.octets());
+        }
+        Brought::Found(ticket, learnt) => {
+            put_number(out, ticket.0);
+            match learnt {
+                Learnt::Salt(octets, count, iterations) => {
+                    out.push(SALT);
+                    put_number(out, (*iterations).into());
+                    put_length(out, (*count).into());
+                    out.extend_from_slice(&octets[..usize::from(*count)]);
+                }
+                word @ (Learnt::Right | Learnt::Proven | Learnt::Wrong | Learnt::Trouble) => {
+                    out.push(code(&LEARNT, word));
+                }
+            }
         }
         Brought::Reported(Report::Room(octets)) => {
             out.push(0);
@@ -232,7 +315,7 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
     if tag == WROTE {
         return Ok(Entry::Said(Said::Wrote(cursor.string(RECORDED_SAID_MAX)?.to_vec())));
     }
-    if !(OPENED..=UNSECURED).contains(&tag) {
+    if !(OPENED..=FOUND).contains(&tag) {
         return Err(cursor.fault(LogFaultKind::UnknownRecord(tag)));
     }
     let steady = cursor.signed()?;
@@ -249,12 +332,35 @@ pub(super) fn entry<'a>(tag: u8, cursor: &mut Cursor<'a>, before: Now) -> Result
         }
         REPORTED => Brought::Reported(report(cursor)?),
         SENT => Brought::Sent,
+        TERMS => {
+            let ticket = Ticket(cursor.number()?);
+            let bits = cursor.octet()?;
+            let means = Means { passwords: bits & 1 != 0, proofs: bits & 2 != 0, tokens: bits & 4 != 0 };
+            Brought::Terms(ticket, means, Nonce::new(cursor.octets()?))
+        }
+        FOUND => Brought::Found(Ticket(cursor.number()?), learnt(cursor)?),
         SECURED => Brought::Secured(Arc::new(tls::facts(cursor)?)),
         UNSECURED => Brought::Unsecured(tls::fault(cursor)?),
         PEER_CLOSED => Brought::PeerClosed,
         _ => Brought::ShuttingDown,
     };
     Ok(Entry::Brought(now, brought))
+}
+
+fn learnt(cursor: &mut Cursor<'_>) -> Result<Learnt, LogFault> {
+    match cursor.octet()? {
+        SALT => {
+            let iterations = cursor.number32()?;
+            let salt = cursor.string(SCRAM_SALT_MAX)?;
+            let mut octets = [0; SCRAM_SALT_MAX];
+            octets[..salt.len()].copy_from_slice(salt);
+            Ok(Learnt::Salt(octets, u8::try_from(salt.len()).expect("few octets"), iterations))
+        }
+        word => LEARNT
+            .get(usize::from(word))
+            .copied()
+            .ok_or_else(|| cursor.fault(LogFaultKind::Unfit("an unknown finding"))),
+    }
 }
 
 fn report(cursor: &mut Cursor<'_>) -> Result<Report, LogFault> {

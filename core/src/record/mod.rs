@@ -8,14 +8,15 @@
 //!
 //! Secrets: octets are written down only when the session has used them and so has told what they were. Octets of
 //! messages become filler that keeps CR, LF, dot, NUL and the eighth bit (and the word `received:`, which is counted),
-//! so that the session goes the same way ([`Keep`] can ask for them). The argument of AUTH and lines that are no
-//! command, which may be anything, always become filler. Of messages in outputs only a fingerprint is kept, taken over
-//! the same filler. Addresses stay.
+//! so that the session goes the same way ([`Keep`] can ask for them). Lines that are no command, which may be anything,
+//! always become filler, and so do passwords, tokens and proofs of logins, theirs and ours. Of messages in outputs only a fingerprint is kept, taken over
+//! the same filler. Addresses stay, and the names under which clients log in.
 
 mod entry;
 mod fault;
 mod header;
 mod log;
+mod logins;
 mod manners;
 mod octets;
 mod print;
@@ -27,7 +28,7 @@ mod said;
 mod settings;
 mod tls;
 
-pub use entry::{Brought, Ending, Entry};
+pub use entry::{Brought, Ending, Entry, Learnt};
 pub use fault::{LogFault, LogFaultKind};
 pub use header::{Header, Keep};
 pub use log::Log;

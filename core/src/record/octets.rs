@@ -64,6 +64,10 @@ impl<'a> Cursor<'a> {
         Ok(self.take(1)?[0])
     }
 
+    pub(super) fn octets<const COUNT: usize>(&mut self) -> Result<[u8; COUNT], LogFault> {
+        Ok(self.take(COUNT)?.try_into().expect("as many as were taken"))
+    }
+
     pub(super) fn number(&mut self) -> Result<u64, LogFault> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {

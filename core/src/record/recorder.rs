@@ -72,6 +72,7 @@ impl Recorder {
             match fate {
                 Fate::Line => redact::fill_line(piece),
                 Fate::Rest => redact::fill_rest(piece),
+                Fate::Harmless(line) => piece.copy_from_slice(&line),
                 Fate::Message if self.keep == Keep::Messages => {}
                 Fate::Message => self.filler.fill(piece),
             }
@@ -109,7 +110,7 @@ impl Recorder {
             }
             Some(Fate::Message) if self.keep == Keep::Messages => {}
             Some(Fate::Message) => self.filler.fill(rest),
-            Some(Fate::Rest) | None => redact::fill_rest(rest),
+            Some(Fate::Rest | Fate::Harmless(_)) | None => redact::fill_rest(rest),
         }
         self.settled = self.heard.len();
         self.release();

@@ -5,9 +5,13 @@
 //! does, but nothing that `text` would not make of both: so `text` over what is stored of a filled message equals
 //! `text` over what was stored of the message itself, in whatever pieces.
 
+use crate::auth::{Check, Inquiry};
+use crate::reply::catalog;
 use crate::wire::report::ReportWish;
 use crate::wire::verb::Verb;
 use crate::wire::{command, text::COUNTED_FIELD};
+use alloc::vec::Vec;
+use core::fmt;
 
 /// An octet of a message as filler: CR, LF, dot, NUL and the eighth bit stay.
 pub(super) fn text(octet: u8) -> u8 {
@@ -90,6 +94,38 @@ pub(super) fn fill_rest(octets: &mut [u8]) {
     }
 }
 
+/// Replies as they may be written down: without the server's own proof, from which a password could be found out.
+pub(super) fn said(octets: &[u8]) -> Vec<u8> {
+    let mut said = octets.to_vec();
+    // It is said alone, or behind other replies.
+    let at = memchr::memmem::rfind(octets, catalog::PROOF).filter(|at| *at == 0 || octets[at - 1] == b'\n');
+    if let Some(from) = at.map(|at| at + catalog::PROOF.len()) {
+        let end = memchr::memchr(b'\r', &said[from..]).map_or(said.len(), |to| from + to);
+        said[from..end].fill(b'x');
+    }
+    said
+}
+
+/// A question about a login without the secret in it.
+pub(super) struct Harmless<'a>(pub(super) &'a Inquiry);
+
+impl fmt::Display for Harmless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Inquiry::Terms => f.write_str("terms"),
+            Inquiry::Check { source, check } => {
+                let kind = match check {
+                    Check::Password { .. } => "password",
+                    Check::Token { .. } => "token",
+                    Check::Salt { .. } => "salt",
+                    Check::Proof { .. } => "proof",
+                };
+                write!(f, "{kind} {source} {}", check.user())
+            }
+        }
+    }
+}
+
 /// A line as a transcript tells it, as far as it may be told.
 pub(super) fn heard(line: &str) -> &str {
     match command::verb(line.as_bytes()) {
@@ -101,7 +137,6 @@ pub(super) fn heard(line: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     fn filled(message: &[u8], piece: usize) -> Vec<u8> {

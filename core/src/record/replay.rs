@@ -3,6 +3,7 @@
 use super::entry::{Brought, Ending, Entry};
 use super::log::Log;
 use super::said::{Said, Sayer};
+use crate::auth::{Attempt, LoggedIn};
 use crate::now::Now;
 use crate::output::Output;
 use crate::policy::Question;
@@ -20,6 +21,7 @@ pub struct Replay<'a> {
     next: usize,
     over: bool,
     asked: Option<Question>,
+    logged_in: Option<LoggedIn>,
 }
 
 /// The first place at which the session did something else.
@@ -65,6 +67,7 @@ impl<'a> Replay<'a> {
             next: 0,
             over: false,
             asked: None,
+            logged_in: None,
         }
     }
 
@@ -107,6 +110,20 @@ impl<'a> Replay<'a> {
         self.asked.take()
     }
 
+    /// Who has logged in with the last step, if somebody did.
+    pub fn take_login(&mut self) -> Option<LoggedIn> {
+        self.logged_in.take()
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is kept for whoever looks on")]
+    fn look_at(&mut self, output: Output) {
+        match output {
+            Output::Ask(_, question) => self.asked = Some(question),
+            Output::Attempt(Attempt::Passed(logged_in)) => self.logged_in = Some(logged_in),
+            _ => {}
+        }
+    }
+
     fn bring(&mut self, brought: &Brought<'a>) -> Option<Unlike> {
         if let Brought::Bytes(octets) = brought {
             let wanted = self.session.wants_bytes();
@@ -121,9 +138,7 @@ impl<'a> Replay<'a> {
     fn poll(&mut self) -> Option<Said> {
         let output = self.session.poll()?;
         let said = self.sayer.said(&output);
-        if let Output::Ask(_, question) = output {
-            self.asked = Some(question);
-        }
+        self.look_at(output);
         Some(said)
     }
 

@@ -35,6 +35,8 @@ pub enum Ruling {
     KeptOut,
     /// [`Verdict::Report`].
     Report(Option<Vec<String>>),
+    /// [`Verdict::LoginFirst`].
+    LoginFirst,
     /// [`Verdict::Refuse`].
     Refuse(Box<Denial>),
 }
@@ -51,6 +53,7 @@ impl Ruling {
             Verdict::Traced(field) => Ruling::Traced(field.clone()),
             Verdict::KeptOut => Ruling::KeptOut,
             Verdict::Report(lines) => Ruling::Report(lines.clone()),
+            Verdict::LoginFirst => Ruling::LoginFirst,
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
         }
     }
@@ -68,6 +71,7 @@ impl Ruling {
             Ruling::Traced(field) => Verdict::Traced(field),
             Ruling::KeptOut => Verdict::KeptOut,
             Ruling::Report(lines) => Verdict::Report(lines),
+            Ruling::LoginFirst => Verdict::LoginFirst,
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
         }
     }
@@ -83,6 +87,7 @@ const TRACED: u8 = 6;
 const REFUSE: u8 = 7;
 const KEPT_OUT: u8 = 16;
 const REPORT: u8 = 17;
+const LOGIN_FIRST: u8 = 8;
 
 const PLACES: [Place; 2] = [Place::Router, Place::Freezer];
 const NEWLINES: [Option<BareNewline>; 3] = [None, Some(BareNewline::Reject), Some(BareNewline::Normalize)];
@@ -112,11 +117,12 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
         Ruling::NoSpace => out.push(NO_SPACE),
         Ruling::Busy => out.push(BUSY),
         Ruling::TurnAway => out.push(TURN_AWAY),
-        Ruling::Welcome(Conditions { message_octets_max, bare_newline, is_trusted }) => {
+        Ruling::LoginFirst => out.push(LOGIN_FIRST),
+        Ruling::Welcome(Conditions { message_octets_max, bare_newline }) => {
             out.push(WELCOME);
             // 0 stands for none, so that none has no number of its own.
             put_number(out, message_octets_max.map_or(0, |most| most.saturating_add(1)));
-            out.extend([code(&NEWLINES, bare_newline), u8::from(*is_trusted)]);
+            out.push(code(&NEWLINES, bare_newline));
         }
         Ruling::Traced(field) => {
             out.push(TRACED);
@@ -197,10 +203,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
         NO_SPACE => Ruling::NoSpace,
         BUSY => Ruling::Busy,
         TURN_AWAY => Ruling::TurnAway,
+        LOGIN_FIRST => Ruling::LoginFirst,
         WELCOME => Ruling::Welcome(Conditions {
             message_octets_max: cursor.number()?.checked_sub(1),
             bare_newline: decoded(&NEWLINES, cursor, "an unknown treatment of newlines")?,
-            is_trusted: cursor.octet()? != 0,
         }),
         TRACED => Ruling::Traced(text(cursor)?),
         KEPT_OUT => Ruling::KeptOut,
@@ -255,11 +261,8 @@ mod tests {
             let chain = chain.map(|lines| lines.iter().copied().map(String::from).collect());
             Ruling::Refuse(Box::new(Denial { no: No { why, text }, chain }))
         };
-        let conditions = Conditions {
-            message_octets_max: Some(0),
-            bare_newline: Some(BareNewline::Normalize),
-            is_trusted: true,
-        };
+        let conditions =
+            Conditions { message_octets_max: Some(0), bare_newline: Some(BareNewline::Normalize) };
         let soon = RateVerdict::Excess { retry_after: Duration::from_secs(450) };
         let mut all = vec![
             Ruling::Accept,
@@ -271,6 +274,7 @@ mod tests {
             Ruling::KeptOut,
             Ruling::Report(None),
             Ruling::Report(Some(vec!["a".into()])),
+            Ruling::LoginFirst,
             Ruling::Welcome(Conditions::default()),
             Ruling::Welcome(conditions),
             Ruling::Traced("Received-SPF: pass\n".into()),
@@ -286,7 +290,7 @@ mod tests {
             assert!(cursor.is_at_end());
             assert_eq!(Ruling::of(&ruling.clone().verdict()), ruling);
         }
-        for unfit in [&[8][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
+        for unfit in [&[9][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
             assert!(read(&mut Cursor::new(unfit, 0)).is_err(), "{unfit:?}");
         }
     }

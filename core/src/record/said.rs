@@ -50,6 +50,10 @@ pub enum Deed {
     Event,
     /// The end.
     Close,
+    /// A question about a login.
+    Inquire,
+    /// What became of a login.
+    Attempt,
 }
 
 impl Deed {
@@ -66,6 +70,8 @@ impl Deed {
             Deed::Secure => "begin TLS",
             Deed::Event => "event",
             Deed::Close => "close",
+            Deed::Inquire => "question about a login",
+            Deed::Attempt => "login",
         }
     }
 }
@@ -98,10 +104,14 @@ impl Sayer {
     pub(super) fn said(&mut self, output: &Output) -> Said {
         let did = |deed, print| Said::Did { deed, octets: 0, print };
         match output {
-            Output::Write(octets) => Said::Wrote(octets.clone()),
+            Output::Write(octets) => Said::Wrote(redact::said(octets)),
             Output::Ask(ticket, question) => {
                 did(Deed::Ask, Print::of(format_args!("{ticket:?} {question:?}")))
             }
+            Output::Inquire(ticket, inquiry) => {
+                did(Deed::Inquire, Print::of(format_args!("{ticket:?} {}", redact::Harmless(inquiry))))
+            }
+            Output::Attempt(attempt) => did(Deed::Attempt, Print::of(format_args!("{attempt:?}"))),
             Output::Order(order) => self.ordered(order),
             Output::Secure(Opening::Asked) => did(Deed::Secure, 0),
             // The octets are those of the log.

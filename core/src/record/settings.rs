@@ -2,9 +2,9 @@
 //! space) is left out: its conclusions are in the log, as answers. Every field is named here, so that the compiler asks
 //! whoever adds one where it belongs.
 
-use super::manners;
 use super::print::Print;
-use super::tls;
+use super::{logins, manners, tls};
+use crate::config::choices::ReceivedParts;
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
@@ -36,7 +36,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         service: _,
         received,
         sockets: _,
-        auth: _,
+        auth: _, // In `logins`.
         tls,
         spf: _,
         helpers: _,
@@ -75,7 +75,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
             unknown_commands_max: *unknown_commands_max,
             ..Limits::default()
         },
-        received: tls::received(*received),
+        received: ReceivedParts { auth_user: received.auth_user, ..tls::received(*received) },
         tls: tls::seen_by_a_session(tls),
         timeouts: timeouts.clone(),
         tarpit: *tarpit,
@@ -94,6 +94,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         style: *style,
         patterns: patterns.clone(),
         verbs: *verbs,
+        auth: logins::seen_by_a_session(settings),
         manners: manners::seen_by_a_session(manners),
         ..Settings::new("")
     }
@@ -130,6 +131,7 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
         lines.push("bare-newline normalize".to_string());
     }
     extensions(&mut lines, &settings.extensions);
+    logins::lines(&mut lines, settings);
     manners::lines(&mut lines, settings);
     tls::lines(&mut lines, settings);
     lines.extend(settings.help.iter().map(|line| format!("help {line}")));
@@ -261,6 +263,16 @@ mod tests {
             "EXPNcmd",
             "VRFYcmd",
             "check-pipelining",
+            "smtp-auth",
+            "no-smtp-auth-on-25",
+            "AUTH-LOGIN-also-without-TLS",
+            "no-auth-equals-login",
+            "smtp-auth-username-prompt \"  Who? \"",
+            "smtp-auth-password-prompt \"\"",
+            "smtp-auth-sasl",
+            "sasl-mechanisms \"PLAIN SCRAM-SHA-256\"",
+            "sender-login-match local.example other.example",
+            "rcvd-auth-user",
             "use-tls",
             "tls-enforce-tls 1",
             "tls-require-cert 1",

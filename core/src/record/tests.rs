@@ -1,12 +1,13 @@
 //! Sessions with hands in memory are recorded and live through their logs again; logs that are not whole are refused.
 
 use super::*;
+use crate::auth::{Advice, Check, Finding, Inquiry, Means, Nonce};
 use crate::config::param;
 use crate::server::{self, Server};
 use crate::spool::{Order, Report, SpoolFault, Stored};
 use crate::tls::{ChannelBinding, TlsFacts, TlsVersion};
 use crate::{Duration, Input, Instant, Now, Output, Peer, Session, SessionId, Settings, Wall};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -140,6 +141,11 @@ impl World {
                         }
                     }
                 }
+                Output::Inquire(ticket, inquiry) => {
+                    let advice = advice(&inquiry);
+                    self.handle(Input::Advised(ticket, advice));
+                }
+                Output::Attempt(_) => {}
                 Output::Order(order) => match order {
                     Order::Append(octets) => self.late.push(Report::Room(octets.len())),
                     Order::Show => {}
@@ -156,6 +162,30 @@ impl World {
             }
         }
     }
+}
+
+/// Everybody's password begins with p, and whoever proves something is believed.
+fn advice(inquiry: &Inquiry) -> Advice {
+    Advice::Found(match inquiry {
+        Inquiry::Terms => {
+            let means = Means { passwords: true, proofs: true, tokens: true };
+            return Advice::Terms(means, Nonce::new([5; 18]));
+        }
+        Inquiry::Check {
+            check: Check::Password { password: secret, .. } | Check::Token { token: secret, .. },
+            ..
+        } => {
+            if secret.reveal().starts_with(b"p") {
+                Finding::Right
+            } else {
+                Finding::Wrong
+            }
+        }
+        Inquiry::Check { check: Check::Salt { .. }, .. } => {
+            Finding::Salt { salt: b"0123456789abcdef".to_vec(), iterations: 4096 }
+        }
+        Inquiry::Check { check: Check::Proof { .. }, .. } => Finding::Proven([0x5a; 32]),
+    })
 }
 
 fn facts() -> Arc<TlsFacts> {
@@ -194,6 +224,68 @@ const TRANSCRIPT: &str = "transcript";
 const LOCAL: &str = "localnames local.example";
 const GROUP: &[u8] = b"MAIL FROM:<ann@client.example>\r\nRCPT TO:<bob@local.example>\r\nDATA\r\n";
 const SECRET: &[u8] = b"Subject: Geheimnis\r\nReceived: secret\r\n\r\n..Passwort \xfc\r\n.\r\nQUIT\r\n";
+
+#[test]
+fn logins_are_lived_through_again_and_nothing_of_their_secrets_is_kept() {
+    let login = ["smtp-auth", "AUTH-LOGIN-also-without-TLS", "smtp-auth-sasl", TRANSCRIPT];
+    fn encode(text: &str) -> String {
+        <base64ct::Base64 as base64ct::Encoding>::encode_string(text.as_bytes())
+    }
+    let nonce = encode(core::str::from_utf8(&[5; 18]).expect("ASCII"));
+    let first = encode("n,,n=ann,r=abc");
+    let last = encode(&alloc::format!("c=biws,r=abc{nonce},p={}", encode(&"q".repeat(32))));
+    let bearer = encode("n,a=ann,\u{1}auth=Bearer pSECRETTOKEN\u{1}\u{1}");
+    let bad_bearer = encode("n,a=ann,\u{1}auth=Bearer SECRETTOKEN\u{1}\u{1}");
+    let lines = [
+        alloc::format!("AUTH PLAIN {}\r\n", encode("\0ann\0pencil")),
+        alloc::format!("AUTH PLAIN {}\r\n", encode("\0ann\0crayon")),
+        alloc::format!("AUTH PLAIN {}\r\n", encode("bob\0ann\0pencil")),
+        alloc::format!("AUTH PLAIN {}\r\n", encode("pencil")),
+        "AUTH PLAIN pencil\r\n".into(),
+        "AUTH PLAIN\r\npencil\r\n".into(),
+        "AUTH pencil\r\n".into(),
+        "AUTH PLAIN pencil crayon\r\n".into(),
+        "AUTH  plain   =\r\n".into(),
+        alloc::format!("AUTH LOGIN\r\n{}\r\n{}\r\n", encode("ann"), encode("pencil")),
+        alloc::format!("AUTH LOGIN {}\r\n{}\r\n", encode("ann"), encode("crayon")),
+        alloc::format!("AUTH LOGIN\r\n{}\r\n", encode("pen\tcil")),
+        alloc::format!("AUTH LOGIN\r\n{}\r\n\r\n", encode("ann")),
+        "AUTH LOGIN\r\n*\r\n".into(),
+        "AUTH LOGIN\r\npencil\nx\r\n".into(),
+        alloc::format!("AUTH LOGIN\r\n{}\r\n", "pencil".repeat(2100)),
+        alloc::format!("AUTH SCRAM-SHA-256 {first}\r\n{last}\r\n\r\n"),
+        alloc::format!("AUTH SCRAM-SHA-256\r\n{first}\r\n{last}\r\n{}\r\n", encode("pencil")),
+        alloc::format!("AUTH SCRAM-SHA-256 {first}\r\n{}\r\n", encode("pencil")),
+        alloc::format!("AUTH SCRAM-SHA-256 {}\r\n", encode("n,,pencil")),
+        alloc::format!("AUTH SCRAM-SHA-256 {}\r\n", encode("pencil")),
+        alloc::format!("AUTH OAUTHBEARER {bearer}\r\n"),
+        alloc::format!("AUTH OAUTHBEARER {bad_bearer}\r\nAQ==\r\n"),
+        alloc::format!("AUTH OAUTHBEARER {}\r\n", encode("pencil")),
+    ];
+    for line in &lines {
+        for piece in [1, 7, usize::MAX] {
+            let words = alloc::format!("NOOP\r\n{line}NOOP\r\nAUTH PLAIN pencil\r\nQUIT\r\n");
+            let acts: Vec<Act<'_>> = [&b"EHLO c.example\r\n"[..]]
+                .into_iter()
+                .chain(words.as_bytes().chunks(piece.min(words.len())))
+                .map(Act::Says)
+                .collect();
+            let octets = record(Keep::Shape, &login, &acts).0;
+            checked(&octets);
+            for secret in ["pencil", "crayon", "SECRET", "qqqqq"] {
+                for hidden in [secret.to_string(), encode(secret).trim_end_matches('=').to_string()] {
+                    assert!(!holds(&octets, &hidden), "{line} in pieces of {piece} shows {hidden}");
+                }
+                for head in ["\0ann\0", "n,a=ann,\u{1}auth=Bearer p", "n,,"] {
+                    let whole = encode(&alloc::format!("{head}{secret}"));
+                    assert!(!holds(&octets, whole.trim_end_matches('=')), "{line} shows {whole}");
+                }
+            }
+            // The server's own proof: `v=` and 32 octets.
+            assert!(!holds(&octets, "dj1Xb"), "{line}");
+        }
+    }
+}
 
 #[test]
 fn sessions_in_other_manners_are_lived_through_again() {

@@ -3,6 +3,7 @@
 
 use super::code::*;
 use super::encode::Reply;
+use crate::auth::LoginFault;
 use crate::policy::Verdict;
 use crate::policy::evaluate::{No, Why};
 use crate::refusal::{Refusal, Trouble};
@@ -59,6 +60,19 @@ pub fn sender_ok(path: &dyn Display) -> Reply {
 /// `250 2.1.5`: RCPT added a recipient.
 pub fn recipient_ok(path: &dyn Display) -> Reply {
     Reply::new(C250_OK, E2_1_5_RECIPIENT_OK, format!("recipient {path} ok"))
+}
+
+/// How a challenge begins that is the server's own proof: the base64 of `v=`, as far as it does not depend on the proof.
+pub(crate) const PROOF: &[u8] = b"334 dj";
+
+/// `334`: a challenge of a login, in base64.
+pub fn challenge(text: String) -> Reply {
+    Reply::plain(C334_CHALLENGE, alloc::vec![Cow::Owned(text)])
+}
+
+/// `235 2.7.0`: the client has logged in.
+pub fn logged_in() -> Reply {
+    Reply::new(C235_LOGGED_IN, E2_7_0_LOGGED_IN, "AUTH: you are logged in")
 }
 
 /// `354`: go on with the message.
@@ -148,6 +162,7 @@ pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
         Verdict::TurnAway => Some(Refusal::Trouble(Trouble::TooManyConnections)),
         Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
         Verdict::Refuse(denial) => Some(Refusal::Policy(denial.clone())),
+        Verdict::LoginFirst => Some(Refusal::LoginFirst),
     }
 }
 
@@ -252,6 +267,24 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             E5_4_6_LOOP,
             "message refused: too many Received fields, it goes in circles",
         ),
+        Refusal::LoginElsewhere => out_of_order("AUTH is not offered on this port"),
+        Refusal::LoginNeedsTls => Reply::new(
+            C538_NEEDS_TLS,
+            E5_7_11_NEEDS_TLS,
+            "AUTH needs an encrypted connection, use STARTTLS first",
+        ),
+        Refusal::LoggedInAlready(verb) => out_of_order(format!("{verb}: you are logged in already")),
+        Refusal::Login(fault) => login(*fault),
+        Refusal::LoginFirst => Reply::new(
+            C530_NEEDED_FIRST,
+            E5_7_0_SECURITY,
+            "MAIL is taken only after a login, send AUTH first",
+        ),
+        Refusal::SenderNotUser => Reply::new(
+            C553_NOT_THIS_SENDER,
+            E5_7_1_REFUSED,
+            "MAIL: this sender is not yours; give the address that belongs to your login",
+        ),
         Refusal::Trouble(trouble) => self::trouble(*trouble),
     }
 }
@@ -276,10 +309,10 @@ fn policy(no: &No) -> Reply {
             (C550_REFUSED, E5_7_1_REFUSED, "connections from this network are not accepted here".into())
         }
         Why::Sender => {
-            (C553_BAD_MAILBOX, E5_7_1_REFUSED, "MAIL: mail from this sender is not accepted here".into())
+            (C553_NOT_THIS_SENDER, E5_7_1_REFUSED, "MAIL: mail from this sender is not accepted here".into())
         }
         Why::SenderDomain => (
-            C553_BAD_MAILBOX,
+            C553_NOT_THIS_SENDER,
             E5_4_3_DIRECTORY,
             "MAIL: the domain of the sender does not exist, or takes no mail".into(),
         ),
@@ -340,6 +373,30 @@ fn out_of_order(text: impl Into<Cow<'static, str>>) -> Reply {
     Reply::new(C503_BAD_SEQUENCE, E5_5_1_INVALID_COMMAND, text)
 }
 
+fn login(fault: LoginFault) -> Reply {
+    match fault {
+        LoginFault::Cancelled => {
+            Reply::new(C501_BAD_ARGUMENT, E5_7_0_SECURITY, "AUTH: given up, as you wish")
+        }
+        LoginFault::NotBase64 => Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "AUTH: that is not base64"),
+        LoginFault::Malformed => {
+            Reply::new(C501_BAD_ARGUMENT, E5_5_2_SYNTAX, "AUTH: that is not what the mechanism wants")
+        }
+        LoginFault::TooLong => {
+            Reply::new(C500_UNRECOGNIZED, E5_5_6_LINE_TOO_LONG, "AUTH: the line is too long")
+        }
+        LoginFault::NoSuchMechanism => Reply::new(
+            C504_NO_SUCH_MECHANISM,
+            E5_5_4_INVALID_ARGUMENTS,
+            "AUTH: this mechanism is not offered here",
+        ),
+        LoginFault::Wrong => Reply::new(C535_NOT_LOGGED_IN, E5_7_8_WRONG, "AUTH: name or password is wrong"),
+        LoginFault::Trouble => {
+            Reply::new(C454_SECURITY_NOT_NOW, E4_7_0_SECURITY, "AUTH: cannot be checked now, try again later")
+        }
+    }
+}
+
 fn trouble(trouble: Trouble) -> Reply {
     match trouble {
         Trouble::Loaded => Reply::new(
@@ -362,7 +419,7 @@ fn trouble(trouble: Trouble) -> Reply {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "message not stored, try again later")
         }
         Trouble::TooManyHandshakes => Reply::new(
-            C454_TLS_NOT_NOW,
+            C454_SECURITY_NOT_NOW,
             E4_7_0_SECURITY,
             "STARTTLS: too many handshakes from there, try later",
         ),

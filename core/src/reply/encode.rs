@@ -1,7 +1,7 @@
 //! A reply and its octets: one line or many (RFC 2821 §4.2.1). Texts are cut and made printable here, so that no
 //! text whatever can break a line or the group.
 
-use super::code::{Code, Enhanced};
+use super::code::{C334_CHALLENGE, Code, Enhanced};
 use crate::limits::{REPLY_LINES_MAX, REPLY_TEXT_MAX};
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -73,6 +73,16 @@ impl Reply {
     /// The same, said so many times: once for each recipient (RFC 2033 §4.2). Never is possible, too.
     pub fn repeated(self, times: u32) -> Reply {
         Reply { times, ..self }
+    }
+
+    /// Whether it is a challenge of a login.
+    pub fn is_challenge(&self) -> bool {
+        self.code == C334_CHALLENGE
+    }
+
+    /// Its code, with something else behind it: for logs.
+    pub fn code_and(&self, text: &str) -> String {
+        alloc::format!("{} {text}", self.code.0)
     }
 
     /// The same in one line, for clients that know no others; the reply to EHLO stays as it is.

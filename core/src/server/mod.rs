@@ -6,17 +6,19 @@ pub mod auth_window;
 pub mod commit;
 mod handshakes;
 pub mod judge;
+mod logins;
 pub mod rate_window;
 pub mod report;
 mod solo;
 pub(crate) mod table;
 pub mod tarpit;
 
+use crate::auth::{Advice, Attempt, Check, Finding, LoggedIn};
 use crate::config::Settings;
 use crate::dns;
 use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
-use crate::peer::{Peer, SessionId};
+use crate::peer::{Peer, SessionId, Source};
 use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, ReportClaim, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
@@ -29,6 +31,7 @@ use auth_window::{AuthWindows, FAILURES_MIN};
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
 use judge::{Judge, LookUp};
+use logins::Logins;
 use rate_window::{Key, RateWindows};
 use report::Windows;
 pub use solo::Solo;
@@ -48,6 +51,12 @@ pub enum Input {
     Asked(SessionId, Ticket, Question),
     /// The hands have looked something up ([`Output::Look`]), or could not. Late and repeated answers do no harm.
     Looked(LookUp, dns::Answer),
+    /// A session wants to know whether what a client at this source claims is true.
+    Inquired(SessionId, Ticket, Source, Check),
+    /// The hands have carried out [`Output::Check`].
+    Checked(SessionId, Ticket, Finding),
+    /// A session tells of a login that was tried or has passed.
+    Attempted(SessionId, Attempt),
     /// A session orders its draft to be committed.
     CommitOrdered(SessionId),
     /// The hands have carried out [`Output::Sync`] for this session.
@@ -83,6 +92,11 @@ pub enum Output {
         /// When an answer is of no use any more.
         until: Instant,
     },
+    /// Ask the back end of this session; then say [`Input::Checked`] with the same ticket. When the session is over or
+    /// asks something else, the answer is not wanted any more.
+    Check(SessionId, Ticket, Check),
+    /// Bring this to the session.
+    Advise(SessionId, Ticket, Advice),
     /// Write what is left of this session's draft and sync its file; then say [`Input::Synced`]. Where a name that
     /// survives a crash proves that the octets do, the hands may give it before that, once the octets were written out.
     Sync(SessionId),
@@ -102,12 +116,12 @@ pub struct Server {
     admission: Admission,
     handshakes: Handshakes,
     commits: Commits,
+    logins: Logins,
     free_kib: Option<u64>,
     measured_at: Option<Instant>,
     measuring: bool,
     serial: u64,
     judge: Judge,
-    failures: AuthWindows,
     outputs: VecDeque<Output>,
 }
 
@@ -117,6 +131,7 @@ impl Server {
         Server {
             commits: Commits::new(settings.limits.parallel_syncs_max),
             admission: Admission::default(),
+            logins: Logins::default(),
             handshakes: Handshakes::default(),
             settings,
             free_kib: None,
@@ -124,7 +139,6 @@ impl Server {
             measuring: false,
             serial: 0,
             judge: Judge::default(),
-            failures: AuthWindows::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -137,12 +151,14 @@ impl Server {
             Input::Disconnected(session) => {
                 self.admission.leave(session);
                 self.judge.leave(session);
+                self.logins.forget(session);
             }
             Input::Asked(session, ticket, Question::Report(claim)) => {
                 let verdict = self.report(now, session, &claim);
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
+                self.logins.forget(session);
                 let verdict = self.relabelled(session, &peer);
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
@@ -154,12 +170,30 @@ impl Server {
             }
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
+                if matches!(question, Question::Sender { .. }) && self.lacks_login(session) {
+                    let verdict = Verdict::LoginFirst;
+                    return self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                }
                 let space = self.space();
                 self.judge.ask(now, (session, ticket), question, space, &mut self.outputs);
             }
             Input::Looked(look_up, answer) => {
                 let space = self.space();
                 self.judge.looked(now, look_up, answer, space, &mut self.outputs);
+            }
+            Input::Inquired(session, ticket, source, check) => {
+                let limit = self.settings_of(session).auth.failures_max;
+                let claim = (source, check);
+                self.logins.inquired(session, ticket, claim, (now.instant, limit), &mut self.outputs);
+            }
+            Input::Checked(session, ticket, finding) => {
+                self.logins.checked(session, ticket, finding, now.instant, &mut self.outputs);
+            }
+            Input::Attempted(session, attempt) => {
+                if let Attempt::Passed(logged_in) = &attempt {
+                    self.judge.log_in(session, logged_in);
+                }
+                self.logins.attempted(session, attempt, now.instant);
             }
             Input::CommitOrdered(session) => self.commits.order(session, &mut self.outputs),
             Input::Synced(session, result) => self.commits.synced(session, result, &mut self.outputs),
@@ -205,7 +239,7 @@ impl Server {
 
     /// What is known of sources and users, for a report.
     pub fn windows(&mut self) -> Windows<'_> {
-        Windows { rates: self.judge.rates_mut(), failures: &mut self.failures }
+        Windows { rates: self.judge.rates_mut(), failures: self.logins.windows() }
     }
 
     /// How much mail each source and user has sent.
@@ -226,6 +260,16 @@ impl Server {
     /// The settings with which a session began; those of the whole process when it is not known.
     pub fn settings_of(&self, session: SessionId) -> &Arc<Settings> {
         self.judge.settings_of(session).unwrap_or(&self.settings)
+    }
+
+    /// Who has logged in, in this session.
+    pub fn logged_in(&self, session: SessionId) -> Option<&LoggedIn> {
+        self.logins.of(session)
+    }
+
+    /// Logins that have failed within the hour, for reports.
+    pub fn auth_windows(&mut self) -> &mut AuthWindows {
+        self.logins.windows()
     }
 
     fn connected(&mut self, now: Now, peer: Arc<Peer>, settings: Arc<Settings>) {
@@ -271,6 +315,13 @@ impl Server {
         }
     }
 
+    /// Whether mail is taken of this session only after a login: networks that the rules trust need none.
+    fn lacks_login(&self, session: SessionId) -> bool {
+        self.settings_of(session).wants_login()
+            && self.logins.of(session).is_none()
+            && !self.judge.is_trusted(session)
+    }
+
     /// How many connections there may be from where this client is: as its rules say, or else as for everybody.
     fn same_source_max(&mut self, peer: &Peer, settings: &Arc<Settings>) -> u32 {
         let rules = self.judge.rules(settings);
@@ -284,10 +335,10 @@ impl Server {
         let source = Key::Source(claim.peer.source());
         let most = settings.auth.failures_max.max(FAILURES_MIN);
         let ReportClaim { peer, is_private, wish } = claim;
-        let may_try = *is_private && !self.failures.over(source, now.instant, most);
+        let may_try = *is_private && !self.logins.windows().over(source, now.instant, most);
         let auth = settings.report_auth.as_ref().filter(|_| may_try);
         if !auth.is_some_and(|auth| auth.admits(&wish.user, &wish.password, peer.client.ip())) {
-            self.failures.failed(source, now.instant);
+            self.logins.windows().failed(source, now.instant);
             return Verdict::Report(None);
         }
         Verdict::Report(Some(self.windows().report(wish.about, now)))

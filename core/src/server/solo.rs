@@ -51,6 +51,8 @@ impl Solo {
                     self.server.handle(now, Input::Looked(look_up, answer));
                 }
                 Output::MeasureSpace
+                | Output::Check(..)
+                | Output::Advise(..)
                 | Output::Welcome(_)
                 | Output::TurnAway(..)
                 | Output::Drop(_)

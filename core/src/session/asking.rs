@@ -3,6 +3,7 @@
 
 use super::Session;
 use super::state::{Resume, State};
+use crate::auth::{Advice, Inquiry};
 use crate::now::Now;
 use crate::output::{Output, Reason};
 use crate::policy::{Answer, Conditions, Question, Ticket, Verdict};
@@ -14,6 +15,16 @@ use alloc::string::String;
 
 impl Session {
     pub(super) fn ask(&mut self, now: Now, question: Question, resume: Resume) {
+        let ticket = self.wait_for_answer(now, resume);
+        self.outputs.push_back(Output::Ask(ticket, question));
+    }
+
+    pub(super) fn inquire(&mut self, now: Now, inquiry: Inquiry, resume: Resume) {
+        let ticket = self.wait_for_answer(now, resume);
+        self.outputs.push_back(Output::Inquire(ticket, inquiry));
+    }
+
+    fn wait_for_answer(&mut self, now: Now, resume: Resume) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         self.state = State::Asking {
@@ -21,7 +32,19 @@ impl Session {
             deadline: now.instant + self.settings.timeouts.answer,
             resume: Box::new(resume),
         };
-        self.outputs.push_back(Output::Ask(ticket, question));
+        ticket
+    }
+
+    /// An answer about a login.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
+    pub(super) fn advised(&mut self, now: Now, advised: Ticket, advice: Advice) {
+        match self.leave_state() {
+            State::Asking { ticket, resume, .. } if ticket == advised => {
+                self.since = now.instant;
+                self.go_on_logging_in(now, *resume, advice);
+            }
+            state => self.state = state,
+        }
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
@@ -63,6 +86,10 @@ impl Session {
                 None => self.hello_proceed(now, state, hello, styles),
                 Some(refusal) => self.refuse(now, Some(hello.verb), refusal, state),
             },
+            resume @ (Resume::Offer { .. } | Resume::Auth { .. } | Resume::Login { .. }) => {
+                // An answer of another kind is none.
+                self.unanswered(now, resume);
+            }
             Resume::Mail { hello, sender } => match refusal {
                 None => self.mail_proceed(now, hello, sender, trace_of(answer.verdict)),
                 Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),

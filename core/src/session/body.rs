@@ -3,6 +3,7 @@
 
 use super::state::{Receiving, Resume, State, Storing};
 use super::{Flow, Session};
+use crate::auth::LoggedIn;
 use crate::event::{Event, Outcome};
 use crate::limits::HOPS_MAX;
 use crate::mail::envelope::Hello;
@@ -29,13 +30,16 @@ impl Session {
         // The trace field is the first of the header, and ours.
         head.extend_from_slice(
             trace::received(
-                hello,
-                &self.origin(),
-                self.protocol(hello),
-                &self.settings.host,
+                trace::Way {
+                    hello,
+                    origin: &self.origin(),
+                    protocol: self.protocol(hello),
+                    host: &self.settings.host,
+                    user: self.settings.received.auth_user.then(|| self.login.as_ref().map(LoggedIn::user)),
+                    secured: self.comment_on_tls().as_deref(),
+                },
                 &transaction,
                 now.wall,
-                self.comment_on_tls().as_deref(),
             )
             .as_bytes(),
         );

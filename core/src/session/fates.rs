@@ -10,12 +10,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What octets were to the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// A command line, or the part of one up to its fault.
     Line,
-    /// The rest of a broken line.
+    /// The rest of a broken line, or one of a login.
     Rest,
+    /// A line of a login; these octets say as much of it as may be known, and are as many.
+    Harmless(Vec<u8>),
     /// Part of a message, or of a chunk that nobody wanted.
     Message,
 }
@@ -26,6 +28,8 @@ pub(super) struct Fates {
     used: Vec<(Fate, usize)>,
     /// What the octets are that are being looked at. It stays when an assertion of ours breaks meanwhile.
     under_way: Option<Fate>,
+    /// What is to be noted of the line that is being looked at.
+    harmless: Option<Vec<u8>>,
 }
 
 impl Session {
@@ -41,23 +45,39 @@ impl Session {
 
     /// What the octets are that follow the used ones, when the session broke an assertion over them.
     pub(crate) fn fate_under_way(&self) -> Option<Fate> {
-        self.fates.as_ref().and_then(|fates| fates.under_way)
+        self.fates.as_ref().and_then(|fates| fates.under_way.clone())
     }
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {
         &self.peer
     }
 
+    /// The line that is being looked at may hold a secret: this may be known of it. Made only if somebody watches.
+    pub(super) fn is_secret(&mut self, harmless: impl FnOnce() -> Vec<u8>) {
+        if let Some(fates) = &mut self.fates {
+            fates.harmless = Some(harmless());
+        }
+    }
+
     /// A step, noted if somebody watches.
     pub(super) fn step(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
         let Some(fates) = &mut self.fates else { return self.step_unwatched(now, rest) };
         let fate = self.state.fate();
-        fates.under_way = Some(fate);
+        fates.under_way = Some(fate.clone());
         let before = rest.len();
         let flow = self.step_unwatched(now, rest);
         let used = before - rest.len();
         if let Some(fates) = &mut self.fates {
             fates.under_way = None;
+            let fate = match fates.harmless.take() {
+                Some(mut line) => {
+                    // Its line end is no secret, and was not looked at.
+                    line.extend_from_slice(b"\r\n");
+                    assert_eq!(line.len(), used, "filler of another length than its line");
+                    Fate::Harmless(line)
+                }
+                None => fate,
+            };
             if used > 0 {
                 fates.used.push((fate, used));
             }
@@ -73,7 +93,7 @@ impl State {
             State::Receiving(_) | State::InChunk(..) | State::Swallowing(_) | State::Unwanted(_) => {
                 Fate::Message
             }
-            State::Skipping { .. } => Fate::Rest,
+            State::Skipping { .. } | State::Login(_) => Fate::Rest,
             State::Unwelcome
             | State::Ready(_)
             | State::Opened(_)

@@ -25,6 +25,7 @@ impl Session {
         let (hello, record) = match state {
             State::Ready(hello) => return hello,
             State::ChunksRefused(hello, _) => return Some(hello),
+            State::Login(login) => return Some(login.hello),
             State::Turning(hello) => return hello,
             State::Greeting
             | State::Hush { .. }
@@ -41,10 +42,15 @@ impl Session {
             State::Asking { resume, .. } => match *resume {
                 Resume::Greet { .. } | Resume::Load | Resume::Client(_) => return None,
                 Resume::Secure(beginning) => return beginning.hello(),
-                Resume::HelloLoad { state, .. } | Resume::Hello { state, .. } | Resume::Report(state) => {
+                Resume::HelloLoad { state, .. }
+                | Resume::Hello { state, .. }
+                | Resume::Report(state)
+                | Resume::Offer { state, .. } => {
                     return self.give_up(now, state, outcome);
                 }
-                Resume::Mail { hello, .. } => return Some(hello),
+                Resume::Mail { hello, .. } | Resume::Auth { hello, .. } | Resume::Login { hello, .. } => {
+                    return Some(hello);
+                }
                 Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),
             },

@@ -27,6 +27,7 @@ impl Session {
             binarymime: extensions.chunking,
             dsn: extensions.dsn,
             deliverby: extensions.deliverby.is_some(),
+            auth: self.settings.auth.offered,
             source_route_kept: self.settings.source_routes,
             strictness: self.strictness(),
             ..Offered::default()
@@ -66,7 +67,7 @@ impl Session {
 
     /// The protocol, as traces name it.
     pub(super) fn protocol(&self, hello: &Hello) -> &'static str {
-        if self.marked { "BSMTP" } else { hello.protocol(self.secured.is_some(), false) }
+        if self.marked { "BSMTP" } else { hello.protocol(self.secured.is_some(), self.login.is_some()) }
     }
 
     /// What the operator wants to be told of TLS in the spool (`rcvd-tls-mode`, `rcvd-tls-peer`), with a blank before it.

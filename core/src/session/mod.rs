@@ -9,6 +9,7 @@ mod chunks;
 mod fates;
 mod greet;
 mod leaving;
+mod login;
 mod manners;
 mod pace;
 mod saying;
@@ -16,6 +17,7 @@ mod state;
 mod timers;
 mod verbs;
 
+use crate::auth::LoggedIn;
 use crate::config::Settings;
 use crate::config::patterns::Styles;
 use crate::event::{Event, NamedRefusal, SessionRecord};
@@ -57,6 +59,8 @@ pub struct Session {
     conditions: Conditions,
     /// The messages come over a BSMTP channel.
     marked: bool,
+    /// Who has logged in.
+    login: Option<LoggedIn>,
     state: State,
     backlog: Backlog,
     /// Replies that wait for company (RFC 2920 §3.2).
@@ -108,6 +112,7 @@ impl Session {
             settings,
             id,
             peer,
+            login: None,
             state: State::Greeting,
             backlog: Backlog::default(),
             outbox: Vec::new(),
@@ -151,6 +156,7 @@ impl Session {
                 Input::Bytes(octets) => self.hear(now, octets),
                 Input::Tick => self.tick(now),
                 Input::Answered(ticket, answer) => self.answered(now, ticket, answer),
+                Input::Advised(ticket, advice) => self.advised(now, ticket, advice),
                 Input::Reported(report) => self.reported(now, report),
                 Input::Secured(facts) => self.secured(now, facts),
                 Input::Unsecured(fault) => self.unsecured(now, fault),
@@ -272,6 +278,7 @@ impl Session {
             | State::Addressed(_)
             | State::Chunking(_)
             | State::ChunksRefused(..) => self.take_line(now, rest),
+            State::Login(_) => self.take_login_line(now, rest),
             State::Skipping { .. } => self.skip(now, rest),
             State::Receiving(_) => self.take_text(now, rest),
             State::InChunk(..) => self.take_chunk(now, rest),
@@ -302,7 +309,7 @@ impl Session {
             Found::Line { text, used } => {
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
-                self.heard(text);
+                self.heard_command(text);
                 self.event(Event::Command(command::verb(text)));
                 self.echo(text);
                 self.since = now.instant;

@@ -3,14 +3,16 @@
 
 use super::state::State;
 use super::{Session, length};
+use crate::auth::Request;
 use crate::event::{Event, NamedRefusal};
 use crate::limits::{RECORDED_SAID_MAX, REMEMBERED_MAX};
-use crate::now::Now;
+use crate::now::{Duration, Now};
 use crate::output::{Output, Reason};
 use crate::peer::SessionId;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, catalog};
 use crate::wire::command;
+use crate::wire::report::ReportWish;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -31,7 +33,10 @@ impl Session {
             reply.in_one_line().encode_to(enhanced, &mut self.outbox);
         }
         self.event(Event::Reply(reply.code()));
-        if self.settings.transcript {
+        if self.settings.transcript && reply.is_challenge() {
+            // What helps to find out a password is nobody else's business.
+            self.outputs.push_back(Output::Event(Event::Said(reply.code_and("..."))));
+        } else if self.settings.transcript {
             let said = &self.outbox[start..];
             for line in said.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
                 let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
@@ -58,11 +63,32 @@ impl Session {
 
     pub(super) fn heard(&mut self, text: &[u8]) {
         if self.settings.transcript {
-            // A password stands in it, whatever becomes of it.
-            let secret = command::verb(text) == Some(Verb::ZReport);
-            let line = if secret { b"Z-REPORT ..." } else { text };
-            let line = line.escape_ascii();
+            let line = text.escape_ascii();
             self.event(Event::Heard(alloc::format!("{line}")));
+        }
+    }
+
+    /// A command line came. What stands behind AUTH may be a password, whatever becomes of it; in Z-REPORT one does.
+    pub(super) fn heard_command(&mut self, text: &[u8]) {
+        match command::verb(text) {
+            Some(Verb::Auth) => {
+                self.is_secret(|| {
+                    let (verb, words) = text.split_at(Verb::Auth.name().len());
+                    let blanks = words.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+                    let (blanks, words) = words.split_at(blanks);
+                    [verb, blanks, &Request::harmless(words)].concat()
+                });
+                self.heard(b"AUTH ...");
+            }
+            Some(Verb::ZReport) => {
+                self.is_secret(|| {
+                    let mut line = text.to_vec();
+                    line[ReportWish::password_in(text)].fill(b'x');
+                    line
+                });
+                self.heard(b"Z-REPORT ...");
+            }
+            Some(_) | None => self.heard(text),
         }
     }
 
@@ -88,7 +114,7 @@ impl Session {
         times: u32,
     ) {
         let reply = self.no(&refusal).repeated(times);
-        let delay = if refusal.is_tarpitted() { self.tarpit.delay() } else { None };
+        let delay = self.tarpit_delay(&refusal);
         self.refused(verb, refusal);
         match delay {
             None => {
@@ -102,6 +128,12 @@ impl Session {
                 self.state = State::Paused { until: now.instant + delay, verb, reply, then: Box::new(then) };
             }
         }
+    }
+
+    /// How long this refusal waits. One that counts twice waits twice, one wait behind the other.
+    fn tarpit_delay(&mut self, refusal: &Refusal) -> Option<Duration> {
+        let waits = (0..refusal.tarpits()).filter_map(|_| self.tarpit.delay());
+        waits.reduce(Duration::saturating_add)
     }
 
     /// Tells of a refusal, and remembers it.

@@ -17,6 +17,7 @@
 //! | ChunksRefused | LAST or RSET, after a chunk was refused | BDAT LAST; RSET, HELO, QUIT |
 //! | Unwanted | CRLF.CRLF, in a batch whose DATA was refused | the end of data |
 //! | Swallowing | the octets of a chunk that nobody wants | its last octet |
+//! | Login | the client's next line of a login | that line; its deadline |
 //! | Skipping | the end of a broken line | CRLF |
 //! | Asking | an answer | the answer; its deadline |
 //! | Storing | the spool's report | Committed, Failed; its deadline |
@@ -27,6 +28,7 @@
 //! through everything that can happen to a session and holds that table against it; `cargo xtask states` redraws both.
 
 use super::pace::Pace;
+use crate::auth::{Asking, Awaiting, Request};
 use crate::config::patterns::Styles;
 use crate::mail::envelope::{Hello, Sender};
 use crate::mail::transaction::{Addressed, Message, Opened};
@@ -73,6 +75,7 @@ pub(super) enum State {
     ChunksRefused(Hello, u32),
     Unwanted(Box<Unwanted>),
     Swallowing(Box<Swallowing>),
+    Login(Box<LoggingIn>),
     Skipping {
         dropped: usize,
         then: Box<State>,
@@ -142,6 +145,13 @@ pub(super) struct Unwanted {
     pub(super) then: State,
 }
 
+/// AUTH under way, and the client's turn.
+#[derive(Debug)]
+pub(super) struct LoggingIn {
+    pub(super) hello: Hello,
+    pub(super) awaiting: Awaiting,
+}
+
 /// How a handshake came up.
 #[derive(Debug)]
 pub(super) enum Beginning {
@@ -189,6 +199,21 @@ pub(super) enum Resume {
         hello: Hello,
         styles: Styles,
     },
+    /// The reply to HELO, which names what can be done to log in.
+    Offer {
+        state: State,
+        hello: Hello,
+        styles: Styles,
+    },
+    /// AUTH, which was not looked at yet.
+    Auth {
+        hello: Hello,
+        request: Request,
+    },
+    Login {
+        hello: Hello,
+        asking: Asking,
+    },
     Mail {
         hello: Hello,
         sender: Sender,
@@ -234,6 +259,7 @@ impl State {
             State::InChunk(..) => "in-chunk",
             State::ChunksRefused(..) => "chunks-refused",
             State::Swallowing(_) => "swallowing",
+            State::Login(_) => "login",
             State::Skipping { .. } => "skipping",
             State::Asking { .. } => "asking",
             State::Storing(_) => "storing",
@@ -243,7 +269,7 @@ impl State {
         }
     }
 
-    /// Whether the next octets would be a command: the boundary at which a session may be told to go.
+    /// Whether the next octets would be a command, or a line of a login: the boundary at which a session may be told to go.
     pub(super) fn is_at_command(&self) -> bool {
         match self {
             State::Unwelcome
@@ -253,6 +279,7 @@ impl State {
             | State::Chunking(_)
             | State::ChunksRefused(..)
             | State::Hush { .. }
+            | State::Login(_)
             | State::Early { .. }
             | State::Skipping { .. } => true,
             State::Greeting
@@ -295,6 +322,7 @@ impl State {
             State::Addressed(inside) => Some(&inside.hello),
             State::Chunking(chunking) => Some(&chunking.hello),
             State::ChunksRefused(hello, _) => Some(hello),
+            State::Login(login) => Some(&login.hello),
             _ => None,
         }
     }

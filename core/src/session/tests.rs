@@ -1,10 +1,12 @@
 //! What needs a clock, a disk or a client that no script can play: the bare session, input by input.
 
+mod logins;
 mod manners;
 mod moves;
 mod tls;
 
 use super::*;
+use crate::auth::{Advice, Check, Finding, Inquiry, Means, Nonce};
 use crate::limits::BODY_WINDOW;
 use crate::now::Wall;
 use crate::policy::{Answer, Question, Ticket, judge_load};
@@ -29,6 +31,10 @@ struct Bench {
     /// Load of the machine, in hundredths.
     load: Option<u64>,
     writes_max: usize,
+    events: Vec<Event>,
+    /// Answers what logins claim, or not yet.
+    back_end: fn(&Check) -> Option<Finding>,
+    means: Means,
 }
 
 impl Bench {
@@ -66,6 +72,9 @@ impl Bench {
             asked: 0,
             load: None,
             writes_max: 0,
+            events: Vec::new(),
+            back_end: |_| None,
+            means: Means::default(),
         }
     }
 
@@ -83,10 +92,24 @@ impl Bench {
                         self.answer(ticket, question);
                     }
                 }
+                Output::Inquire(ticket, Inquiry::Terms) => {
+                    if self.answering {
+                        let advice = Advice::Terms(self.means, Nonce::new([7; 18]));
+                        self.session.handle(self.now, Input::Advised(ticket, advice));
+                    }
+                }
+                Output::Inquire(ticket, Inquiry::Check { source, check }) => {
+                    let id = self.session.id();
+                    self.serve(crate::server::Input::Inquired(id, ticket, source, check));
+                }
+                Output::Attempt(attempt) => {
+                    let id = self.session.id();
+                    self.serve(crate::server::Input::Attempted(id, attempt));
+                }
                 Output::Order(order) => self.orders.push(order),
                 Output::Close(reason) => self.closed = Some(reason),
+                Output::Event(event) => self.events.push(event),
                 Output::Secure(opening) => self.securing.push(opening),
-                Output::Event(_) => {}
             }
         }
     }
@@ -97,10 +120,35 @@ impl Bench {
             return self.session.handle(self.now, Input::Answered(ticket, answer));
         }
         let id = self.session.id();
-        self.server.handle(self.now, crate::server::Input::Asked(id, ticket, question));
-        while let Some(output) = self.server.poll() {
-            if let crate::server::Output::Answer(_, ticket, answer) = output {
-                self.session.handle(self.now, Input::Answered(ticket, answer));
+        self.serve(crate::server::Input::Asked(id, ticket, question));
+    }
+
+    fn serve(&mut self, input: crate::server::Input) {
+        let mut inputs = alloc::vec![input];
+        while let Some(input) = inputs.pop() {
+            self.server.handle(self.now, input);
+            while let Some(output) = self.server.poll() {
+                match output {
+                    crate::server::Output::Answer(_, ticket, answer) => {
+                        self.session.handle(self.now, Input::Answered(ticket, answer));
+                    }
+                    crate::server::Output::Advise(_, ticket, advice) => {
+                        self.session.handle(self.now, Input::Advised(ticket, advice));
+                    }
+                    crate::server::Output::Check(id, ticket, check) => {
+                        let found = (self.back_end)(&check);
+                        inputs
+                            .extend(found.map(|finding| crate::server::Input::Checked(id, ticket, finding)));
+                    }
+                    crate::server::Output::Welcome(_)
+                    | crate::server::Output::Look { .. }
+                    | crate::server::Output::TurnAway(..)
+                    | crate::server::Output::Drop(_)
+                    | crate::server::Output::Sync(_)
+                    | crate::server::Output::Publish(..)
+                    | crate::server::Output::Report(..)
+                    | crate::server::Output::MeasureSpace => {}
+                }
             }
         }
     }

@@ -2,11 +2,13 @@
 
 use super::Session;
 use super::state::{Beginning, Resume, State};
+use crate::auth::LoginFault;
 use crate::now::{Instant, Now};
 use crate::output::Reason;
 use crate::refusal::{Refusal, Trouble};
 use crate::tls::HandshakeFault;
 use crate::wire::command::Verb;
+use alloc::vec::Vec;
 
 impl Session {
     /// When to bring [`crate::Input::Tick`]; `None` only when the session is over.
@@ -33,6 +35,7 @@ impl Session {
             | State::Addressed(_)
             | State::Chunking(_)
             | State::ChunksRefused(..)
+            | State::Login(_)
             | State::Skipping { .. }
             | State::Moving => self.since + timeouts.command,
             State::Receiving(receiving) => receiving.pace.deadline(timeouts),
@@ -104,7 +107,7 @@ impl Session {
     }
 
     /// No answer came in time: never yes, never a permanent no.
-    fn unanswered(&mut self, now: Now, resume: Resume) {
+    pub(super) fn unanswered(&mut self, now: Now, resume: Resume) {
         let refusal = Refusal::Trouble(Trouble::NoAnswer);
         self.since = now.instant;
         match resume {
@@ -122,6 +125,13 @@ impl Session {
             }
             Resume::HelloLoad { state, hello, .. } | Resume::Hello { state, hello, .. } => {
                 self.refuse(now, Some(hello.verb), refusal, state);
+            }
+            // Nobody knows what could be offered: it is left out.
+            Resume::Offer { state, hello, styles } => {
+                self.hello_offered(now, state, hello, styles, Vec::new());
+            }
+            Resume::Auth { hello, .. } | Resume::Login { hello, .. } => {
+                self.login_failed(now, hello, LoginFault::Trouble);
             }
             Resume::Mail { hello, .. } => {
                 self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));

@@ -1,6 +1,7 @@
 //! The envelope lines at the head of a spooled file: keyword, blank, value, LF; the last is `env-end`. Written so
 //! that a ZMailer router reads them.
 
+use crate::auth::LoggedIn;
 use crate::config::manners::Batch;
 use crate::mail::envelope::{Hello, Recipient, Sender};
 use crate::peer::{Peer, TransactionId};
@@ -10,20 +11,28 @@ use crate::wire::xtext::Xtext;
 use alloc::string::{String, ToString};
 use core::fmt::Write;
 
+/// The client that a message comes from, as its envelope tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    /// What it called itself.
+    pub hello: &'a Hello,
+    /// Where it is.
+    pub peer: &'a Peer,
+    /// Its words came out of a batch.
+    pub batch: Option<Batch>,
+    /// RFC 3848's word for how it spoke.
+    pub protocol: &'a str,
+    /// Who has logged in.
+    pub login: Option<&'a LoggedIn>,
+    /// What else the operator wants to be told of it, with a blank before it.
+    pub told: &'a str,
+}
+
 /// The lines that do not depend on recipients.
 ///
-/// `told` is what else the operator wants to be told of the client there, with a blank before it.
-///
 /// A message out of a batch has no client at the other end of a connection, but a user of this machine.
-pub fn head(
-    hello: &Hello,
-    peer: &Peer,
-    batch: Option<Batch>,
-    protocol: &str,
-    sender: &Sender,
-    id: TransactionId,
-    told: &str,
-) -> String {
+pub fn head(client: Client<'_>, sender: &Sender, id: TransactionId) -> String {
+    let Client { hello, peer, batch, protocol, login, told } = client;
     let mut out = String::with_capacity(512);
     let literal = peer.literal();
     let syntax = if hello.name.is_well_formed() { "OK" } else { "FAIL" };
@@ -36,6 +45,9 @@ pub fn head(
     .to_string();
     if batch.is_none() {
         out.push_str("external\n");
+        if let Some(login) = login {
+            line(&mut out, "comment smtp-auth:", &quoted(login.user().as_str()));
+        }
         out.push_str(&rcvdfrom);
     }
     line(&mut out, "comment transaction", &id);
@@ -52,6 +64,14 @@ pub fn head(
     match &sender.path {
         ReversePath::Null => out.push_str("channel error\n"),
         path @ ReversePath::Address(_) => line(&mut out, "from", path),
+    }
+    if let Some(submitter) = &sender.params.auth {
+        //= rfc4954#5/7
+        // Whoever has not shown who it is has nothing to say about who wrote a message.
+        match login {
+            Some(_) => line(&mut out, "comment submitter:", submitter),
+            None => out.push_str("comment submitter: <>\n"),
+        }
     }
     if let Some(envid) = &sender.params.envid {
         line(&mut out, "envid", envid);

@@ -3,7 +3,7 @@
 //! Each is read once and by the letter. What a parameter is good for is not known here.
 
 use super::command::{Offered, SyntaxFault};
-use super::path::is_atext;
+use super::path::{Address, is_atext};
 use super::xtext::Xtext;
 use alloc::string::String;
 use core::fmt;
@@ -264,7 +264,7 @@ pub fn mail_params(text: &[u8], offered: &Offered) -> Result<MailParams, SyntaxF
             "RET" if offered.dsn => param.once(&mut params.ret, Ret::parse)?,
             "ENVID" if offered.dsn => param.once(&mut params.envid, envid)?,
             "BY" if offered.deliverby => param.once(&mut params.by, DeliverBy::parse)?,
-            "AUTH" if offered.auth => param.once(&mut params.auth, printable_xtext)?,
+            "AUTH" if offered.auth => param.once(&mut params.auth, submitter)?,
             _ => return Err(SyntaxFault::ParamUnknown(param.name)),
         }
     }
@@ -343,6 +343,15 @@ fn size(value: &str) -> Option<u64> {
 /// Spec: RFC 3461 §4.4.
 fn envid(value: &str) -> Option<Xtext> {
     if value.len() > ENVID_OCTETS_MAX { None } else { printable_xtext(value) }
+}
+
+/// A mailbox, or `<>`. Spec: RFC 4954 §5.
+fn submitter(value: &str) -> Option<Xtext> {
+    let text = printable_xtext(value)?;
+    let decoded = text.decoded();
+    let mailbox = core::str::from_utf8(&decoded).ok()?;
+    //= rfc4954#8/2
+    (mailbox == "<>" || Address::parse(mailbox).is_ok()).then_some(text)
 }
 
 /// xtext that a report may print: nothing in it can begin another line there.

@@ -16,9 +16,6 @@ pub struct PolicyTestArgs {
     /// What the client calls itself
     #[arg(long, value_name = "NAME")]
     pub helo: Option<String>,
-    /// User who has logged in
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
     /// Sender; <> or nothing for that of error messages
     #[arg(long, value_name = "ADDRESS")]
     pub mail: Option<String>,

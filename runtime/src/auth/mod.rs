@@ -5,6 +5,7 @@
 //! no right to any of them; [`Remote`] is its end of the line. [`Dovecot`] is asked over its own socket. [`Door`] stands
 //! before each of them.
 
+mod back_ends;
 mod door;
 mod dovecot;
 mod frame;
@@ -20,6 +21,8 @@ use smtpserver_core::auth::{Check, Finding, Means};
 use std::future::Future;
 use std::pin::Pin;
 
+pub(crate) use back_ends::ready;
+pub use back_ends::{BackEnds, Ready, Whom};
 pub use door::Door;
 pub use dovecot::Dovecot;
 pub use fresh::nonce;

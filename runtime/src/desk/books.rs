@@ -5,6 +5,7 @@
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use crate::names::Look;
 use crate::spool::Task;
+use smtpserver_core::auth::Check;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::admission::Limit;
 use smtpserver_core::server::rate_window::Key;
@@ -47,6 +48,8 @@ pub(super) enum Entry {
 pub(super) struct Errands<D> {
     /// The answer for whoever asked.
     pub(super) answer: Option<Answer>,
+    /// What the session's back end is to be asked.
+    pub(super) check: Option<Check>,
     pub(super) entry: Option<Entry>,
     /// What is to be looked up.
     pub(super) looks: Vec<Look>,
@@ -211,6 +214,10 @@ impl<D> Books<D> {
                     Output::Look { look_up, question, until } => {
                         errands.looks.push(Look { look_up, question, until });
                     }
+                    Output::Check(_, _, check) => errands.check = Some(check),
+                    Output::Advise(session, ticket, advice) => {
+                        self.post(session, Post::Advice(ticket, advice), &mut errands);
+                    }
                     Output::Sync(session) => match self.take_draft(session, &mut errands) {
                         Some(draft) => errands.tasks.push(Task::Sync(session, draft)),
                         None => inputs.push(Input::Synced(session, Err(SpoolFault::Broken))),
@@ -278,6 +285,7 @@ impl<D> Errands<D> {
     fn none() -> Errands<D> {
         Errands {
             answer: None,
+            check: None,
             entry: None,
             looks: Vec::new(),
             reasons: Vec::new(),

@@ -36,6 +36,10 @@ impl super::Hands for Hands {
         assert!(!self.clumsy || !matches!(question, Question::Sender { .. }), "planted");
         Some(self.server.answer(now, ticket, question))
     }
+    fn inquire(&mut self, _: Now, _: Ticket, _: Inquiry) -> Option<Advice> {
+        unreachable!("no AUTH is offered")
+    }
+    fn attempted(&mut self, _now: Now, _attempt: Attempt) {}
     fn order(&mut self, _now: Now, _order: Order) {}
     fn note(&mut self, _now: Now, event: Event) {
         if let Event::Closed(SessionRecord { reason, lasted, .. }) = event {

@@ -74,6 +74,7 @@ pub struct Metrics {
     commands: ByName,
     replies: ByCode,
     refusals: ByName,
+    logins: ByName,
     transactions: ByName,
     recipients: Counter,
     recipients_refused: Counter,
@@ -114,6 +115,7 @@ impl Metrics {
             commands: ByName::of(&names),
             replies: ByCode::default(),
             refusals: ByName::default(),
+            logins: ByName::default(),
             transactions: ByName::of(&["stored", "refused", "reset", "cut"]),
             recipients: Counter::default(),
             recipients_refused: Counter::default(),
@@ -151,6 +153,7 @@ impl Metrics {
             Event::Command(verb) => self.commands.add(verb.map_or("other", Verb::name)),
             Event::Reply(code) => self.replies.add(*code),
             Event::Refused { refusal, .. } => self.refusals.add(refusal.name()),
+            Event::LoggedIn(login) => self.logins.add(login.mechanism().name()),
             Event::Secured(facts) => self.secured.add(facts.version.name()),
             Event::Unsecured(fault) => self.unsecured.add(fault.name()),
             Event::TarpitDelayed(delay) => {
@@ -270,6 +273,8 @@ impl Metrics {
         self.replies.each(|code, count| page.sample(&[("code", code)], count));
         page.family("refusals_total", Kind::Counter, "Refused commands and messages, by why.");
         self.refusals.each(|why, count| page.sample(&[("why", why)], count));
+        page.family("logins_total", Kind::Counter, "Logins, by mechanism; those that failed are refusals.");
+        self.logins.each(|mechanism, count| page.sample(&[("mechanism", mechanism)], count));
         page.family("tls_handshakes_total", Kind::Counter, "TLS handshakes that were done, by version.");
         self.secured.each(|version, count| page.sample(&[("version", version)], count));
         page.family("tls_handshakes_failed_total", Kind::Counter, "TLS handshakes that failed, by why.");

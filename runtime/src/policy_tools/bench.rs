@@ -3,6 +3,7 @@
 use crate::Stop;
 use crate::clock::{Clock, SystemClock};
 use crate::resolver::Resolver;
+use smtpserver_core::auth::{Attempt, LoggedIn};
 use smtpserver_core::dns::{Answer as Known, Question as Name, Trouble};
 use smtpserver_core::policy::{Answer, Question, Ticket, Verdict};
 use smtpserver_core::reply::catalog;
@@ -126,6 +127,14 @@ impl Bench {
         Step { said, ruling: Ruling::of(&answer.verdict), reasons, looked_up }
     }
 
+    /// The client has logged in.
+    pub(super) fn log_in(&mut self, logged_in: &LoggedIn) {
+        if let Some(session) = self.session {
+            let attempt = Attempt::Passed(logged_in.clone());
+            self.server.handle(self.clock.now(), Input::Attempted(session, attempt));
+        }
+    }
+
     /// The answer, when everything that it hangs on was looked up; and whether there was anything.
     fn answer(&mut self) -> (Answer, bool) {
         let mut looked_up = false;
@@ -144,6 +153,8 @@ impl Bench {
                 | Output::Welcome(_)
                 | Output::TurnAway(..)
                 | Output::Drop(_)
+                | Output::Check(..)
+                | Output::Advise(..)
                 | Output::Sync(_)
                 | Output::Publish(..)
                 | Output::Report(..) => {}

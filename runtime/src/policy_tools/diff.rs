@@ -168,6 +168,10 @@ fn one(file: &Path, log: &Log<'_>, old: &Arc<Settings>, new: &Arc<Settings>, fin
                 "this program takes the session another way than the one that recorded it, from here on";
             return findings.troubles.push((file.into(), why.into()));
         }
+        if let Some(logged_in) = replay.take_login() {
+            old.bench.log_in(&logged_in);
+            new.bench.log_in(&logged_in);
+        }
         let Some(question) = replay.take_question() else { continue };
         if let Question::Client { peer } = &question {
             client = peer.literal();
@@ -175,8 +179,8 @@ fn one(file: &Path, log: &Log<'_>, old: &Arc<Settings>, new: &Arc<Settings>, fin
         let Some(said) = said(&question, &client) else { continue };
         let (before, _) = old.opinion(&said, &question);
         let (after, reasons) = new.opinion(&said, &question);
-        if matches!(question, Question::Hello { .. } | Question::Login { .. }) {
-            // What follows from them shows at the next sender.
+        if matches!(question, Question::Hello { .. }) {
+            // What follows from it shows at the next sender.
             continue;
         }
         findings.verdicts += 1;
@@ -192,7 +196,6 @@ fn said(question: &Question, client: &str) -> Option<String> {
     Some(match question {
         Question::Connect => format!("connect from {client}"),
         Question::Hello { name } => format!("HELO {name}"),
-        Question::Login { user } => format!("AUTH as {user}"),
         Question::Sender { path, .. } => format!("MAIL FROM:{path}"),
         Question::Recipient { path } => format!("RCPT TO:{path}"),
         Question::Client { .. } => format!("the proxy's client is {client}"),

@@ -30,7 +30,6 @@ pub(crate) fn run(args: &PolicyTestArgs) -> Result<(), Stop> {
     let mut steps = vec![bench.connect()];
     let questions = [
         args.helo.as_ref().map(|name| (format!("HELO {name}"), Question::Hello { name: name.clone() })),
-        args.user.as_ref().map(|user| (format!("AUTH as {user}"), Question::Login { user: user.clone() })),
         sender.map(|path| (format!("MAIL FROM:{path}"), Question::Sender { path, size: 0 })),
     ];
     let recipients =

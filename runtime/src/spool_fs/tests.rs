@@ -326,7 +326,9 @@ fn report(seat: &mut crate::seat::Seat<FileSpool>) -> Report {
         match seat.poll_letter(&mut context) {
             Poll::Ready(Letter::Reported(Report::Room(_))) => {}
             Poll::Ready(Letter::Reported(report)) => return report,
-            Poll::Ready(Letter::Answered(..) | Letter::ShuttingDown) => panic!("another letter"),
+            Poll::Ready(Letter::Answered(..) | Letter::Advised(..) | Letter::ShuttingDown) => {
+                panic!("another letter")
+            }
             Poll::Pending => std::thread::sleep(Duration::from_millis(10)),
         }
     }

@@ -6,6 +6,7 @@ mod chooser;
 mod client;
 mod der;
 mod files;
+pub(crate) mod own;
 pub(crate) mod shop;
 mod tap;
 mod terms;

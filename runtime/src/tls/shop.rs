@@ -81,6 +81,11 @@ impl Shop {
         self.made.iter().find(|(own, _)| own == tls).map(|(_, terms)| terms.clone())
     }
 
+    /// The terms for these settings alone; otherwise what is wrong.
+    pub(crate) fn one(tls: &Tls, clock: &Arc<dyn Clock>) -> Result<Arc<Terms>, String> {
+        Shop::default().make(tls, clock).map(Arc::new).map_err(|Fault(_, what)| what)
+    }
+
     /// All terms.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Terms>> {
         self.made.iter().map(|(_, terms)| terms)

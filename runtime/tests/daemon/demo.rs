@@ -12,6 +12,7 @@ fn the_printed_line_works_when_it_is_pasted() {
     let mut server = Server::run(&mut command);
     let curl = server.wait_for("curl");
     let swaks = server.wait_for("swaks");
+    let (within, from_the_first) = (server.wait_for("--ssl-reqd"), server.wait_for("smtps://"));
     server.wait_for("Ctrl-C");
     assert!(swaks.contains(&server.address.to_string()), "{swaks}");
     let router = folder.path().canonicalize().expect("a path").join("new/postoffice/router");
@@ -26,6 +27,14 @@ fn the_printed_line_works_when_it_is_pasted() {
         assert!(std::fs::read_to_string(file).expect("the file").ends_with("Subject: hello\n\nIt works.\n"));
         messages += 1;
     }
+    for tls in [&within, &from_the_first] {
+        if crate::is_here("curl") {
+            let pasted = Command::new("sh").args(["-c", tls.trim()]).status().expect("a shell");
+            assert!(pasted.success(), "{tls}");
+            server.wait_for("octets from");
+            messages += 1;
+        }
+    }
     let mut client = server.session();
     assert_eq!(client.ask("MAIL FROM:<>").code, 250);
     assert_eq!(client.ask("RCPT TO:<anybody@anywhere.example>").code, 250);
@@ -38,6 +47,6 @@ fn the_printed_line_works_when_it_is_pasted() {
     drop(client);
     server.signal("INT");
     let last = server.wait_for("Stopped.");
-    assert!(last.contains(if messages == 1 { "One message" } else { "2 messages" }), "{last}");
+    assert!(last.contains(if messages == 1 { "One message" } else { "4 messages" }), "{last}");
     assert_eq!(server.end().code(), Some(0));
 }

@@ -7,6 +7,8 @@ use super::plant::Plant;
 use super::spool::Word;
 use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Ordered, What};
+use crate::users;
+use smtpserver_core::auth::{Advice, Check, Finding, Inquiry, Nonce};
 use smtpserver_core::dns;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
@@ -35,6 +37,49 @@ impl World<'_> {
             }
         }
         self.answer(id, ticket, question);
+    }
+
+    /// A session wants to know something about a login. The hands answer what they can know, the server and the back end
+    /// the rest; back ends are late, silent and forgetful as others are that answer.
+    pub(super) fn inquire(&mut self, id: ConnectionId, ticket: Ticket, inquiry: Inquiry) {
+        self.note(What::Asked(id, ticket.number()));
+        let (source, check) = match inquiry {
+            Inquiry::Terms => {
+                let mut octets = [0; 18];
+                octets[..8].copy_from_slice(&ticket.number().to_le_bytes());
+                let advice = Advice::Terms(users::MEANS, Nonce::new(octets));
+                self.connections[usize_of(id)].letters.push_back(Letter::Advised(ticket, advice));
+                return self.ready.push_back(id);
+            }
+            Inquiry::Check { source, check } => (source, check),
+        };
+        if let Some(session) = self.connections[usize_of(id)].id {
+            self.tell_server(ServerInput::Inquired(session, ticket, source, check));
+        }
+    }
+
+    /// What a back end is asked, and when it answers.
+    fn check(&mut self, session: SessionId, ticket: Ticket, check: &Check) {
+        let finding = users::find(check);
+        let answers = if self.healed { Default::default() } else { self.plan.answers };
+        let dice = &mut self.logins_dice;
+        let (never, twice, late) =
+            (dice.chance(answers.never), dice.chance(answers.twice), dice.chance(answers.late));
+        // One that talks nonsense has nothing to say that lets anybody in.
+        let finding = if never && twice { Finding::Proven([0; 32]) } else { finding };
+        // A hash takes its time, and a client may be gone meanwhile.
+        let hashed = self.now + dice.between(1_000, 200_000);
+        let after = self.now + dice.below(answers.late_ms * 1000) + 1;
+        let times = [(!never && !late).then_some(hashed), (twice || late).then_some(after)];
+        for at in times.into_iter().flatten() {
+            self.put(at, Happening::Checked(self.life, session, ticket, Box::new(finding.clone())));
+        }
+    }
+
+    pub(super) fn checked(&mut self, life: u32, session: SessionId, ticket: Ticket, finding: Finding) {
+        if life == self.life {
+            self.tell_server(ServerInput::Checked(session, ticket, finding));
+        }
     }
 
     pub(super) fn answer_late(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
@@ -141,6 +186,7 @@ impl World<'_> {
     pub(super) fn tell_server(&mut self, input: ServerInput) {
         let now = self.clock();
         let mut inputs = VecDeque::new();
+        let mut checks = Vec::new();
         let mut next = Some(input);
         while let Some(input) = next.take().or_else(|| inputs.pop_front()) {
             let Some(host) = &mut self.host else { return };
@@ -155,6 +201,14 @@ impl World<'_> {
                             self.ready.push_back(*id);
                         }
                     }
+                    ServerOutput::Advise(session, ticket, advice) => {
+                        if let Some(id) = host.by_session.get(&session) {
+                            let letter = Letter::Advised(ticket, advice);
+                            self.connections[usize_of(*id)].letters.push_back(letter);
+                            self.ready.push_back(*id);
+                        }
+                    }
+                    ServerOutput::Check(session, ticket, check) => checks.push((session, ticket, check)),
                     ServerOutput::Sync(session) => match host.commits.get(&session) {
                         Some(commit) if !commit.cancelled => host.spool.sync(session, commit.draft),
                         commit => {
@@ -204,6 +258,9 @@ impl World<'_> {
                     }
                 }
             }
+        }
+        for (session, ticket, check) in checks {
+            self.check(session, ticket, &check);
         }
     }
 

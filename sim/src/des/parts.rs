@@ -9,6 +9,7 @@ use crate::dice::Dice;
 use crate::plan::LinkPlan;
 use crate::trace::ConnectionId;
 use bytes::Bytes;
+use smtpserver_core::auth::Advice;
 use smtpserver_core::policy::{Answer, Ticket};
 use smtpserver_core::record::Recorder;
 use smtpserver_core::spool::Report;
@@ -47,6 +48,7 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) enum Letter {
     Answered(Ticket, Answer),
+    Advised(Ticket, Advice),
     Reported(DraftId, Report),
     ShuttingDown,
 }

@@ -105,6 +105,9 @@ impl World<'_> {
             Letter::Answered(ticket, answer) => {
                 self.tell(id, now, Input::Answered(ticket, answer), News::Answered(ticket.number()));
             }
+            Letter::Advised(ticket, advice) => {
+                self.tell(id, now, Input::Advised(ticket, advice), News::Answered(ticket.number()));
+            }
             Letter::ShuttingDown => self.tell(id, now, Input::ShuttingDown, News::ShuttingDown),
             Letter::Reported(draft, report) => {
                 let connection = &self.connections[usize_of(id)];
@@ -161,6 +164,12 @@ impl World<'_> {
                     self.write(id, &octets);
                 }
                 Output::Ask(ticket, question) => self.ask(id, ticket, question),
+                Output::Inquire(ticket, inquiry) => self.inquire(id, ticket, inquiry),
+                Output::Attempt(attempt) => {
+                    if let Some(session) = self.connections[usize_of(id)].id {
+                        self.tell_server(ServerInput::Attempted(session, attempt));
+                    }
+                }
                 Output::Order(order) => self.obey(id, order),
                 Output::Secure(_) => {
                     let fault = Input::Unsecured(HandshakeFault::Unavailable);

@@ -152,6 +152,8 @@ impl World<'_> {
             }
             server::Output::Answer(..)
             | server::Output::Look { .. }
+            | server::Output::Check(..)
+            | server::Output::Advise(..)
             | server::Output::Sync(_)
             | server::Output::Publish(..)
             | server::Output::Report(..)

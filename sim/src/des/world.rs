@@ -13,9 +13,10 @@ use crate::dice::{Dice, Purpose};
 use crate::plan::{Fault, Plan, Side, When};
 use crate::trace::{ConnectionId, Rest, Trace, What};
 use bytes::Bytes;
+use smtpserver_core::auth::Finding;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::record::Ending;
-use smtpserver_core::{Instant, Now, Settings, Wall};
+use smtpserver_core::{Instant, Now, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub(super) enum Happening {
     Hasten(ConnectionId),
     /// The server waits no longer for a client to close.
     Lingered(ConnectionId),
+    /// A back end answers, if the server that asked still lives.
+    Checked(u32, SessionId, Ticket, Box<Finding>),
     /// A late or repeated answer.
     Answer(ConnectionId, Ticket, Box<Question>),
     /// An operation of the disk is over, if the server that began it still lives.
@@ -76,6 +79,7 @@ pub(super) struct World<'a> {
     pub(super) disk: Disk,
     pub(super) disk_dice: Dice,
     pub(super) answers_dice: Dice,
+    pub(super) logins_dice: Dice,
     pub(super) host: Option<Host>,
     pub(super) life: u32,
     pub(super) settings: Arc<Settings>,
@@ -134,6 +138,7 @@ impl<'a> World<'a> {
             disk: Disk::new(plan.seed, Room { capacity, quota }, plan.disk.order(), &errors),
             disk_dice: Dice::new(plan.seed, Purpose::Disk, 0),
             answers_dice: Dice::new(plan.seed, Purpose::Answers, 0),
+            logins_dice: Dice::new(plan.seed, Purpose::Logins, 0),
             host: None,
             life: 0,
             settings,
@@ -199,6 +204,9 @@ impl<'a> World<'a> {
             Happening::Hasten(id) => self.hasten(id),
             Happening::Lingered(id) => self.release(id),
             Happening::Answer(id, ticket, question) => self.answer_late(id, ticket, *question),
+            Happening::Checked(life, session, ticket, finding) => {
+                self.checked(life, session, ticket, *finding);
+            }
             Happening::Disk(life, job) => self.disk_done(life, job),
             Happening::Fault(index) => self.fault(index),
             Happening::FaultOver(index) => self.fault_over(index),
@@ -349,6 +357,7 @@ impl Happening {
             | Happening::Hasten(_)
             | Happening::Lingered(_)
             | Happening::Answer(..)
+            | Happening::Checked(..)
             | Happening::Disk(..)
             | Happening::Drained(_) => true,
             Happening::Wake(_)

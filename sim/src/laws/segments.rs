@@ -8,6 +8,7 @@ use crate::dice::{Dice, Purpose};
 use crate::model::follow;
 use crate::plan::{Fault, Plan};
 use crate::trace::{ConnectionId, News, Noted, What};
+use crate::users;
 use memchr::memmem;
 use smtpserver_core::server::Solo;
 use smtpserver_core::spool::{Order, Report, Stored};
@@ -269,6 +270,10 @@ fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>) {
                 let answer = server.answer(now, ticket, question);
                 session.handle(now, Input::Answered(ticket, answer));
             }
+            Output::Inquire(ticket, inquiry) => {
+                let advice = users::advice(&inquiry);
+                session.handle(now, Input::Advised(ticket, advice));
+            }
             Output::Order(Order::Append(octets)) => {
                 session.handle(now, Input::Reported(Report::Room(octets.len())));
             }
@@ -277,6 +282,7 @@ fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>) {
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
             Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
+            | Output::Attempt(_)
             | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}

@@ -7,6 +7,7 @@ use super::fabric::{Door, Stream};
 use super::spool::{SimSpool, Store};
 use super::trace::Trace;
 use super::wire::{ServerEnd, Wires};
+use crate::users::KnowsAll;
 use smtpserver::desk::{Admission, Desk};
 use smtpserver::drive::{drive, turn_away};
 use smtpserver::journal::Journal;
@@ -100,6 +101,7 @@ impl Site {
         let crew = Arc::<Crew>::default();
         let spool = SimSpool::open(&self.store, &crew);
         let desk = Desk::new(self.settings.clone(), spool, self.clock.clone(), self.journal.clone());
+        desk.back_ends().put(&self.settings, Arc::new(KnowsAll));
         let stop = Arc::new(Notify::new());
         *self.life() = Some(Life { desk: desk.clone(), stop: stop.clone(), crew: crew.clone() });
         let door = Door::open().await?;

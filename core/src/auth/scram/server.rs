@@ -19,6 +19,8 @@ pub(crate) struct First {
     bare: String,
     /// What the client must repeat in its last message: the header, then the octets of the channel.
     binding: Vec<u8>,
+    /// How much of that is the header.
+    header_octets: usize,
 }
 
 /// The challenge is said; the client's last message is awaited.
@@ -51,7 +53,8 @@ impl First {
                 return Err(LoginFault::Malformed);
             }
         };
-        let mut binding = text.as_bytes()[..text.len() - bare.len()].to_vec();
+        let header_octets = text.len() - bare.len();
+        let mut binding = text.as_bytes()[..header_octets].to_vec();
         binding.extend_from_slice(octets);
 
         // A message that begins with `m=` wants what no version of SCRAM has yet, and fails here too.
@@ -66,7 +69,7 @@ impl First {
         if header.acts_for.is_some_and(|name| name != user) {
             return Err(LoginFault::Wrong);
         }
-        Ok(First { user, nonce: String::from(nonce), bare: String::from(bare), binding })
+        Ok(First { user, nonce: String::from(nonce), bare: String::from(bare), binding, header_octets })
     }
 
     /// Who logs in.
@@ -83,6 +86,19 @@ impl First {
 }
 
 impl Challenged {
+    /// The client's last message with the octets of the channel as a recording has them: none but zeros.
+    pub(crate) fn without_channel(&self, message: &[u8]) -> Vec<u8> {
+        let bound = self.first.binding.as_slice();
+        let mut blank = bound.to_vec();
+        blank[self.first.header_octets..].fill(0);
+        let words = |binding: &[u8]| alloc::format!("c={},", base64::encode(binding)).into_bytes();
+        let (ours, theirs) = (words(&blank), words(bound));
+        match message.strip_prefix(theirs.as_slice()) {
+            Some(rest) => [&ours, rest].concat(),
+            None => message.to_vec(),
+        }
+    }
+
     /// Reads the client's last message: who, all that was said, and the proof.
     pub(crate) fn last(self, message: &[u8]) -> Result<(UserName, Vec<u8>, [u8; 32]), LoginFault> {
         let text = core::str::from_utf8(message).map_err(|_| LoginFault::Malformed)?;

@@ -141,7 +141,7 @@ spam.* !no $MAILVAR
     let policydb = settings.sources.policydb.as_ref().expect("set");
     assert_eq!((policydb.kind.as_str(), policydb.path.as_str()), ("btree", "/var/mail/db/smtp-policy"));
     assert_eq!(settings.auth.username_prompt, "Your name: ");
-    assert_eq!(settings.auth.mechanisms, ["PLAIN", "LOGIN"]);
+    assert_eq!(settings.auth.wanted().names(), "PLAIN LOGIN");
     assert_eq!(settings.spf.local_policy.as_deref(), Some("ip4:192.0.2.0/24 ?exists:%{ir}.example"));
     assert_eq!(settings.spf.threshold, Some(SpfLevel::SoftFail));
     assert_eq!(settings.tls.key_files, ["/var/mail/key.pem"]);
@@ -270,7 +270,7 @@ fn old_lines_say_what_to_write_today() {
         "t.conf:1:7: warning: tls-dh512: key exchange needs no parameters today",
         "t.conf:2:7: warning: BindAddress is an old form: write BindSmtp ADDRESS PORT",
         "t.conf:3:7: warning: MSA-mode: an old form",
-        "t.conf:4:7: warning: sasl-mechanisms: only PLAIN and LOGIN exist here",
+        "t.conf:4:7: warning: sasl-mechanisms: only SCRAM-SHA-256-PLUS, SCRAM-SHA-256, OAUTHBEARER, EXTERNAL, PLAIN and LOGIN exist here; the other names are left out",
         "t.conf:5:7: warning: RcptLimitCount: 5 is too small, 100 is used",
     ] {
         assert!(said.iter().any(|warning| warning.starts_with(words)), "{words}\n{}", said.join("\n"));
@@ -299,6 +299,9 @@ fn value(param: &param::Param) -> String {
             "true|false" => "true",
             "NODE PORT SECRET" => "node.example 25 x",
             "NODE USER PASSWORD" => "node.example user x",
+            "SOCKET" => "/run/auth",
+            "USER" => "nobody",
+            "[DOMAINS]" => "local.example",
             "'NAMES'" => "\"PLAIN LOGIN\"",
             "[ALLOW DENY]" => "",
             "PATH|off" => "off",

@@ -227,6 +227,8 @@ impl Model {
                 | Output::Drop(_)
                 | Output::Answer(..)
                 | Output::Look { .. }
+                | Output::Check(..)
+                | Output::Advise(..)
                 | Output::MeasureSpace => {
                     panic!("not the commit machine's business: {output:?}")
                 }

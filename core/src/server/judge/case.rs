@@ -3,6 +3,7 @@
 
 use super::machine::{Found, Machine, Reversed};
 use super::rulebook::Book;
+use crate::auth::LoggedIn;
 use crate::config::Settings;
 use crate::config::host_access::{Access, HostAccess};
 use crate::now::Now;
@@ -91,6 +92,16 @@ impl Case {
         self.sender = None;
     }
 
+    /// Somebody has logged in.
+    pub(super) fn log_in(&mut self, logged_in: &LoggedIn) {
+        self.change(|client| client.login(logged_in.user().as_str()));
+    }
+
+    /// Whether the client comes from a network that may send to other domains.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.client().is_ok_and(|client| *client.trust() != Trust::Nobody)
+    }
+
     /// Counts what is counted whatever the answer is.
     pub(super) fn asked(&mut self, question: &Question, now: Now, rates: &mut RateWindows) {
         match question {
@@ -101,7 +112,6 @@ impl Case {
                 rates.count_mail(self.key(), now.instant);
             }
             Question::Hello { .. }
-            | Question::Login { .. }
             | Question::Recipient { .. }
             | Question::Load { .. }
             | Question::Client { .. }
@@ -124,9 +134,9 @@ impl Case {
             Question::Connect => self.connect(now, known, rates),
             Question::Hello { name } => {
                 self.hello = name.as_str().into();
-                self.change(|client| client.hello(name))
+                self.change(|client| client.hello(name));
+                Judged::Verdict(Verdict::Accept)
             }
-            Question::Login { user } => self.change(|client| client.login(user)),
             Question::Sender { path, size } => self.sender(now, path, *size, known, space, rates),
             Question::Recipient { path } => self.recipient(now, path, known, rates),
             Question::Content { .. } => Judged::Verdict(space.judge(0)),
@@ -174,11 +184,8 @@ impl Case {
             return Judged::Verdict(Verdict::KeptOut);
         }
         let terms = client.terms();
-        let conditions = Conditions {
-            message_octets_max: terms.message_octets_max,
-            bare_newline: terms.bare_newline,
-            is_trusted: *client.trust() != Trust::Nobody,
-        };
+        let conditions =
+            Conditions { message_octets_max: terms.message_octets_max, bare_newline: terms.bare_newline };
         self.reason(|_| client.explain(client.chain()));
         self.standing = Standing::Welcome(Box::new(client));
         Judged::Verdict(Verdict::Welcome(conditions))
@@ -195,7 +202,7 @@ impl Case {
         self.reason(|case| case.client().map_or_else(|_| Vec::new(), |client| client.explain(chain)));
     }
 
-    fn change(&mut self, by: impl FnOnce(Client) -> Client) -> Judged {
+    pub(super) fn change(&mut self, by: impl FnOnce(Client) -> Client) {
         self.standing = match mem::replace(&mut self.standing, Standing::Unknown) {
             Standing::Welcome(client) => {
                 let known = client.chain().len();
@@ -205,7 +212,6 @@ impl Case {
             }
             standing @ (Standing::Unknown | Standing::Unwelcome(_)) => standing,
         };
-        Judged::Verdict(Verdict::Accept)
     }
 
     fn sender(

@@ -11,6 +11,7 @@ mod rulebook;
 
 use super::Output;
 use super::rate_window::RateWindows;
+use crate::auth::LoggedIn;
 use crate::config::Settings;
 use crate::dns;
 use crate::limits::{JUDGEMENT_TIME_MAX, LOOK_UP_TIME_MAX};
@@ -85,6 +86,18 @@ impl Judge {
         if let Some(case) = self.cases.get_mut(&session) {
             case.is_another(peer.clone());
         }
+    }
+
+    /// Somebody has logged in: from now on the session is judged as that user's.
+    pub(super) fn log_in(&mut self, session: SessionId, logged_in: &LoggedIn) {
+        if let Some(case) = self.cases.get_mut(&session) {
+            case.log_in(logged_in);
+        }
+    }
+
+    /// Whether a session comes from a network that the rules trust.
+    pub(super) fn is_trusted(&self, session: SessionId) -> bool {
+        self.cases.get(&session).is_some_and(Case::is_trusted)
     }
 
     /// What a session began with.

@@ -21,7 +21,7 @@ const TABLE: &str = include_str!("../state.moves");
 type Move = (&'static str, &'static str, &'static str);
 
 /// Everything that a client may say where a command is awaited, and what the table calls it.
-const LINES: [(&str, &str); 17] = [
+const LINES: [(&str, &str); 18] = [
     ("HELO c.example\r\n", "HELO"),
     ("EHLO c.example\r\n", "HELO"),
     ("MAIL FROM:<a@c.example>\r\n", "MAIL"),
@@ -39,7 +39,11 @@ const LINES: [(&str, &str); 17] = [
     ("XYZZY\r\n", "other"),
     ("QUIT\r\n", "QUIT"),
     ("NOOP\rNOOP", "broken"),
+    ("AUTH LOGIN\r\n", "AUTH"),
 ];
+
+/// What a client may say in a login: `ann`, nothing at all, and what is no line.
+const LOGIN: [&str; 4] = ["YW5u\r\n", "*\r\n", "\r\n", "YW5u\rYW5u"];
 
 /// What leads on to a message: said every other time, or walks would rarely come that far.
 const ONWARD: [usize; 6] = [1, 2, 4, 7, 7, 8];
@@ -50,11 +54,17 @@ const BABBLE: [usize; 2] = [14, 16];
 /// What a client may send of a message or a chunk.
 const TEXTS: [&str; 5] = ["..\r\n", "text\r\n", "a\nb\r\n", "\r\n.\r\n", ".\r\n"];
 
+/// What a session wants to know.
+enum Asked {
+    Question(Question),
+    Inquiry(Inquiry),
+}
+
 /// A walk: a session, chance, and what it was asked last.
 struct Walk {
     bench: Bench,
     chance: u64,
-    question: Option<(Ticket, Question)>,
+    question: Option<(Ticket, Asked)>,
     closed: bool,
     stopping: bool,
     /// Much of what the client says is no command.
@@ -69,6 +79,8 @@ impl Walk {
             settings.tls.offered = !number.is_multiple_of(4);
             settings.tls.outlook_bug = number.is_multiple_of(3);
             settings.tls.first = number.is_multiple_of(5);
+            settings.auth.offered = !number.is_multiple_of(5);
+            settings.auth.without_tls = !number.is_multiple_of(3);
             if number.is_multiple_of(2) {
                 settings.tarpit = TarpitRule::parse("1 0.1 10").expect("a rule");
             }
@@ -155,6 +167,10 @@ impl Walk {
                 let which = self.pick(2);
                 self.bring("octets", Input::Bytes(octets[which]))
             }
+            State::Login(_) => {
+                let which = self.pick(LOGIN.len());
+                self.bring("line", Input::Bytes(LOGIN[which].as_bytes()))
+            }
             State::Receiving(_) | State::InChunk(..) | State::Swallowing(_) | State::Unwanted(_) => {
                 let which = self.pick(TEXTS.len());
                 self.bring("octets", Input::Bytes(TEXTS[which].as_bytes()))
@@ -193,7 +209,19 @@ impl Walk {
     }
 
     fn answer(&mut self) -> &'static str {
-        let (ticket, question) = self.question.take().expect("it was asked");
+        let (ticket, asked) = self.question.take().expect("it was asked");
+        let question = match asked {
+            Asked::Question(question) => question,
+            Asked::Inquiry(Inquiry::Terms) => {
+                let means = Means { passwords: true, ..Means::default() };
+                let advice = Advice::Terms(means, Nonce::new([7; 18]));
+                return self.bring("answer", Input::Advised(ticket, advice));
+            }
+            Asked::Inquiry(Inquiry::Check { .. }) => {
+                let finding = [Finding::Right, Finding::Wrong, Finding::Trouble][self.pick(3)].clone();
+                return self.bring("answer", Input::Advised(ticket, Advice::Found(finding)));
+            }
+        };
         let connects = matches!(question, Question::Connect);
         let (id, now) = (self.bench.session.id(), self.bench.now);
         self.bench.server.handle(now, crate::server::Input::Asked(id, ticket, question));
@@ -216,9 +244,18 @@ impl Walk {
         self.bench.session.handle(self.bench.now, input);
         while let Some(output) = self.bench.session.poll() {
             match output {
-                Output::Ask(ticket, question) => self.question = Some((ticket, question)),
+                Output::Ask(ticket, question) => {
+                    self.question = Some((ticket, Asked::Question(question)));
+                }
+                Output::Inquire(ticket, inquiry) => {
+                    self.question = Some((ticket, Asked::Inquiry(inquiry)));
+                }
                 Output::Close(_) => self.closed = true,
-                Output::Write(_) | Output::Order(_) | Output::Secure(_) | Output::Event(_) => {}
+                Output::Write(_)
+                | Output::Attempt(_)
+                | Output::Order(_)
+                | Output::Secure(_)
+                | Output::Event(_) => {}
             }
         }
         name

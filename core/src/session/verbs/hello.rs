@@ -1,5 +1,6 @@
 //! HELO and EHLO: who the client says it is, and what we offer (RFC 2821 §4.1.1.1).
 
+use crate::auth::{Inquiry, Mechanism};
 use crate::config::patterns::{PatternAction, Styles};
 use crate::event::Outcome;
 use crate::mail::envelope::Hello;
@@ -62,12 +63,29 @@ impl Session {
 
     /// Nobody is against a client of this name.
     pub(in crate::session) fn hello_proceed(&mut self, now: Now, state: State, hello: Hello, styles: Styles) {
+        //= rfc4954#3/1 rfc4954#6/7
+        // What can be offered depends on who knows the users, and may change.
+        if hello.is_extended() && self.login.is_none() && self.takes_logins().is_ok() {
+            return self.inquire(now, Inquiry::Terms, Resume::Offer { state, hello, styles });
+        }
+        self.hello_offered(now, state, hello, styles, Vec::new());
+    }
+
+    /// It is known with which mechanisms the client may log in.
+    pub(in crate::session) fn hello_offered(
+        &mut self,
+        now: Now,
+        state: State,
+        hello: Hello,
+        styles: Styles,
+        mechanisms: Vec<Mechanism>,
+    ) {
         //= rfc2821#4.1.4/4
         // A greeting in the middle ends whatever was open, exactly as RSET does.
         self.give_up(now.instant, state, Outcome::Reset);
         self.styles = styles;
         let reply = if hello.is_extended() {
-            catalog::extended_hello(&self.settings.host, hello.name.as_str(), self.keywords())
+            catalog::extended_hello(&self.settings.host, hello.name.as_str(), self.keywords(&mechanisms))
         } else {
             catalog::hello(&self.settings.host, hello.name.as_str())
         };
@@ -78,7 +96,7 @@ impl Session {
     }
 
     /// The extensions on offer, told from the running settings and nothing else.
-    fn keywords(&self) -> Vec<Cow<'static, str>> {
+    fn keywords(&self, mechanisms: &[Mechanism]) -> Vec<Cow<'static, str>> {
         let extensions = &self.settings.extensions;
         let limits = &self.settings.limits;
         let mut keywords: Vec<Cow<'static, str>> = Vec::with_capacity(12);
@@ -106,6 +124,14 @@ impl Session {
         }
         if self.believes_xclient() {
             keywords.push(format!("XCLIENT {ATTRIBUTES}").into());
+        }
+        if !mechanisms.is_empty() {
+            let names: Vec<&str> = mechanisms.iter().map(|mechanism| mechanism.name()).collect();
+            keywords.push(format!("AUTH {}", names.join(" ")).into());
+            if self.settings.auth.equals_login && mechanisms.contains(&Mechanism::Login) {
+                // Clients from before there was a standard look for this.
+                keywords.push("AUTH=LOGIN".into());
+            }
         }
         keywords.push("HELP".into());
         keywords

@@ -36,7 +36,7 @@ impl Session {
                 return self.refuse(now, Some(verb), refusal, state);
             }
         };
-        if let Err(refusal) = self.check_mail(&params) {
+        if let Err(refusal) = self.check_mail(&path, &params) {
             return self.refuse(now, Some(verb), refusal, State::Ready(Some(hello)));
         }
         let question = Question::Sender { path: path.clone(), size: params.size.unwrap_or(0) };
@@ -45,7 +45,10 @@ impl Session {
         self.ask(now, question, Resume::Mail { hello, sender });
     }
 
-    fn check_mail(&self, params: &MailParams) -> Result<(), Refusal> {
+    fn check_mail(&self, path: &ReversePath, params: &MailParams) -> Result<(), Refusal> {
+        if !self.may_send_as(path) {
+            return Err(Refusal::SenderNotUser);
+        }
         self.check_certificate()?;
         let octets_max = self.octets_max();
         if octets_max != 0 && params.size.is_some_and(|size| size > octets_max) {
@@ -57,6 +60,23 @@ impl Session {
                 Err(Refusal::DeliverByTooSoon)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether this sender belongs to the user who has logged in, where that is asked for. A message without a sender is
+    /// a notice, and nobody's.
+    fn may_send_as(&self, path: &ReversePath) -> bool {
+        let (Some(domains), Some(login), ReversePath::Address(address)) =
+            (&self.settings.auth.sender_match, &self.login, path)
+        else {
+            return true;
+        };
+        let user = login.user().as_str();
+        match user.rsplit_once('@') {
+            Some((local, domain)) => {
+                local == address.local() && domain.eq_ignore_ascii_case(&address.domain_lowercase())
+            }
+            None => user == address.local() && domains.contains(&address.domain_lowercase()),
         }
     }
 

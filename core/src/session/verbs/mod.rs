@@ -1,6 +1,7 @@
 //! What each command does: a file per verb. A verb judges first and acts second; the parser has done with syntax
 //! before it comes here.
 
+mod auth;
 mod bdat;
 mod data;
 mod debug;
@@ -45,7 +46,7 @@ impl Session {
             Command::Tick(argument) => self.tick_command(state, &argument),
             Command::Turn => self.not_offered(now, state, Verb::Turn),
             Command::Etrn(_) => self.not_offered(now, state, Verb::Etrn),
-            Command::Auth(_) => self.not_offered(now, state, Verb::Auth),
+            Command::Auth(words) => self.auth(now, state, words),
             Command::Xclient(told) => self.xclient(now, state, told),
             Command::Debug(_) => self.debug(now, state),
             Command::Report(wish) => self.report(now, state, *wish),

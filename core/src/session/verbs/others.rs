@@ -86,7 +86,7 @@ impl Session {
 }
 
 /// The verbs that this server speaks.
-const SPOKEN: [Verb; 12] = [
+const SPOKEN: [Verb; 13] = [
     Verb::Helo,
     Verb::Ehlo,
     Verb::Mail,
@@ -99,13 +99,14 @@ const SPOKEN: [Verb; 12] = [
     Verb::Help,
     Verb::Vrfy,
     Verb::Expn,
+    Verb::Auth,
 ];
 
 fn purpose(verb: Verb) -> &'static str {
     match verb {
         Verb::Helo => "HELO name; say who you are, without extensions",
         Verb::Ehlo => "EHLO name; say who you are and hear what is offered",
-        Verb::Mail => "MAIL FROM:<address> [SIZE= BODY= RET= ENVID= BY=]; begin a transaction",
+        Verb::Mail => "MAIL FROM:<address> [SIZE= BODY= RET= ENVID= BY= AUTH=]; begin a transaction",
         Verb::Rcpt => "RCPT TO:<address> [NOTIFY= ORCPT=]; name a recipient",
         Verb::Data => "DATA; send the message, end with CRLF.CRLF",
         Verb::Bdat => "BDAT octets [LAST]; send a chunk of the message",
@@ -118,13 +119,12 @@ fn purpose(verb: Verb) -> &'static str {
         Verb::Send | Verb::Soml | Verb::Saml | Verb::Emal | Verb::Esnd | Verb::Esom | Verb::Esam => {
             "an old name, understood as MAIL"
         }
+        Verb::Auth => "AUTH mechanism [response]; log in, where EHLO offers it",
         Verb::Verb_ => "VERB; accepted, changes nothing",
         Verb::Tick => "TICK text; accepted, changes nothing",
         Verb::ZIdent => "Z-IDENT; tells what your ident service said, where that is allowed",
         Verb::Debug | Verb::ZDebug => "DEBUG; tells what is known of this session, where that is allowed",
         Verb::StartTls => "STARTTLS; go on within TLS, where it is offered",
-        Verb::Lhlo | Verb::ZReport | Verb::Xclient | Verb::Turn | Verb::Etrn | Verb::Auth => {
-            "not offered here"
-        }
+        Verb::Lhlo | Verb::ZReport | Verb::Xclient | Verb::Turn | Verb::Etrn => "not offered here",
     }
 }

@@ -73,15 +73,15 @@ impl Session {
             State::Opened(inside) => {
                 let InTransaction { hello, transaction } = *inside;
                 self.order(Order::Begin);
-                let head = control::head(
-                    &hello,
-                    &self.peer,
-                    self.batch(),
-                    self.protocol(&hello),
-                    &transaction.sender,
-                    transaction.id,
-                    &self.told_of_tls(),
-                );
+                let client = control::Client {
+                    hello: &hello,
+                    peer: &self.peer,
+                    batch: self.batch(),
+                    protocol: self.protocol(&hello),
+                    login: self.login.as_ref(),
+                    told: &self.told_of_tls(),
+                };
+                let head = control::head(client, &transaction.sender, transaction.id);
                 self.order(Order::Append(head.into_bytes()));
                 self.append_recipient(&transaction.sender, &recipient);
                 let transaction = transaction.admit(&recipient);

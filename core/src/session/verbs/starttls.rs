@@ -27,6 +27,8 @@ impl Session {
     pub(in crate::session) fn start_tls(&mut self, now: Now, state: State) {
         let refusal = match state {
             _ if self.secured.is_some() => Refusal::SecuredAlready,
+            // A login in clear text must not seem to have been one within TLS.
+            _ if self.login.is_some() => Refusal::LoggedInAlready(Verb::StartTls),
             _ if self.settings.tls.offered && self.proxied => Refusal::SecuredByProxy,
             _ if !self.offers_tls() => Refusal::NotOffered(Verb::StartTls),
             State::Ready(hello) => {
@@ -34,6 +36,7 @@ impl Session {
                 return self.ask(now, question, Resume::Secure(Beginning::Asked(hello)));
             }
             State::Unwelcome
+            | State::Login(_)
             | State::Greeting
             | State::Hush { .. }
             | State::Early { .. }
@@ -135,11 +138,13 @@ impl Session {
     pub(in crate::session) fn secured(&mut self, now: Now, facts: Arc<TlsFacts>) {
         let State::Securing { first, .. } = self.state else { return };
         self.event(Event::Secured(Arc::clone(&facts)));
-        // RFC 3207 §4.2: the state that follows holds nothing of what was said before.
+        //= rfc3207#4.2/1
+        // The state that follows holds nothing of what was said before.
         assert!(self.backlog.is_empty() && self.outbox.is_empty(), "clear text was left behind a handshake");
         self.secured = Some(Secured::by(facts));
         self.styles = self.settings.style;
         self.verdicts.clear();
+        assert!(self.login.is_none(), "a login in clear text has outlived a handshake");
         self.since = now.instant;
         if first {
             self.open_plain(now);

@@ -42,6 +42,8 @@ impl Session {
         let verb = if told.extended { Verb::Ehlo } else { Verb::Helo };
         let hello = told.hello.map(|name| Hello { verb, name });
         self.styles = self.settings.style;
+        // Who logged in was the proxy's client before.
+        self.login = None;
         self.proxied = true;
         let known = Known { peer: Arc::clone(&peer), hello };
         self.ask(now, Question::Client { peer }, Resume::Client(known));

@@ -1,8 +1,9 @@
 //! Rows about logins, policy, helpers and clusters.
 
+use crate::auth::{Mechanism, Mechanisms};
 use crate::config::Settings;
 use crate::config::choices::{
-    EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, WrapperFiles,
+    EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, Users, WrapperFiles,
 };
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
@@ -15,8 +16,6 @@ use core::net::{IpAddr, SocketAddr};
 const PROMPT_OCTETS_MAX: usize = 100;
 /// Machines of a cluster.
 const PEERS_MAX: usize = 40;
-/// The mechanisms there are.
-const MECHANISMS: [&str; 2] = ["PLAIN", "LOGIN"];
 
 pub(super) const fn words(
     form: &'static str,
@@ -70,16 +69,40 @@ fn prompt(place: &mut String, words: &[&str]) -> CheckedWords {
 }
 
 fn mechanisms(settings: &mut Settings, given: &[&str]) -> CheckedWords {
-    let names: Vec<String> =
-        given.iter().flat_map(|word| word.split_ascii_whitespace()).map(str::to_ascii_uppercase).collect();
-    if names.is_empty() {
+    let names: Vec<&str> = given.iter().flat_map(|word| word.split([' ', '\t', ','])).collect();
+    let names = names.into_iter().filter(|name| !name.is_empty());
+    let (known, foreign): (Vec<_>, Vec<_>) = names.map(Mechanism::parse).partition(Option::is_some);
+    if known.is_empty() && foreign.is_empty() {
         return Err((0, Unfit::Missing));
     }
-    let known: Vec<String> =
-        names.iter().filter(|name| MECHANISMS.contains(&name.as_str())).cloned().collect();
-    let foreign = known.len() < names.len();
-    settings.auth.mechanisms = known;
-    Ok(foreign.then_some("only PLAIN and LOGIN exist here; the other names are left out"))
+    let named = Mechanisms::of(known.into_iter().flatten());
+    settings.auth.mechanisms = (!named.names().is_empty()).then_some(named);
+    let all = "only SCRAM-SHA-256-PLUS, SCRAM-SHA-256, OAUTHBEARER, EXTERNAL, PLAIN and LOGIN exist here; the other \
+               names are left out";
+    Ok((!foreign.is_empty()).then_some(all))
+}
+
+fn users(settings: &mut Settings, words: &[&str], of: impl FnOnce(String) -> Users) -> CheckedWords {
+    let mut path = None;
+    let note = absolute(&mut path, words)?;
+    settings.auth.users = path.map(of);
+    Ok(note)
+}
+
+fn program(settings: &mut Settings, words: &[&str], tokens: bool) -> CheckedWords {
+    users(settings, words, |path| Users::Program { path, tokens })
+}
+
+fn sender_match(settings: &mut Settings, words: &[&str]) -> CheckedWords {
+    if let Some(index) = words.iter().position(|word| !is_domain(word)) {
+        return Err((index, Unfit::NotADomain));
+    }
+    let mut domains: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
+    if domains.is_empty() {
+        domains.push(settings.host.to_ascii_lowercase());
+    }
+    settings.auth.sender_match = Some(domains);
+    Ok(None)
 }
 
 fn policydb(place: &mut Option<PolicyDb>, words: &[&str]) -> CheckedWords {
@@ -284,8 +307,64 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "SMTP-auth-pipe",
         &[],
         "",
-        path("PATH", |s, w| absolute(&mut s.auth.pipe, w)),
+        path("PATH", |s, w| program(s, w, false)),
         "Program that checks logins: user as its argument, password on its input, exit status 0 for yes.",
+    ),
+    row(
+        "smtp-auth-pipe-tokens",
+        &[],
+        "",
+        path("PATH", |s, w| program(s, w, true)),
+        "The same, for a program that checks tokens of OAUTHBEARER, too (SMTP_AUTH_KIND=token).",
+    ),
+    row(
+        "smtp-auth-file",
+        &[],
+        "",
+        path("PATH", |s, w| users(s, w, Users::File)),
+        "Password file, made by smtpserver passwd.",
+    ),
+    row(
+        "smtp-auth-pam",
+        &[],
+        "",
+        Argument::Switch(|s| s.auth.users = Some(Users::Pam)),
+        "Ask PAM, service smtpauth-login.",
+    ),
+    row(
+        "smtp-auth-dovecot",
+        &[],
+        "",
+        path("SOCKET", |s, w| users(s, w, Users::Dovecot)),
+        "Ask Dovecot, over this auth socket.",
+    ),
+    row(
+        "smtp-auth-user",
+        &[],
+        "",
+        words("USER", "a user of this machine", (1, 1), |s, w| named(&mut s.auth.run_as, w)),
+        "User as whom passwords are checked; without it, whoever started the server.",
+    ),
+    row(
+        "auth-equals-login",
+        &[],
+        "",
+        Argument::Switch(|s| s.auth.equals_login = true),
+        "Offer LOGIN as AUTH=LOGIN, too, for very old clients (the default).",
+    ),
+    row(
+        "no-auth-equals-login",
+        &[],
+        "",
+        Argument::Switch(|s| s.auth.equals_login = false),
+        "Do not offer AUTH=LOGIN.",
+    ),
+    row(
+        "sender-login-match",
+        &[],
+        "",
+        words("[DOMAINS]", "domains; none for our own name", (0, 100), sender_match),
+        "Who has logged in sends as itself: its name is the address, or the local part in one of these domains.",
     ),
     row(
         "MSA-mode",
