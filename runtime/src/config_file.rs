@@ -207,7 +207,7 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
     notes.extend(tls.notes.iter().cloned());
     let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed, &tls);
     errors.extend(faults);
-    errors.extend(lmtp_at_the_port_of_smtp(&wanted));
+    errors.extend(lmtp_at_the_port_of_smtp(&wanted, &configuration));
     errors.extend(logins_that_nobody_knows(&wanted));
     if !errors.is_empty() {
         return Err(LoadFault::Unfit(in_order(errors)));
@@ -257,12 +257,16 @@ fn logins_that_nobody_knows(wanted: &[Wanted]) -> Vec<Remark> {
 
 //= rfc2033#5/1 rfc2033#1/1
 // LMTP where SMTP is expected would be taken for a broken server.
-fn lmtp_at_the_port_of_smtp(wanted: &[Wanted]) -> Vec<Remark> {
+fn lmtp_at_the_port_of_smtp(wanted: &[Wanted], configuration: &Configuration) -> Vec<Remark> {
     let wrong = wanted.iter().filter(|place| place.settings.lmtp && place.address.port() == 25);
     wrong
-        .map(|place| {
-            let hint = "give it another port, such as 2525";
-            place.asked_by.clone().error("lmtp-mode is not for port 25, where everybody expects SMTP", hint)
+        .map(|Wanted { asked_by, .. }| {
+            // Where no line asks for the place, one asks for the mode.
+            let mode = configuration.set_by(0, "lmtp-mode").filter(|_| asked_by.line == 0);
+            mode.unwrap_or(asked_by).clone().error(
+                "lmtp-mode is not for port 25, where everybody expects SMTP",
+                "give it another port, such as PARAM BindSmtp any 2525",
+            )
         })
         .collect()
 }

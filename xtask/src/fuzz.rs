@@ -13,6 +13,43 @@ const RUSTFLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
 
+/// Runs of each target in `cargo xtask test`, which are always the same ones: as many as take some five seconds. Whoever
+/// makes a target enters it here.
+const RUNS: &[(&str, u32)] = &[
+    ("auth_exchange", 500_000),
+    ("chunk", 300_000),
+    ("command", 400_000),
+    ("conf", 2_000),
+    ("dns_answer", 70_000),
+    ("dotted", 80_000),
+    ("line", 30_000),
+    ("oracle", 150_000),
+    ("params", 80_000),
+    ("path", 30_000),
+    ("plan", 60),
+    ("policy_file", 100_000),
+    ("policy_source", 12_000),
+    ("proxy", 80_000),
+    ("replay_log", 1_000),
+    ("scram", 8_000),
+    ("session", 1_500),
+    ("spf_record", 5_000),
+    ("xtext", 200_000),
+];
+/// Longest that one run may take. Worlds of the target `plan` take seconds, and others may need the machine as well.
+const UNIT_SECONDS_MAX: u32 = 60;
+/// Runs of a target that is not entered.
+const RUNS_OF_OTHERS: u32 = 2_000;
+
+/// How a target is run.
+#[derive(Clone, Copy)]
+enum Hunt {
+    /// With what it learned before, and always anew.
+    Anew,
+    /// So many runs, the same ones each time: a commit that passed passes again.
+    Same(u32),
+}
+
 /// Which target, how long.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -58,7 +95,7 @@ fn known(target: &str) -> Result<(), String> {
     if there { Ok(()) } else { Err(format!("no target {target}; there are {}", names.join(" "))) }
 }
 
-/// A short run of each target, for `cargo xtask test`.
+/// A short run of each target, for `cargo xtask test`; no more than `seconds` each, where a machine is slow.
 pub(crate) fn steps(steps: &mut Steps, seconds: u32) {
     let names = match targets() {
         Ok(names) if seconds > 0 && !names.is_empty() => names,
@@ -67,7 +104,8 @@ pub(crate) fn steps(steps: &mut Steps, seconds: u32) {
     };
     steps.step("fuzz targets, built with coverage", || Outcome::of(built()));
     for name in names {
-        steps.step(&format!("fuzz {name}, {seconds} s"), || Outcome::of(short(&name, seconds)));
+        let runs = RUNS.iter().find(|(target, _)| *target == name).map_or(RUNS_OF_OTHERS, |(_, runs)| *runs);
+        steps.step(&format!("fuzz {name}, {runs} runs"), || Outcome::of(short(&name, seconds, runs)));
     }
 }
 
@@ -101,12 +139,13 @@ fn built() -> Result<(), String> {
 
 /// A run for people, who see all that libFuzzer says.
 fn once(target: &str, seconds: u32, args: &[String]) -> Result<(), String> {
-    cargo::finish(ready(target, seconds)?.args(args)).map_err(|why| format!("{why}; {}", advice(target)))
+    cargo::finish(ready(target, seconds, Hunt::Anew)?.args(args))
+        .map_err(|why| format!("{why}; {}", advice(target)))
 }
 
 /// A run among many, which says something only when it finds something.
-fn short(target: &str, seconds: u32) -> Result<(), String> {
-    let said = ready(target, seconds)?.output().map_err(|err| err.to_string())?;
+fn short(target: &str, seconds: u32, runs: u32) -> Result<(), String> {
+    let said = ready(target, seconds, Hunt::Same(runs))?.output().map_err(|err| err.to_string())?;
     if said.status.success() {
         return Ok(());
     }
@@ -121,11 +160,19 @@ fn advice(target: &str) -> String {
 }
 
 /// The program of a target with its bounds and its corpora, not yet started.
-fn ready(target: &str, seconds: u32) -> Result<Command, String> {
+fn ready(target: &str, seconds: u32, hunt: Hunt) -> Result<Command, String> {
     if !targets()?.iter().any(|name| name == target) {
         return Err(format!("no such target: {target} (there are: {})", targets()?.join(" ")));
     }
-    let learned = folder().join("corpus").join(target);
+    let learned = match hunt {
+        Hunt::Anew => folder().join("corpus").join(target),
+        Hunt::Same(_) => {
+            let scratch = folder().join("scratch").join(target);
+            // Missing is as good as empty.
+            let _ = std::fs::remove_dir_all(&scratch);
+            scratch
+        }
+    };
     let kept = cargo::root().join("fuzz/corpus").join(target);
     for place in [&learned, &kept] {
         std::fs::create_dir_all(place).map_err(|err| format!("{}: {err}", place.display()))?;
@@ -133,11 +180,14 @@ fn ready(target: &str, seconds: u32) -> Result<Command, String> {
     let mut command = Command::new(folder().join(host()?).join("release").join(target));
     command.args([
         format!("-max_total_time={seconds}"),
-        "-timeout=10".to_owned(),
+        format!("-timeout={UNIT_SECONDS_MAX}"),
         "-rss_limit_mb=2048".to_owned(),
         "-print_final_stats=1".to_owned(),
         format!("-artifact_prefix={}/", kept.display()),
     ]);
+    if let Hunt::Same(runs) = hunt {
+        command.args(["-seed=1".to_owned(), "-reload=0".to_owned(), format!("-runs={runs}")]);
+    }
     command.arg(learned).arg(kept);
     Ok(command)
 }

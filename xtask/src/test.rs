@@ -13,8 +13,8 @@ pub(crate) struct Options {
     /// Stop at the first failure
     #[arg(long)]
     fail_fast: bool,
-    /// How long each fuzz target runs; 0 runs none
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    /// How long each fuzz target may take for its fixed number of runs; 0 runs none
+    #[arg(long, default_value_t = 30, value_name = "N")]
     fuzz_seconds: u32,
 }
 

@@ -1,6 +1,7 @@
 //! Reads a spool directory in ZMailer's format: envelope lines, then the stored message with LF line ends.
 //! Reads on its own terms, not with the server's code: a reader that shares its writer's mistakes sees none.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -65,7 +66,9 @@ impl Message {
             let Some(end) = rest.iter().position(|octet| *octet == b'\n') else {
                 return Err(Trouble("a stored file without env-end".to_string()));
             };
-            let line = String::from_utf8_lossy(&rest[..end]).into_owned();
+            // Nearly always it is text, which is seen faster than it is mended.
+            let line = std::str::from_utf8(&rest[..end])
+                .map_or_else(|_| String::from_utf8_lossy(&rest[..end]), Cow::Borrowed);
             rest = &rest[end + 1..];
             match line.split_once(' ').unwrap_or((&line, "")) {
                 ("env-end", _) => break,

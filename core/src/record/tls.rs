@@ -28,8 +28,8 @@ pub(super) fn seen_by_a_session(tls: &Tls) -> Tls {
 
 /// The parts of our trace field that a session writes.
 pub(super) fn received(parts: ReceivedParts) -> ReceivedParts {
-    let ReceivedParts { tls_mode, tls_peer, .. } = parts;
-    ReceivedParts { tls_mode, tls_peer, ..ReceivedParts::default() }
+    let ReceivedParts { none, tls_mode, tls_peer, .. } = parts;
+    ReceivedParts { none, tls_mode, tls_peer, ..ReceivedParts::default() }
 }
 
 /// What is not the default, as lines `NAME VALUE`. That a connection begins with a handshake is no parameter.
@@ -40,6 +40,7 @@ pub(super) fn lines(lines: &mut Vec<String>, settings: &Settings) {
         ("tls-enforce-tls 1", tls.enforced),
         ("tls-require-cert 1", tls.require_client),
         ("outlook-tls-bug", tls.outlook_bug),
+        ("no-received-header", received.none),
         ("rcvd-tls-mode", received.tls_mode),
         ("rcvd-tls-peer", received.tls_peer),
     ] {

@@ -6,7 +6,6 @@ use crate::limits::{REPLY_LINES_MAX, REPLY_TEXT_MAX};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
 /// Something the server says. Made only by the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,17 +127,30 @@ impl Reply {
     fn encode_once(&self, enhanced: bool, out: &mut Vec<u8>) {
         let last = self.lines.len() - 1;
         for (index, line) in self.lines.iter().enumerate() {
-            let mut head = String::with_capacity(16);
-            let mark = if index == last { ' ' } else { '-' };
-            write!(head, "{}{mark}", self.code.0).expect("writing to memory");
+            decimal(self.code.0, out);
+            out.push(if index == last { b' ' } else { b'-' });
             if let Some(Enhanced(class, subject, detail)) = self.enhanced.filter(|_| enhanced) {
-                write!(head, "{class}.{subject}.{detail} ").expect("writing to memory");
+                for (number, mark) in [(class, b'.'), (subject, b'.'), (detail, b' ')] {
+                    decimal(number.into(), out);
+                    out.push(mark);
+                }
             }
-            out.extend_from_slice(head.as_bytes());
             out.extend(line.bytes().take(REPLY_TEXT_MAX).map(printable));
             out.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// Appends a number, which is below a thousand.
+fn decimal(number: u16, out: &mut Vec<u8>) {
+    let digit = |number: u16| b'0' + u8::try_from(number % 10).expect("a digit");
+    if number >= 100 {
+        out.push(digit(number / 100));
+    }
+    if number >= 10 {
+        out.push(digit(number / 10));
+    }
+    out.push(digit(number));
 }
 
 fn printable(octet: u8) -> u8 {

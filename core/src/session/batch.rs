@@ -41,10 +41,6 @@ impl Session {
         let State::Unwanted(mut unwanted) = self.leave_state() else {
             unreachable!("the state was looked at by the caller")
         };
-        if rest.is_empty() {
-            self.state = State::Unwanted(unwanted);
-            return Flow::Wait;
-        }
         let mut dropped = Vec::new();
         unwanted.reader.discard_from_now();
         let progress = unwanted.reader.read(rest, &mut dropped);

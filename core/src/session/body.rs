@@ -26,23 +26,30 @@ impl Session {
         let mut head = control::END.as_bytes().to_vec();
         // RFC 7208 §9.1: above our own trace field.
         head.extend_from_slice(transaction.opened.trace.as_deref().unwrap_or_default().as_bytes());
-        //= rfc2821#4.4/1 rfc2821#4.4/8
-        // The trace field is the first of the header, and ours.
-        head.extend_from_slice(
-            trace::received(
-                trace::Way {
-                    hello,
-                    origin: &self.origin(),
-                    protocol: self.protocol(hello),
-                    host: &self.settings.host,
-                    user: self.settings.received.auth_user.then(|| self.login.as_ref().map(LoggedIn::user)),
-                    secured: self.comment_on_tls().as_deref(),
-                },
-                &transaction,
-                now.wall,
-            )
-            .as_bytes(),
-        );
+        // An operator whose router makes the field of the envelope's lines wants no second one.
+        if !self.settings.received.none {
+            //= rfc2821#4.4/1 rfc2821#4.4/8
+            // The trace field is the first of the header, and ours.
+            head.extend_from_slice(
+                trace::received(
+                    trace::Way {
+                        hello,
+                        origin: &self.origin(),
+                        protocol: self.protocol(hello),
+                        host: &self.settings.host,
+                        user: self
+                            .settings
+                            .received
+                            .auth_user
+                            .then(|| self.login.as_ref().map(LoggedIn::user)),
+                        secured: self.comment_on_tls().as_deref(),
+                    },
+                    &transaction,
+                    now.wall,
+                )
+                .as_bytes(),
+            );
+        }
         self.order(Order::Append(head));
         transaction.begin(now.instant)
     }
@@ -51,10 +58,6 @@ impl Session {
         let State::Receiving(mut receiving) = self.leave_state() else {
             unreachable!("the state was looked at by the caller")
         };
-        if rest.is_empty() {
-            self.state = State::Receiving(receiving);
-            return Flow::Wait;
-        }
         let mut text = Vec::with_capacity(rest.len());
         let progress = receiving.reader.read(rest, &mut text);
         *rest = &rest[progress.used..];

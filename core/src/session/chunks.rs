@@ -17,10 +17,6 @@ impl Session {
         let State::InChunk(mut chunking, chunk) = self.leave_state() else {
             unreachable!("the state was looked at by the caller")
         };
-        if rest.is_empty() && chunk.octets > 0 {
-            self.state = State::InChunk(chunking, chunk);
-            return Flow::Wait;
-        }
         let mut text = Vec::new();
         let progress = chunking.reader.read(rest, &mut text);
         *rest = &rest[progress.used..];

@@ -272,6 +272,9 @@ impl Session {
             return Flow::Wait;
         }
         match &mut self.state {
+            // Most steps come to nothing, as all there was is used: they shall cost nothing, either.
+            State::Receiving(_) | State::Unwanted(_) if rest.is_empty() => Flow::Wait,
+            State::InChunk(_, chunk) if rest.is_empty() && chunk.octets > 0 => Flow::Wait,
             State::Unwelcome
             | State::Ready(_)
             | State::Opened(_)

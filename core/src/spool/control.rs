@@ -8,8 +8,11 @@ use crate::peer::{Peer, TransactionId};
 use crate::wire::params::{BodyKind, ByMode, DeliverBy, Notify, Ret};
 use crate::wire::path::ReversePath;
 use crate::wire::xtext::Xtext;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::fmt::Write;
+
+/// Octets that the lines of a recipient usually have.
+const LINES_OCTETS: usize = 224;
 
 /// The client that a message comes from, as its envelope tells it.
 #[derive(Clone, Copy, Debug)]
@@ -36,19 +39,19 @@ pub fn head(client: Client<'_>, sender: &Sender, id: TransactionId) -> String {
     let mut out = String::with_capacity(512);
     let literal = peer.literal();
     let syntax = if hello.name.is_well_formed() { "OK" } else { "FAIL" };
-    // No name was looked up: the flags say so (reversed: not asked, verified and HELO verified: no).
-    let rcvdfrom = format_args!(
-        "rcvdfrom {literal} ({literal}:{port} {hello}{told} rhost-flags-??-FAIL-{syntax}-FAIL)\n",
-        port = peer.client.port(),
-        hello = quoted(&alloc::format!("{} {}", hello.verb.name(), hello.name)),
-    )
-    .to_string();
     if batch.is_none() {
         out.push_str("external\n");
+        // No name was looked up: the flags say so (reversed: not asked, verified and HELO verified: no).
+        let hello = quoted(&alloc::format!("{} {}", hello.verb.name(), hello.name));
+        let port = peer.client.port();
         if let Some(login) = login {
             line(&mut out, "comment smtp-auth:", &quoted(login.user().as_str()));
         }
-        out.push_str(&rcvdfrom);
+        writeln!(
+            out,
+            "rcvdfrom {literal} ({literal}:{port} {hello}{told} rhost-flags-??-FAIL-{syntax}-FAIL)",
+        )
+        .expect("writing to memory");
     }
     line(&mut out, "comment transaction", &id);
     match sender.params.body {
@@ -86,21 +89,30 @@ pub fn head(client: Client<'_>, sender: &Sender, id: TransactionId) -> String {
 
 /// The two lines of a recipient: its DSN wishes, then its address.
 pub fn recipient(sender: &Sender, recipient: &Recipient) -> String {
-    let path = recipient.path();
-    let as_xtext = Xtext::encode(path.bare().as_bytes());
-    let original = match &recipient.params().orcpt {
-        Some(orcpt) => alloc::format!("{};{}", orcpt.kind, orcpt.address),
-        None => alloc::format!("rfc822;{as_xtext}"),
-    };
-    let by = match &sender.deliver_by {
-        Some((hour, by)) => alloc::format!(" BY={hour};{}", by_flags(by)),
-        None => String::new(),
-    };
-    alloc::format!(
-        "todsn NOTIFY={notify}{by} ORCPT={original} INRCPT=rfc822;{as_xtext} INFROM=rfc822;{from}\nto {path}\n",
-        notify = notify(recipient.params().notify.as_ref(), sender.deliver_by.as_ref().map(|(_, by)| by)),
-        from = Xtext::encode(sender.path.bare().as_bytes()),
-    )
+    // Once for each of perhaps many recipients: put together piece by piece, which is cheaper than by a format.
+    let path = recipient.path().bare();
+    let mut out = String::with_capacity(LINES_OCTETS);
+    out.push_str("todsn NOTIFY=");
+    notify(recipient.params().notify.as_ref(), sender.deliver_by.as_ref().map(|(_, by)| by), &mut out);
+    if let Some((hour, by)) = &sender.deliver_by {
+        write!(out, " BY={hour};{}", by_flags(by)).expect("writing to memory");
+    }
+    out.push_str(" ORCPT=");
+    match &recipient.params().orcpt {
+        Some(orcpt) => write!(out, "{};{}", orcpt.kind, orcpt.address).expect("writing to memory"),
+        None => {
+            out.push_str("rfc822;");
+            Xtext::encode_to(path.as_bytes(), &mut out);
+        }
+    }
+    out.push_str(" INRCPT=rfc822;");
+    Xtext::encode_to(path.as_bytes(), &mut out);
+    out.push_str(" INFROM=rfc822;");
+    Xtext::encode_to(sender.path.bare().as_bytes(), &mut out);
+    out.push_str("\nto <");
+    out.push_str(&path);
+    out.push_str(">\n");
+    out
 }
 
 /// The line that ends the envelope.
@@ -119,14 +131,16 @@ fn by_flags(by: &DeliverBy) -> String {
 }
 
 /// The wishes as the router wants them; the trace flag asks for a notice of each relay (RFC 2852 §4).
-fn notify(wish: Option<&Notify>, by: Option<&DeliverBy>) -> String {
+fn notify(wish: Option<&Notify>, by: Option<&DeliverBy>, out: &mut String) {
     //= rfc3461#5.2.1/5
     // What was wished goes on unchanged; what was not is what RFC 3461 §4.1 supposes.
-    let mut words = wish.map_or_else(|| String::from("FAILURE,DELAY"), ToString::to_string);
-    if by.is_some_and(|by| by.trace) && !wish.is_some_and(Notify::is_never) {
-        words.push_str(",TRACE");
+    match wish {
+        Some(wish) => write!(out, "{wish}").expect("writing to memory"),
+        None => out.push_str("FAILURE,DELAY"),
     }
-    words
+    if by.is_some_and(|by| by.trace) && !wish.is_some_and(Notify::is_never) {
+        out.push_str(",TRACE");
+    }
 }
 
 /// A quoted string in the spool's way: octets outside printable ASCII as three octal digits, `" \ ( )` after a

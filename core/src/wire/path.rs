@@ -3,8 +3,7 @@
 //! Only syntax: whether a domain exists and whether an address is welcome is not known here.
 
 use super::domain::{self, DomainFault};
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::fmt;
 
 /// The greatest length of a path in octets, with its brackets. Spec: RFC 2821 §4.5.3.1.
@@ -51,6 +50,20 @@ impl Address {
         &self.domain
     }
 
+    /// Octets of the canonical text.
+    fn octets(&self) -> usize {
+        self.route.len() + self.local.len() + 1 + self.domain.len()
+    }
+
+    /// The canonical text.
+    fn bare(&self) -> String {
+        let mut out = String::with_capacity(self.octets());
+        for part in [&self.route, &self.local, "@", &self.domain] {
+            out.push_str(part);
+        }
+        out
+    }
+
     /// The domain or address literal in lower case, for comparing.
     pub fn domain_lowercase(&self) -> String {
         self.domain.to_ascii_lowercase()
@@ -91,7 +104,7 @@ impl ReversePath {
     pub fn bare(&self) -> String {
         match self {
             ReversePath::Null => String::new(),
-            ReversePath::Address(address) => address.to_string(),
+            ReversePath::Address(address) => address.bare(),
         }
     }
 }
@@ -101,7 +114,7 @@ impl ForwardPath {
     pub fn bare(&self) -> String {
         match self {
             ForwardPath::Postmaster => String::from("postmaster"),
-            ForwardPath::Address(address) => address.to_string(),
+            ForwardPath::Address(address) => address.bare(),
         }
     }
 }
@@ -232,7 +245,7 @@ fn path(text: &[u8], source_route: SourceRoute) -> Result<(Inside, usize), Mispl
         return cursor.fail(PathFault::Junk);
     }
     // An address literal can grow a little in its canonical form: what is said later must fit as well.
-    let said = if let Inside::Whole(address) = &inside { format!("<{address}>").len() } else { 0 };
+    let said = if let Inside::Whole(address) = &inside { address.octets() + 2 } else { 0 };
     if cursor.at.max(said) > PATH_OCTETS_MAX {
         return Err((0, PathFault::PathTooLong));
     }

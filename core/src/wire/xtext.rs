@@ -30,16 +30,21 @@ impl Xtext {
     /// Any octets in their shortest xtext form.
     pub fn encode(octets: &[u8]) -> Xtext {
         let mut text = String::with_capacity(octets.len());
+        Xtext::encode_to(octets, &mut text);
+        Xtext(text)
+    }
+
+    /// Appends the shortest xtext form of octets.
+    pub fn encode_to(octets: &[u8], out: &mut String) {
         for &octet in octets {
             if stands_for_itself(octet) {
-                text.push(char::from(octet));
+                out.push(char::from(octet));
             } else {
-                text.push('+');
-                text.push(hex_digit(octet >> 4));
-                text.push(hex_digit(octet & 0x0f));
+                out.push('+');
+                out.push(hex_digit(octet >> 4));
+                out.push(hex_digit(octet & 0x0f));
             }
         }
-        Xtext(text)
     }
 
     /// The octets that the text stands for.

@@ -22,6 +22,9 @@ const SAMPLE: usize = 2;
 /// Longer sessions are not cut into single octets.
 const OCTETS_MAX: usize = 50_000;
 
+/// Octets of drafts that are reported together.
+const BLOCK: usize = 4096;
+
 /// Sessions of a run that the model tells anew.
 const MODELLED: usize = 8;
 
@@ -233,9 +236,10 @@ fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
     let mut server = Solo::new(Now::default(), settings.clone(), peer.clone());
     let mut session = Session::new(settings.clone(), server.session(), peer);
     let mut replies = Vec::new();
+    let mut written = 0;
     let now = Now::default();
     session.handle(now, Input::Opened);
-    obey(&mut session, &mut server, &mut replies);
+    obey(&mut session, &mut server, &mut replies, &mut written);
     let mut rest = heard.octets.as_slice();
     while !rest.is_empty() {
         let take = session.wants_bytes().min(piece).min(rest.len());
@@ -244,16 +248,17 @@ fn hold(settings: &Arc<Settings>, heard: &Heard, piece: usize) -> Vec<u8> {
         }
         session.handle(now, Input::Bytes(&rest[..take]));
         rest = &rest[take..];
-        obey(&mut session, &mut server, &mut replies);
+        obey(&mut session, &mut server, &mut replies, &mut written);
     }
     if heard.client_closed {
         session.handle(now, Input::PeerClosed);
-        obey(&mut session, &mut server, &mut replies);
+        obey(&mut session, &mut server, &mut replies, &mut written);
     }
     replies
 }
 
-fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>) {
+/// Does what the session wants. `written` are octets of drafts whose writing was not reported yet: disks report blocks.
+fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>, written: &mut usize) {
     let now = Now::default();
     loop {
         let Some(output) = session.poll() else {
@@ -275,7 +280,10 @@ fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>) {
                 session.handle(now, Input::Advised(ticket, advice));
             }
             Output::Order(Order::Append(octets)) => {
-                session.handle(now, Input::Reported(Report::Room(octets.len())));
+                *written += octets.len();
+                if *written >= BLOCK {
+                    session.handle(now, Input::Reported(Report::Room(std::mem::take(written))));
+                }
             }
             Output::Order(Order::Commit(_)) => {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };

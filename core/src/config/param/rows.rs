@@ -13,7 +13,6 @@ pub(super) const LATER: &[&str] = &[
     "VRFYcmd",
     "rcvd-ident",
     "rcvd-whoson",
-    "no-received-header",
     "enable-router",
     "enable-router-maxpar",
     "contentfilter",

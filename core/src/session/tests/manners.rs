@@ -137,6 +137,25 @@ fn the_text_of_a_refused_message_is_never_commands() {
 }
 
 #[test]
+fn who_wants_no_trace_field_gets_none() {
+    for (line, wanted) in [("no-received-header", false), ("NoDSN", true)] {
+        let mut bench = bench(line);
+        bench.say("HELO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\nDATA\r\n");
+        bench.say("Subject: x\r\n\r\n.\r\n");
+        let mut stored = Vec::new();
+        for order in &bench.orders {
+            if let Order::Append(octets) = order {
+                stored.extend_from_slice(octets);
+            }
+        }
+        let stored = String::from_utf8(stored).expect("text");
+        let (_, message) = stored.split_once("env-end\n").expect("an envelope");
+        assert_eq!(message.starts_with("Received: from c.example"), wanted, "{stored}");
+        assert!(message.ends_with("Subject: x\n\n"), "{stored}");
+    }
+}
+
+#[test]
 fn what_was_refused_of_one_message_is_no_part_of_another() {
     let mut bench = batch(false, false);
     bench.say("MAIL FROM:<a@c.example>\r\nRCPT TO:<b@local.example>\r\nDATA bad\r\ntext\r\n.\r\n");
