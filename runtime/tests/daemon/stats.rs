@@ -64,6 +64,10 @@ fn an_operator_on_the_machine_asks_at_the_socket() {
     // Whoever takes over takes the name over, and what the other leaves is his.
     let mut successor = Server::start(spool.path(), &["--replace"]);
     server.end();
+    // It takes the name a moment after the duty.
+    while !socket.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     assert_eq!(told(spool.path(), &["127.0.0.1"]).len(), 1);
     successor.signal("TERM");
     assert!(successor.end().success());
