@@ -22,6 +22,7 @@ mod replay_log;
 mod scram;
 mod session;
 mod spf_record;
+mod world;
 mod xtext;
 
 pub use auth_exchange::auth_exchange;

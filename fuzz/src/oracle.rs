@@ -7,6 +7,7 @@ use smtpserver_core::wire::command::{Command, Offered, SyntaxFault, parse};
 use smtpserver_core::wire::params::{BodyKind, ByMode, MailParams, Ret};
 use smtpserver_core::wire::path::{ForwardPath, PathFault, ReversePath};
 use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 type Theirs<'a> = Request<Cow<'a, str>>;
 
@@ -299,6 +300,32 @@ fn is_keyword(name: &str) -> bool {
         && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
 }
 
+/// Whether xtext says a mailbox, or that nobody is known.
+fn is_submitter(xtext: &str) -> bool {
+    let mut mailbox = String::new();
+    let mut rest = xtext;
+    while let Some((plain, coded)) = rest.split_once('+') {
+        let octet = coded.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let Some(octet) = octet else { return false };
+        mailbox += plain;
+        mailbox.push(char::from(octet));
+        rest = &coded[2..];
+    }
+    mailbox += rest;
+    let is_literal = |domain: &str| {
+        let inside = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inside.is_some_and(|inside| match inside.get(..5) {
+            Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => inside[5..].parse::<Ipv6Addr>().is_ok(),
+            Some(_) | None => inside.parse::<Ipv4Addr>().is_ok(),
+        })
+    };
+    mailbox == "<>"
+        || mailbox.rsplit_once('@').is_some_and(|(local, domain)| {
+            let fits = local.len() <= 64 && domain.len() <= 255 && mailbox.len() <= 254;
+            fits && is_local_part(local.as_bytes()) && (is_domain(domain.as_bytes()) || is_literal(domain))
+        })
+}
+
 fn is_value(name: &str, value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else { return false };
     let upper = text.to_ascii_uppercase();
@@ -310,7 +337,7 @@ fn is_value(name: &str, value: &[u8]) -> bool {
         "BODY" => ["7BIT", "8BITMIME", "BINARYMIME"].contains(&upper.as_str()),
         "RET" => ["FULL", "HDRS"].contains(&upper.as_str()),
         "ENVID" => value.len() <= 100 && is_printable_xtext(value),
-        "AUTH" => is_printable_xtext(value),
+        "AUTH" => is_printable_xtext(value) && is_submitter(text),
         "BY" => upper.split_once(';').is_some_and(|(time, wish)| {
             let past = time.starts_with('-');
             let time = time.strip_prefix(['+', '-']).unwrap_or(time);
