@@ -77,9 +77,10 @@ fn an_operator_on_the_machine_asks_at_the_socket() {
     assert!(!socket.exists());
     drop(off);
     assert!(refusal(&["stats", "--param", "stats-socket off"]).contains("stats-socket is off"));
-    let line =
-        refusal(&["--foreground", "-P", place, "-p", "0", "--param", "stats-socket /no/such/folder/s"]);
-    assert!(line.contains("/no/such/folder/s"), "{line}");
+    let unfit =
+        output(&["--foreground", "-P", place, "-p", "0", "--param", "stats-socket /no/such/folder/s"]);
+    assert_eq!(unfit.status.code(), Some(2));
+    assert!(text(&unfit.stderr).contains("at /no/such/folder/s: "), "{unfit:?}");
 }
 
 #[test]
