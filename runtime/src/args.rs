@@ -306,6 +306,8 @@ impl DemoArgs {
     pub(crate) const PORT: u16 = 2525;
     /// The port for SMTPS beside it.
     pub(crate) const SMTPS_PORT: u16 = 2465;
+    /// The port for SUBMIT.
+    pub(crate) const SUBMIT_PORT: u16 = 2587;
 }
 
 impl RecordArgs {

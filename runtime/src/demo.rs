@@ -2,6 +2,7 @@
 //! tells in plain words what it does, and delivers nothing.
 
 use crate::args::{self, DemoArgs};
+use crate::auth::{self, BackEnds, Scheme};
 use crate::clock::{Clock, SystemClock};
 use crate::journal::Journal;
 use crate::limits::LAST_WRITES_MAX;
@@ -11,8 +12,10 @@ use crate::log::{Log, Place};
 use crate::places::serving;
 use crate::spool_fs::{self, FileSpool, Layout, ROUTER};
 use crate::tls::shop::Shop;
-use crate::{Stop, listen, serve, signals, tls};
+use crate::{Stop, listen, passwd, serve, signals, tls};
+use smtpserver_core::auth::{Secret, UserName};
 use smtpserver_core::config::bind::Service;
+use smtpserver_core::config::choices::Users;
 use smtpserver_core::config::file::remark::Spot;
 use smtpserver_core::event::{Outcome, TransactionRecord};
 use smtpserver_core::spool::id::SpoolId;
@@ -36,6 +39,10 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let postoffice = spool_fs::prepare(&args.postoffice, &Layout::default()).map_err(Stop::unfit)?;
     let recorder = serve::start_recorder(args.record.wish()?.as_ref())?;
     settings.tls = tls::own::settings(&postoffice).map_err(Stop::unfit)?;
+    let password = make_user(&postoffice)?;
+    settings.auth.offered = true;
+    settings.auth.users = Some(Users::File(postoffice.join(USERS).display().to_string()));
+    let logins = auth::ready([&settings], &BackEnds::default(), false).map_err(Stop::unfit)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let terms = Shop::one(&settings.tls, &clock).map_err(Stop::unfit)?;
     let settings = Arc::new(settings);
@@ -49,11 +56,14 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     let port = place.port.unwrap_or(DemoArgs::PORT);
     // Beside a port of one's own choice, any that is free.
     let smtps = if port == DemoArgs::PORT { DemoArgs::SMTPS_PORT } else { 0 };
-    let wanted = vec![wanted(port, Service::Smtp), wanted(smtps, Service::SmtpS)];
+    let submit = if port == DemoArgs::PORT { DemoArgs::SUBMIT_PORT } else { 0 };
+    let wanted =
+        vec![wanted(port, Service::Smtp), wanted(smtps, Service::SmtpS), wanted(submit, Service::Submit)];
     let doors = listen::open(wanted, &mut Vec::new()).map_err(Stop::unfit)?;
     listen::start(&doors).map_err(Stop::unfit)?;
     let address = doors[0].socket.local_addr().map_err(Stop::failed)?;
     let smtps = doors[1].socket.local_addr().map_err(Stop::failed)?;
+    let submit = doors[2].socket.local_addr().map_err(Stop::failed)?;
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
     Log::new(tracing::Level::WARN, vec![Place::Text(stderr.clone())]).trace();
@@ -71,6 +81,12 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     println!("Within TLS, with a certificate that nobody has signed (so -k does not look at it):");
     println!("  {} -k --ssl-reqd", curl_line(&format!("smtp://{address}")));
     println!("  {} -k", curl_line(&format!("smtps://{smtps}")));
+    println!("As a user who logs in, {USER} with the password {password}:");
+    println!("  {} -k --ssl-reqd -u {USER}:{password}", curl_line(&format!("smtp://{submit}")));
+    println!(
+        "  swaks --server {submit} --tls --auth PLAIN --auth-user {USER} --auth-password {password} \
+         --from ann@example.org --to bob@example.net"
+    );
     println!();
     println!("Ctrl-C stops it.");
 
@@ -81,7 +97,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         accepted: AtomicU64::new(0),
     });
     let spool = FileSpool::open(&postoffice, &settings.host, Layout::default());
-    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, Vec::new(), None);
+    let ended = serve::serve(settings, spool, doors, page.clone(), recorder, logins, None);
     for lines in [stdout, stderr] {
         lines.flush(LAST_WRITES_MAX);
     }
@@ -91,6 +107,21 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         n => println!("Stopped. {n} messages came; they stay where they are."),
     }
     ended
+}
+
+/// The user of the demonstration.
+const USER: &str = "demo";
+/// The file that knows it, in the spool's folder.
+const USERS: &str = "demo-users";
+
+/// Makes the user, with a password that is another one each time.
+fn make_user(postoffice: &Path) -> Result<String, Stop> {
+    let octets = auth::fresh_octets::<8>().map_err(Stop::failed)?;
+    let password: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    let user = UserName::new(USER).ok_or_else(|| Stop::failed("no name for a user"))?;
+    let secret = Secret::from(password.as_bytes());
+    passwd::set(&postoffice.join(USERS), &user, &secret, Scheme::Argon2id)?;
+    Ok(password)
 }
 
 fn curl_line(address: &str) -> String {

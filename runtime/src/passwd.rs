@@ -45,13 +45,17 @@ pub(crate) fn run(args: &PasswdArgs) -> Result<(), Stop> {
         let missing = || Stop::failed(format!("{} has no user {user}", args.file.display()));
         return if had { Ok(()) } else { Err(missing()) };
     }
-    let password = ask()?;
+    set(&args.file, &user, &ask()?, args.scheme)
+}
+
+/// Sets the password of a user, who is added if missing.
+pub(crate) fn set(file: &Path, user: &UserName, password: &Secret, scheme: Scheme) -> Result<(), Stop> {
     let salt = fresh_octets().map_err(|error| Stop::failed(format!("no randomness: {error}")))?;
     let secret = Zeroizing::new(
         fresh_octets::<SECRET_OCTETS>().map_err(|error| Stop::failed(format!("no randomness: {error}")))?,
     );
-    let kept = args.scheme.keep(&password, salt).map_err(Stop::failed)?;
-    replace(&args.file, true, |text| Some(with(text, &user, &kept, secret.as_ref())))?;
+    let kept = scheme.keep(password, salt).map_err(Stop::failed)?;
+    replace(file, true, |text| Some(with(text, user, &kept, secret.as_ref())))?;
     Ok(())
 }
 

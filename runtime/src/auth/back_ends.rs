@@ -43,7 +43,7 @@ impl Ready {
             Users::Pam => args.pam = true,
             Users::Dovecot(path) => return Ok(Ready::Dovecot(path.into())),
         }
-        let command = WorkerCommand::own(args);
+        let command = WorkerCommand::own(args).kept()?;
         command.start().map(|started| Ready::Worker(Box::new(started), command))
     }
 

@@ -10,6 +10,7 @@ mod door;
 mod dovecot;
 mod frame;
 mod fresh;
+mod keeper;
 #[cfg(feature = "pam")]
 mod pam;
 mod passwords;

@@ -2,6 +2,7 @@
 //! When the helper dies, all of them are in trouble, and it is started again.
 
 use super::frame::{self, Notice, Octets};
+use super::keeper::Keeper;
 use super::worker::WorkerArgs;
 use super::{BackEnd, Pending};
 use crate::limits::{CHECKS_AT_ONCE, WORKER_PAUSE_MAX, WORKER_PAUSE_MIN, WORKER_START_MAX};
@@ -25,27 +26,46 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// What it is to know.
     pub args: WorkerArgs,
+    /// Who starts it, when we cannot any more; otherwise we do.
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl WorkerCommand {
     /// Our own program, even when another one has taken its place on disk since.
     pub fn own(args: WorkerArgs) -> WorkerCommand {
-        WorkerCommand { program: PathBuf::from("/proc/self/exe"), args }
+        WorkerCommand::of(PathBuf::from("/proc/self/exe"), args)
+    }
+
+    /// This program.
+    pub fn of(program: PathBuf, args: WorkerArgs) -> WorkerCommand {
+        WorkerCommand { program, args, keeper: None }
+    }
+
+    /// The same, by a keeper that has the rights of now for as long as the command is there.
+    pub fn kept(mut self) -> Result<WorkerCommand, String> {
+        let keeper = Keeper::start(&self.program, &self.args).map_err(cannot_start)?;
+        self.keeper = Some(Arc::new(keeper));
+        Ok(self)
     }
 
     /// Starts it and waits until it is ready: with the rights of now, so before they are given up. The error is what the
     /// helper itself says about why it cannot work.
     pub fn start(&self) -> Result<Started, String> {
-        let fault = |error: std::io::Error| format!("cannot start the helper process for logins: {error}");
-        let (mut ours, its) = Socket::pair().map_err(fault)?;
+        let fault = cannot_start;
+        let (mut ours, mut child) = match &self.keeper {
+            Some(keeper) => (keeper.helper().map_err(fault)?, None),
+            None => {
+                let (ours, its) = Socket::pair().map_err(fault)?;
+                let child = Command::new(&self.program)
+                    .args(self.args.words())
+                    .stdin(OwnedFd::from(its))
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .map_err(fault)?;
+                (ours, Some(Buried(child)))
+            }
+        };
         ours.set_read_timeout(Some(WORKER_START_MAX)).map_err(fault)?;
-        let child = Command::new(&self.program)
-            .args(self.args.words())
-            .stdin(OwnedFd::from(its))
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(fault)?;
-        let mut child = Buried(child);
         loop {
             let body = frame::read_body_now(&mut ours);
             match body.map(|body| frame::read_notice(&body)) {
@@ -59,7 +79,7 @@ impl WorkerCommand {
                     return Err("the helper process for logins speaks nonsense".into());
                 }
                 Err(error) => {
-                    let status = child.0.try_wait().ok().flatten();
+                    let status = child.as_mut().and_then(|child| child.0.try_wait().ok().flatten());
                     let ended = status.map_or(String::new(), |status| format!(" ({status})"));
                     return Err(format!("the helper process for logins did not get ready: {error}{ended}"));
                 }
@@ -68,17 +88,27 @@ impl WorkerCommand {
     }
 }
 
+fn cannot_start(error: std::io::Error) -> String {
+    format!("cannot start the helper process for logins: {error}")
+}
+
 /// A helper process that is ready.
 #[derive(Debug)]
 pub struct Started {
-    child: Buried,
+    child: Option<Buried>,
     socket: Socket,
     means: Means,
 }
 
 /// A process that ends, and is waited for, when this goes.
 #[derive(Debug)]
-struct Buried(Child);
+pub(super) struct Buried(Child);
+
+impl Buried {
+    pub(super) fn new(child: Child) -> Buried {
+        Buried(child)
+    }
+}
 
 impl Drop for Buried {
     fn drop(&mut self) {
@@ -198,7 +228,7 @@ async fn keep(shared: Arc<Shared>, mut started: Started, command: WorkerCommand)
 }
 
 /// Talks to one helper process until its end.
-async fn talk(shared: &Shared, started: Started) -> Buried {
+async fn talk(shared: &Shared, started: Started) -> Option<Buried> {
     let Started { child, socket, means } = started;
     let stream = match socket.set_nonblocking(true).and_then(|()| UnixStream::from_std(socket)) {
         Ok(stream) => stream,

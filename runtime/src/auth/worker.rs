@@ -40,6 +40,9 @@ pub struct WorkerArgs {
     /// Ask PAM about this user, once; the password is on standard input
     #[arg(long, value_name = "USER")]
     pub pam_check: Option<String>,
+    /// Start helpers, one after the other
+    #[arg(long)]
+    pub keep: bool,
     /// Run as this user
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -77,6 +80,9 @@ pub(crate) fn run(args: WorkerArgs) -> Result<(), Stop> {
     let stream = std::os::unix::net::UnixStream::from(socket);
     if stream.local_addr().is_err() {
         return Err(Stop::unfit("auth-worker is started by the server, which talks to it over a socket"));
+    }
+    if args.keep {
+        return super::keeper::keep(stream, &args).map_err(fault);
     }
     stream.set_nonblocking(true).map_err(fault)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -42,7 +42,7 @@ fn password(user: &str, password: &str) -> Check {
 }
 
 fn command(args: WorkerArgs) -> WorkerCommand {
-    WorkerCommand { program: PathBuf::from(PROGRAM), args }
+    WorkerCommand::of(PathBuf::from(PROGRAM), args)
 }
 
 fn with_file(path: &Path) -> WorkerCommand {

@@ -28,6 +28,7 @@ mod single;
 mod spool;
 mod stats;
 mod stop;
+mod submission;
 mod tls;
 
 /// Says loudly that something was not tested, or fails where everything must be (`SMTPSERVER_REQUIRE_PEERS=1`).
