@@ -26,6 +26,13 @@ fn told(postoffice: &Path, words: &[&str]) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
+/// A server takes the socket's name a moment after it says that it listens.
+fn wait_for(socket: &Path) {
+    while !socket.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 /// One message from this client, which stays.
 fn send(client: &mut Client) {
     assert_eq!(client.ask("MAIL FROM:<a@b.example>").code, 250);
@@ -41,6 +48,8 @@ fn an_operator_on_the_machine_asks_at_the_socket() {
     let spool = postoffice();
     let mut server = Server::start(spool.path(), &[]);
     let place = spool.path().to_str().expect("text");
+    let socket = spool.path().join(".stats.smtpserver");
+    wait_for(&socket);
     let nobody = output(&["stats", "-P", place]);
     assert_eq!(text(&nobody.stdout), "nothing is known of anybody\n");
     send(&mut server.session());
@@ -58,16 +67,12 @@ fn an_operator_on_the_machine_asks_at_the_socket() {
     let table = text(&output(&["stats", "-P", place]).stdout);
     assert!(table.lines().nth(1).is_some_and(|line| line.starts_with("127.0.0.1 ")), "{table}");
 
-    let socket = spool.path().join(".stats.smtpserver");
     let mode = std::fs::metadata(&socket).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // Whoever takes over takes the name over, and what the other leaves is his.
     let mut successor = Server::start(spool.path(), &["--replace"]);
     server.end();
-    // It takes the name a moment after the duty.
-    while !socket.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    wait_for(&socket);
     assert_eq!(told(spool.path(), &["127.0.0.1"]).len(), 1);
     successor.signal("TERM");
     assert!(successor.end().success());
@@ -93,6 +98,7 @@ fn an_operator_elsewhere_asks_by_z_report() {
     let log = write(folder.path(), "session.log", "");
     let more = ["--param", &param, "-l", &log, "--param", "DEBUGcmd", "--param", "auth-failrate 4"];
     let mut server = Server::start(spool.path(), &more);
+    wait_for(&spool.path().join(".stats.smtpserver"));
     let mut client = server.session();
     send(&mut client);
     let reply = client.ask("Z-REPORT ann pencil IP 127.0.0.1");
