@@ -1,7 +1,7 @@
 //! What the server counts, told to an operator: at the socket, and by Z-REPORT; and hosts.allow with hosts.deny.
 
 use crate::client::Client;
-use crate::server::{PROGRAM, Server, output, postoffice, refusal};
+use crate::server::{PATIENCE, PROGRAM, Server, output, postoffice, refusal};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -28,7 +28,9 @@ fn told(postoffice: &Path, words: &[&str]) -> Vec<Value> {
 
 /// A server takes the socket's name a moment after it says that it listens.
 fn wait_for(socket: &Path) {
+    let began = std::time::Instant::now();
     while !socket.exists() {
+        assert!(began.elapsed() < PATIENCE, "{} does not come", socket.display());
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
