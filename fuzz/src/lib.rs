@@ -22,6 +22,7 @@ mod replay_log;
 mod scram;
 mod session;
 mod spf_record;
+mod tls_seam;
 mod world;
 mod xtext;
 
@@ -44,6 +45,7 @@ pub use replay_log::replay_log;
 pub use scram::scram;
 pub use session::session;
 pub use spf_record::spf_record;
+pub use tls_seam::tls_seam;
 pub use xtext::xtext;
 
 #[cfg(fuzzing)]
@@ -53,7 +55,7 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
@@ -73,6 +75,7 @@ pub const TARGETS: [Target; 20] = [
     ("scram", scram),
     ("session", session),
     ("spf_record", spf_record),
+    ("tls_seam", tls_seam),
     ("xtext", xtext),
 ];
 

@@ -270,12 +270,15 @@ fn let_in<S: Spool>(
     sign: Sign,
 ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
     let peer = Arc::new(peer);
+    let first = sign.settings.tls.first;
     match desk.admit_to(&peer, sign.settings) {
         Admission::Welcome(settings, mut seat) => {
             seat.does_tls(sign.tls);
             let session = Session::new(settings, seat.session(), peer);
             Some(Box::pin(drive_on(stream, heard, session, seat)))
         }
+        // Clients that begin with a handshake would not understand the words.
+        Admission::TurnAway(_, presence) if first => Some(Box::pin(turn_away(stream, Vec::new(), presence))),
         Admission::TurnAway(words, presence) => {
             tracing::debug!(peer = %peer.client, "turned away: too many connections");
             Some(Box::pin(turn_away(stream, words, presence)))

@@ -28,6 +28,8 @@ pub enum Purpose {
     Pace,
     /// Sessions that are recorded.
     Recording,
+    /// Keys and random numbers of TLS.
+    Tls,
     /// How long back ends need, and what they say.
     Logins,
 }
@@ -57,6 +59,7 @@ impl Dice {
             Purpose::Faults => 8,
             Purpose::Pace => 9,
             Purpose::Recording => 10,
+            Purpose::Tls => 12,
             Purpose::Logins => 11,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);

@@ -7,7 +7,7 @@
 use crate::dice::{Dice, Purpose};
 use crate::net::Dir;
 use crate::net::{Disk, Fabric, Plants, Puppets, Shape, Site, StepClock, Store, Trace, Wires};
-use crate::script_world;
+use crate::{script_world, tls};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
 use smtpserver_core::Settings;
@@ -32,7 +32,7 @@ impl Lane for NetLane {
     }
 
     fn abilities(&self) -> Abilities {
-        script_world::abilities()
+        Abilities { tls: true, ..script_world::abilities() }
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
@@ -53,6 +53,7 @@ struct World {
 
 impl World {
     fn new(settings: Settings) -> World {
+        tls::seed(0);
         let clock = Arc::<StepClock>::default();
         let trace = Trace::new(clock.clone(), false);
         let wires = Wires::new(WINDOW);
@@ -121,6 +122,16 @@ impl Stage for World {
     fn end(&mut self, connection: usize, how: End) -> Result<(), Trouble> {
         self.puppets.end(connection, how);
         Ok(())
+    }
+
+    fn start_tls(&mut self, connection: usize) -> Result<(), Trouble> {
+        self.puppets.start_tls(connection);
+        self.settle()?;
+        if self.puppets.is_sealed(connection) {
+            Ok(())
+        } else {
+            Err(Trouble(format!("connection {connection}: the handshake did not come to its end")))
+        }
     }
 
     fn spool(&mut self) -> Result<Option<Vec<Message>>, Trouble> {

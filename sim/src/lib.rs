@@ -14,6 +14,7 @@ pub mod net;
 pub mod plan;
 pub mod runner;
 mod script_world;
+pub mod tls;
 pub mod trace;
 pub mod users;
 

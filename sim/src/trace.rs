@@ -116,6 +116,10 @@ pub enum News {
     Shown,
     /// Its message could not be kept.
     Failed,
+    /// The handshake is done.
+    Secured,
+    /// It failed.
+    Unsecured,
     /// The client is gone.
     PeerClosed,
     /// The server is about to stop.

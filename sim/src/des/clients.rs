@@ -6,6 +6,7 @@ use super::world::{Happening, World};
 use crate::clients::{Deed, Happened};
 use crate::dice::{Dice, Purpose};
 use crate::plan::Side;
+use crate::tls::Seal;
 use crate::trace::{ConnectionId, What};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -71,13 +72,23 @@ impl World<'_> {
                 if connection.client_writes {
                     let octets = Bytes::from(octets);
                     self.note(What::Said(id, octets.clone()));
-                    self.send_up(id, Parcel::Octets(octets));
+                    match &mut self.connections[usize_of(id)].client_seal {
+                        None => self.send_up(id, Parcel::Octets(octets)),
+                        Some(seal) => {
+                            seal.say(&octets);
+                            self.send_sealed(id);
+                        }
+                    }
                 }
             }
             Deed::StopReading => connection.client_reads = false,
             Deed::StartReading => connection.client_reads = true,
             Deed::CloseWrite => {
                 if std::mem::take(&mut connection.client_writes) {
+                    if let Some(seal) = &mut connection.client_seal {
+                        seal.end();
+                        self.send_sealed(id);
+                    }
                     self.send_up(id, Parcel::End);
                 }
             }
@@ -88,6 +99,15 @@ impl World<'_> {
                 self.send_up(id, Parcel::Reset);
             }
             Deed::Done => self.hang_up(index),
+        }
+    }
+
+    /// What the client's TLS has for the wire.
+    fn send_sealed(&mut self, id: ConnectionId) {
+        let Some(seal) = &mut self.connections[usize_of(id)].client_seal else { return };
+        let octets = seal.leaves();
+        if !octets.is_empty() {
+            self.send_up(id, Parcel::Octets(Bytes::from(octets)));
         }
     }
 
@@ -119,6 +139,7 @@ impl World<'_> {
             client_writes: true,
             client_reads: true,
             client_gone: false,
+            client_seal: self.plan.sealed.then(Seal::client),
             held: VecDeque::new(),
             in_flight: 0,
             stage: Stage::Coming,
@@ -129,6 +150,7 @@ impl World<'_> {
             ended: false,
             broken: false,
             told_gone: false,
+            seal: None,
             unsent: VecDeque::new(),
             waiting_since: None,
             due: None,
@@ -159,7 +181,11 @@ impl World<'_> {
         }
         let index = connection.customer;
         match parcel {
-            Parcel::Open => self.bring(index, Happened::Connected),
+            Parcel::Open => {
+                // The hello leaves at once.
+                self.send_sealed(id);
+                self.bring(index, Happened::Connected);
+            }
             Parcel::Octets(_) | Parcel::End if !connection.client_reads => connection.held.push_back(parcel),
             Parcel::Octets(_) | Parcel::End => {
                 self.take_parcel(index, id, parcel);
@@ -180,8 +206,18 @@ impl World<'_> {
             if connection.waiting_since.is_some() {
                 self.put(self.now, Happening::Writable(id));
             }
-            self.note(What::Heard(id, octets.clone()));
-            self.bring_one(index, Happened::Heard(&octets));
+            let octets = match &mut self.connections[usize_of(id)].client_seal {
+                None => octets,
+                Some(seal) => {
+                    let came = seal.came(&octets);
+                    self.send_sealed(id);
+                    Bytes::from(came.plain)
+                }
+            };
+            if !octets.is_empty() {
+                self.note(What::Heard(id, octets.clone()));
+                self.bring_one(index, Happened::Heard(&octets));
+            }
         } else {
             self.bring_one(index, Happened::HeardEnd);
             if !self.connections[usize_of(id)].client_writes {

@@ -12,6 +12,7 @@ mod parts;
 mod plant;
 mod queue;
 mod recording;
+mod sealing;
 mod serving;
 mod spool;
 mod wires;

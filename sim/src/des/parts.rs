@@ -7,6 +7,7 @@ use super::spool::{DraftId, Spool};
 use crate::clients::Client;
 use crate::dice::Dice;
 use crate::plan::LinkPlan;
+use crate::tls::Seal;
 use crate::trace::ConnectionId;
 use bytes::Bytes;
 use smtpserver_core::auth::Advice;
@@ -65,6 +66,8 @@ pub(super) struct Connection {
     pub(super) client_writes: bool,
     pub(super) client_reads: bool,
     pub(super) client_gone: bool,
+    /// Its TLS, where there is some.
+    pub(super) client_seal: Option<Seal>,
     pub(super) held: VecDeque<Parcel>,
     /// Octets that the server sent and the client has not taken.
     pub(super) in_flight: usize,
@@ -78,6 +81,8 @@ pub(super) struct Connection {
     pub(super) ended: bool,
     pub(super) broken: bool,
     pub(super) told_gone: bool,
+    /// The server's TLS, once the session has asked for it.
+    pub(super) seal: Option<Seal>,
     pub(super) unsent: VecDeque<u8>,
     pub(super) waiting_since: Option<u64>,
     pub(super) due: Option<u64>,

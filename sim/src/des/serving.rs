@@ -14,7 +14,6 @@ use smtpserver_core::config::worst;
 use smtpserver_core::now::micros;
 use smtpserver_core::server::Input as ServerInput;
 use smtpserver_core::spool::Report;
-use smtpserver_core::tls::HandshakeFault;
 use smtpserver_core::{Event, Input, Instant, Now, Output};
 
 impl World<'_> {
@@ -77,7 +76,9 @@ impl World<'_> {
             }
             let wanted = session.wants_bytes();
             if connection.waiting_since.is_none() && wanted > 0 && !connection.told_gone {
-                if let Some(octets) = take_arrived(connection, wanted) {
+                // What comes before the handshake is asked for belongs to it.
+                let sealed = self.plan.sealed && connection.seal.is_none();
+                if !sealed && let Some(octets) = take_arrived(connection, wanted) {
                     self.note(What::Took(id, octets.clone()));
                     let now = self.clock();
                     self.handle(id, now, Input::Bytes(&octets));
@@ -136,7 +137,7 @@ impl World<'_> {
             .map_or((0, 0), |c| (c.1, c.2))
     }
 
-    fn tell(&mut self, id: ConnectionId, now: Now, input: Input<'_>, news: News) {
+    pub(super) fn tell(&mut self, id: ConnectionId, now: Now, input: Input<'_>, news: News) {
         self.note(What::Told(id, news));
         self.handle(id, now, input);
     }
@@ -161,7 +162,7 @@ impl World<'_> {
                     if let Some(eater) = &mut self.connections[usize_of(id)].chunk_eater {
                         eater.said(&octets);
                     }
-                    self.write(id, &octets);
+                    self.write_sealed(id, &octets);
                 }
                 Output::Ask(ticket, question) => self.ask(id, ticket, question),
                 Output::Inquire(ticket, inquiry) => self.inquire(id, ticket, inquiry),
@@ -171,10 +172,7 @@ impl World<'_> {
                     }
                 }
                 Output::Order(order) => self.obey(id, order),
-                Output::Secure(_) => {
-                    let fault = Input::Unsecured(HandshakeFault::Unavailable);
-                    self.handle(id, self.clock(), fault);
-                }
+                Output::Secure(opening) => self.secure(id, opening),
                 Output::Event(event) => self.note_event(id, &event),
                 Output::Close(reason) => {
                     self.give_up_draft(id);

@@ -75,17 +75,26 @@ impl World<'_> {
             }
             Stage::Open => match parcel {
                 Parcel::Octets(octets) => {
-                    connection.arrived.push_back(octets);
-                    if self.customers[connection.customer].link.cut == Cutting::Joined {
+                    let joined = self.customers[connection.customer].link.cut == Cutting::Joined;
+                    if connection.seal.is_some() {
+                        self.unseal(id, &octets);
+                    } else {
+                        connection.arrived.push_back(octets);
+                    }
+                    if joined {
                         // What comes shortly afterwards is read with it.
                         self.put(self.now + JOINED_US, Happening::Readable(id));
                         return;
                     }
                 }
-                Parcel::End => connection.ended = true,
+                Parcel::End => {
+                    connection.ended = true;
+                    self.shaken_off(id);
+                }
                 Parcel::Reset => {
                     connection.arrived.clear();
                     connection.broken = true;
+                    self.shaken_off(id);
                 }
                 Parcel::Open | Parcel::Refusal => {}
             },
@@ -139,9 +148,12 @@ impl World<'_> {
                 host.open += 1;
                 self.note(What::TurnedAway(id));
                 self.send_down(id, Parcel::Open);
-                let words = Bytes::from(words);
-                self.note(What::Wrote(id, words.clone()));
-                self.write(id, &words);
+                // A client that begins with a handshake would not understand them.
+                if !self.plan.sealed {
+                    let words = Bytes::from(words);
+                    self.note(What::Wrote(id, words.clone()));
+                    self.write(id, &words);
+                }
                 self.part(id);
             }
             server::Output::Drop(_) => {
@@ -230,6 +242,7 @@ impl World<'_> {
     /// Says the last words and closes, without waiting long for anything.
     pub(super) fn part(&mut self, id: ConnectionId) {
         self.end_recording(id, Ending::Closed);
+        self.end_seal(id);
         let connection = &mut self.connections[usize_of(id)];
         connection.session = None;
         connection.stage = Stage::Parting;

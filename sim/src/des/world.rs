@@ -11,6 +11,7 @@ use super::spool::JobId;
 use crate::clients;
 use crate::dice::{Dice, Purpose};
 use crate::plan::{Fault, Plan, Side, When};
+use crate::tls;
 use crate::trace::{ConnectionId, Rest, Trace, What};
 use bytes::Bytes;
 use smtpserver_core::auth::Finding;
@@ -100,6 +101,7 @@ pub(super) struct World<'a> {
 
 impl<'a> World<'a> {
     pub(super) fn new(plan: &'a Plan, plant: Option<Plant>) -> World<'a> {
+        tls::seed(plan.seed);
         let settings = Arc::new(plan.settings(&[]).expect("a plan was checked"));
         let errors: Vec<_> = plan
             .faults

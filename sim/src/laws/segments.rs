@@ -7,6 +7,7 @@ use crate::des::Run;
 use crate::dice::{Dice, Purpose};
 use crate::model::follow;
 use crate::plan::{Fault, Plan};
+use crate::tls;
 use crate::trace::{ConnectionId, News, Noted, What};
 use crate::users;
 use memchr::memmem;
@@ -275,6 +276,7 @@ fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>, written
                 let answer = server.answer(now, ticket, question);
                 session.handle(now, Input::Answered(ticket, answer));
             }
+            Output::Secure(_) => session.handle(now, Input::Secured(Arc::new(tls::facts()))),
             Output::Inquire(ticket, inquiry) => {
                 let advice = users::advice(&inquiry);
                 session.handle(now, Input::Advised(ticket, advice));
@@ -291,7 +293,6 @@ fn obey(session: &mut Session, server: &mut Solo, replies: &mut Vec<u8>, written
             }
             Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
             | Output::Attempt(_)
-            | Output::Secure(_)
             | Output::Event(_)
             | Output::Close(_) => {}
         }

@@ -20,6 +20,7 @@ pub(super) enum Command {
     /// Answered with this code in every state, and changes none.
     Polite(u16),
     NotOffered,
+    StartTls,
 }
 
 /// Why a line is not well-formed.
@@ -104,7 +105,7 @@ pub(super) fn understand(line: &[u8], settings: &Settings) -> Result<Command, Fa
         "DATA" => alone(argument, Command::Data),
         "RSET" => alone(argument, Command::Rset),
         "QUIT" => alone(argument, Command::Quit),
-        "STARTTLS" => alone(argument, Command::NotOffered),
+        "STARTTLS" => alone(argument, Command::StartTls),
         "NOOP" | "ONEX" | "VERB" | "TICK" => Ok(Command::Polite(250)),
         "HELP" => Ok(Command::Polite(214)),
         "TURN" => Ok(Command::NotOffered),

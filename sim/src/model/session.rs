@@ -185,6 +185,11 @@ impl Model<'_> {
             Ok(Command::Polite(code)) => {
                 self.reply(code, Wait::No, &[]);
             }
+            Ok(Command::StartTls) => {
+                // Where there is TLS in a world it is on from the beginning.
+                let refused = if self.settings.tls.first { (503, Wait::No) } else { (502, Wait::Yes) };
+                self.reply(refused.0, refused.1, &[]);
+            }
             Ok(Command::NotOffered) => {
                 self.reply(502, Wait::Yes, &[]);
             }

@@ -4,6 +4,7 @@
 use super::trace::{Octets, Trace};
 use super::wire::{ClientEnd, Heard, Wires};
 use crate::clients::{Client, Deed, Happened};
+use crate::tls::Seal;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -35,6 +36,9 @@ struct Actor {
     trace: Arc<Trace>,
     connecting: Option<Connecting>,
     end: Option<ClientEnd>,
+    /// Each connection begins with a handshake.
+    sealed: bool,
+    seal: Option<Seal>,
     port: u16,
 }
 
@@ -46,12 +50,19 @@ enum News {
 }
 
 /// Plays a client until it is done.
-pub(super) async fn play(role: Role, number: usize, wires: Arc<Wires>, trace: Arc<Trace>) {
+pub(super) async fn play(role: Role, number: usize, sealed: bool, wires: Arc<Wires>, trace: Arc<Trace>) {
     let name = format!("client {number}");
-    let mut actor = Actor { name, wires, trace, connecting: None, end: None, port: PORT_FIRST };
+    let mut actor =
+        Actor { name, wires, trace, connecting: None, end: None, sealed, seal: None, port: PORT_FIRST };
     loop {
         let wake = role.borrow().wake();
-        let news = actor.wait(wake).await;
+        let mut news = actor.wait(wake).await;
+        if let News::Heard(Heard::Octets(octets)) = &mut news {
+            *octets = actor.unseal(std::mem::take(octets));
+            if octets.is_empty() {
+                continue;
+            }
+        }
         let happened = match &news {
             News::Connected => Happened::Connected,
             News::Refused => Happened::Refused,
@@ -87,6 +98,8 @@ impl Actor {
                 return Poll::Ready(match connected {
                     Ok(end) => {
                         self.end = Some(end);
+                        self.seal = self.sealed.then(Seal::client);
+                        self.send_sealed();
                         News::Connected
                     }
                     Err(_) => News::Refused,
@@ -133,10 +146,22 @@ impl Actor {
                 self.end = None;
                 self.connect(source);
             }
-            Deed::Say(octets) => self.on_end(|end| end.say(octets)),
+            Deed::Say(octets) => match &mut self.seal {
+                None => self.on_end(|end| end.say(octets)),
+                Some(seal) => {
+                    seal.say(&octets);
+                    self.send_sealed();
+                }
+            },
             Deed::StopReading => self.on_end(|end| end.read(false)),
             Deed::StartReading => self.on_end(|end| end.read(true)),
-            Deed::CloseWrite => self.on_end(ClientEnd::close_write),
+            Deed::CloseWrite => {
+                if let Some(seal) = &mut self.seal {
+                    seal.end();
+                    self.send_sealed();
+                }
+                self.on_end(ClientEnd::close_write);
+            }
             Deed::Reset => {
                 self.connecting = None;
                 if let Some(end) = self.end.take() {
@@ -145,6 +170,22 @@ impl Actor {
             }
             Deed::Done => {}
         }
+    }
+
+    /// What the client's TLS has for the wire.
+    fn send_sealed(&mut self) {
+        let octets = self.seal.as_mut().map(Seal::leaves).unwrap_or_default();
+        if !octets.is_empty() {
+            self.on_end(|end| end.say(octets));
+        }
+    }
+
+    /// What octets of the wire say.
+    fn unseal(&mut self, octets: Vec<u8>) -> Vec<u8> {
+        let Some(seal) = &mut self.seal else { return octets };
+        let came = seal.came(&octets);
+        self.send_sealed();
+        came.plain
     }
 
     fn connect(&mut self, source: IpAddr) {

@@ -56,6 +56,20 @@ pub(super) fn honest(disk: &Disk, wishes: &[Wishes], beliefs: &[Vec<Belief>]) ->
         .collect()
 }
 
+/// Sealed: where every connection begins with a handshake, no message came by another way.
+pub(super) fn sealed(disk: &Disk) -> Vec<String> {
+    let clear = |message: &Message| {
+        // Behind HELO there is no name for it.
+        let held = |text: &[u8]| message.raw.windows(text.len()).any(|window| window == text);
+        !(held(b"\nwith ESMTPS\n") || held(b"\nwith SMTP\n"))
+    };
+    messages(disk)
+        .iter()
+        .filter(|(_, message)| message.as_ref().is_ok_and(clear))
+        .map(|(inode, message)| format!("sealed: {inode} came in clear text: {}", spelled(message)))
+        .collect()
+}
+
 /// Closed: nothing is left over.
 pub(super) fn closed(site: &Site) -> Vec<String> {
     let disk = site.store.disk();

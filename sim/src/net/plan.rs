@@ -58,6 +58,11 @@ impl Plan {
         let window = *dice.pick(&[1024, 8192, 65_536]);
         let settings = settings(&mut dice);
         let healed = dice.millis(5_000, 40_000);
+        // A tenth of the worlds: all that is said is said within TLS.
+        let sealed = dice.once_in(10);
+        let mut settings = settings;
+        settings.tls.offered = sealed;
+        settings.tls.first = sealed;
         Plan {
             seed,
             shape: Shape { seed, tick, latency_min, latency_max },

@@ -2,6 +2,7 @@
 //! no SMTP.
 
 use super::wire::{ClientEnd, Heard, Wires};
+use crate::tls::Seal;
 use smtpserver_conformance::lane::{End, Taken};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -35,11 +36,13 @@ struct Strings {
     deeds: VecDeque<Deed>,
     heard: VecDeque<Taken>,
     closed: bool,
+    seal: Option<Seal>,
     waker: Option<Waker>,
 }
 
 enum Deed {
     Say(Vec<u8>),
+    StartTls,
     End(End),
 }
 
@@ -60,6 +63,17 @@ impl Puppets {
     /// Says a segment.
     pub(crate) fn say(&self, connection: usize, segment: &[u8]) {
         self.order(connection, Deed::Say(segment.to_vec()));
+    }
+
+    /// Begins a handshake.
+    pub(crate) fn start_tls(&self, connection: usize) {
+        self.order(connection, Deed::StartTls);
+    }
+
+    /// Whether all that is said now is said within TLS.
+    pub(crate) fn is_sealed(&self, connection: usize) -> bool {
+        let inside = self.inside.borrow();
+        inside.connections[connection].seal.as_ref().is_some_and(|seal| !seal.is_shaking())
     }
 
     /// Ends the connection.
@@ -121,12 +135,40 @@ impl Puppets {
             let strings = &mut inside.connections[connection];
             loop {
                 match strings.deeds.pop_front() {
-                    Some(Deed::Say(segment)) => end.say(segment),
-                    Some(Deed::End(End::Half)) => end.close_write(),
+                    Some(Deed::Say(segment)) => match &mut strings.seal {
+                        None => end.say(segment),
+                        Some(seal) => {
+                            seal.say(&segment);
+                            end.say(seal.leaves());
+                        }
+                    },
+                    Some(Deed::StartTls) => {
+                        let seal = strings.seal.insert(Seal::client());
+                        end.say(seal.leaves());
+                    }
+                    Some(Deed::End(End::Half)) => {
+                        if let Some(seal) = &mut strings.seal {
+                            seal.end();
+                            end.say(seal.leaves());
+                        }
+                        end.close_write();
+                    }
                     Some(Deed::End(End::Full)) => return Poll::Ready(false),
                     Some(Deed::End(End::Reset)) => return Poll::Ready(true),
                     None => match end.poll(context) {
-                        Poll::Ready(Heard::Octets(octets)) => strings.heard.push_back(Taken::Wrote(octets)),
+                        Poll::Ready(Heard::Octets(octets)) => match &mut strings.seal {
+                            None => strings.heard.push_back(Taken::Wrote(octets)),
+                            Some(seal) => {
+                                let came = seal.came(&octets);
+                                let out = seal.leaves();
+                                if !out.is_empty() {
+                                    end.say(out);
+                                }
+                                if !came.plain.is_empty() {
+                                    strings.heard.push_back(Taken::Wrote(came.plain));
+                                }
+                            }
+                        },
                         Poll::Ready(Heard::End | Heard::Reset) => strings.closed = true,
                         Poll::Pending => break,
                     },

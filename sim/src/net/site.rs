@@ -7,10 +7,12 @@ use super::fabric::{Door, Stream};
 use super::spool::{SimSpool, Store};
 use super::trace::Trace;
 use super::wire::{ServerEnd, Wires};
+use crate::tls;
 use crate::users::KnowsAll;
 use smtpserver::desk::{Admission, Desk};
 use smtpserver::drive::{drive, turn_away};
 use smtpserver::journal::Journal;
+use smtpserver::tls::Terms;
 use smtpserver_core::{Event, Now, Peer, Session, SessionId, Settings};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -105,7 +107,7 @@ impl Site {
         let stop = Arc::new(Notify::new());
         *self.life() = Some(Life { desk: desk.clone(), stop: stop.clone(), crew: crew.clone() });
         let door = Door::open().await?;
-        let accepting = tokio::spawn(accept(door, desk.clone(), self.wires.clone(), crew.clone()));
+        let accepting = tokio::spawn(accept(door, desk.clone(), self.clone(), crew.clone()));
         stop.notified().await;
         self.journal.trace.note("server", format_args!("stopping {} sessions", desk.sessions()));
         accepting.abort();
@@ -121,20 +123,27 @@ impl Site {
     }
 }
 
-async fn accept(door: Door, desk: Arc<Desk<SimSpool>>, wires: Arc<Wires>, crew: Arc<Crew>) {
+async fn accept(door: Door, desk: Arc<Desk<SimSpool>>, site: Arc<Site>, crew: Arc<Crew>) {
     // An error would be one of the world, and end it.
     while let Ok(stream) = door.accept().await {
-        crew.spawn(welcome(stream, desk.clone(), wires.clone()));
+        crew.spawn(welcome(stream, desk.clone(), site.clone()));
     }
 }
 
-async fn welcome(stream: Stream, desk: Arc<Desk<SimSpool>>, wires: Arc<Wires>) {
-    let Some((stream, client)) = ServerEnd::greet(stream, wires).await else { return };
+async fn welcome(stream: Stream, desk: Arc<Desk<SimSpool>>, site: Arc<Site>) {
+    let Some((stream, client)) = ServerEnd::greet(stream, site.wires.clone()).await else { return };
     let peer = Arc::new(Peer::new(client, SocketAddr::from(LOCAL)));
     match desk.admit(&peer) {
-        Admission::Welcome(settings, seat) => {
+        Admission::Welcome(settings, mut seat) => {
+            seat.does_tls(
+                settings.tls.offered.then(|| Arc::new(Terms::of(tls::server_config(), site.clock.clone()))),
+            );
             let session = Session::new(settings, seat.session(), peer);
             drive(stream, session, seat).await;
+        }
+        // A client that begins with a handshake would not understand the words.
+        Admission::TurnAway(_, presence) if site.settings.tls.first => {
+            turn_away(stream, Vec::new(), presence).await;
         }
         Admission::TurnAway(words, presence) => turn_away(stream, words, presence).await,
         Admission::Drop => {}

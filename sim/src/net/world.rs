@@ -13,6 +13,7 @@ use super::trace::Trace;
 use super::wire::Wires;
 use crate::clients::{self, Belief, Wishes};
 use crate::dice::{Dice, Purpose};
+use crate::tls;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -67,6 +68,8 @@ struct World {
     wires: Arc<Wires>,
     roles: Vec<Role>,
     wishes: Vec<Wishes>,
+    /// All is said within TLS.
+    sealed: bool,
     /// When the power was cut, if it is off.
     dark: bool,
     /// When the server was first seen to have ended.
@@ -88,16 +91,32 @@ impl World {
             plan.clients.iter().map(|wishes| Rc::new(RefCell::new(clients::make(wishes)))).collect();
         let (cast, its_trace, server) = (roles.clone(), trace.clone(), site.clone());
         let its_wires = wires.clone();
+        let sealed = plan.settings.tls.first;
+        tls::seed(plan.seed);
         let clients = async move {
             for (number, role) in cast.into_iter().enumerate() {
-                tokio::task::spawn_local(play(role, number, its_wires.clone(), its_trace.clone()));
+                tokio::task::spawn_local(play(role, number, sealed, its_wires.clone(), its_trace.clone()));
             }
             std::future::pending::<()>().await;
         };
         let fabric = Fabric::new(&plan.shape, clients, move || server.clone().serve());
         let (dark, ended_at, broken, crashes, stops) = (false, None, Vec::new(), 0, 0);
         let wishes = plan.clients.clone();
-        World { fabric, clock, trace, site, wires, roles, wishes, dark, ended_at, broken, crashes, stops }
+        World {
+            fabric,
+            clock,
+            trace,
+            site,
+            wires,
+            roles,
+            wishes,
+            sealed,
+            dark,
+            ended_at,
+            broken,
+            crashes,
+            stops,
+        }
     }
 
     fn live(&mut self, plan: &Plan) -> Result<(), String> {
@@ -219,7 +238,11 @@ impl World {
     fn look(&mut self) {
         let beliefs = self.beliefs();
         let disk = self.site.store.disk();
-        let broken = [check::kept(&disk, &beliefs), check::honest(&disk, &self.wishes, &beliefs)].concat();
+        let mut broken =
+            [check::kept(&disk, &beliefs), check::honest(&disk, &self.wishes, &beliefs)].concat();
+        if self.sealed {
+            broken.extend(check::sealed(&disk));
+        }
         drop(disk);
         self.trace.note("router", format_args!("{} broken", broken.len()));
         self.broken.extend(broken);

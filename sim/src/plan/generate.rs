@@ -88,6 +88,8 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
         answers: answers(dice),
         clients,
         faults,
+        // Drawn last, so that seeds make the plans that they made before.
+        sealed: dice.chance(100),
     }
 }
 
@@ -113,6 +115,7 @@ pub fn crowd(seed: u64, clients: u32, messages: u32) -> Plan {
         seed: seed % SEED_END,
         heal_ms: 1_000_000,
         shuffle_ties: false,
+        sealed: false,
         settings: Vec::new(),
         parallel_syncs: 64,
         disk: DiskPlan {

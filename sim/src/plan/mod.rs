@@ -30,6 +30,9 @@ pub struct Plan {
     pub heal_ms: u64,
     /// Events of the same moment are shuffled.
     pub shuffle_ties: bool,
+    /// Every connection begins with a TLS handshake.
+    #[serde(default)]
+    pub sealed: bool,
     /// Parameters of the server, as in its configuration file.
     pub settings: Vec<String>,
     /// Files that are synced at the same moment.
@@ -293,6 +296,8 @@ impl Plan {
             param::apply(&mut settings, line).map_err(|fault| format!("{line}: {fault}"))?;
         }
         settings.limits.parallel_syncs_max = self.parallel_syncs;
+        settings.tls.offered |= self.sealed;
+        settings.tls.first = self.sealed;
         Ok(settings)
     }
 }
