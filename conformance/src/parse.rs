@@ -48,7 +48,7 @@ impl<'s> Reader<'s> {
             source: source.to_string(),
             title: String::new(),
             spec: Vec::new(),
-            world: World { base: "plain".to_string(), settings: Vec::new() },
+            world: World { base: "plain".to_string(), ..World::default() },
             steps: Vec::new(),
             aftermath: Aftermath::default(),
             warnings: Vec::new(),
@@ -73,7 +73,7 @@ impl<'s> Reader<'s> {
         }
         let word = text.split([' ', '\t']).next().unwrap_or_default();
         let read = match word {
-            "title" | "spec" | "world" => self.header(word, line, start + word.len()),
+            "title" | "spec" | "world" | "policy" | "zone" => self.header(word, line, start + word.len()),
             "loop" => self.begin_loop(number, line, start + word.len()),
             "end" => self.end_loop(start),
             _ if self.open_loop.is_some() => {
@@ -108,6 +108,14 @@ impl<'s> Reader<'s> {
                 Ok(())
             }
             "spec" => self.spec(line, after),
+            "policy" => {
+                self.script.world.policy.push(value.to_string());
+                Ok(())
+            }
+            "zone" => {
+                self.script.world.zone.push(value.to_string());
+                Ok(())
+            }
             _ if self.worlded => Err(Fault::new(0, "a second world", "name base and settings in one line")),
             _ => {
                 self.worlded = true;

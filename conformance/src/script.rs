@@ -57,12 +57,16 @@ impl Script {
 }
 
 /// The server a script needs: a base, and settings on top.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct World {
     /// `plain`: recipients at `local.example` are accepted and others refused, no waits, default limits.
     pub base: String,
     /// `NAME VALUE`, as the server's configuration spells them.
     pub settings: Vec<String>,
+    /// The lines of the policy; none: there is no policy but the base's.
+    pub policy: Vec<String>,
+    /// What name servers know: `NAME KIND VALUE`, or `NAME` and how questions for it end.
+    pub zone: Vec<String>,
 }
 
 /// One mark of the margin.

@@ -112,6 +112,21 @@ impl<S: Spool> Doors<S> {
         self.open.iter().map(Door::address).collect()
     }
 
+    /// The settings of the sessions to come, of each door.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = &Arc<Settings>> {
+        self.open.iter().map(|door| &door.wanted.settings)
+    }
+
+    /// Gives the sessions to come other settings, where `change` makes any.
+    pub(crate) fn renew(&mut self, change: impl Fn(&Settings) -> Option<Settings>) {
+        for door in &mut self.open {
+            if let Some(settings) = change(&door.wanted.settings) {
+                door.wanted.settings = Arc::new(settings);
+                *door.sign.lock().unwrap_or_else(PoisonError::into_inner) = Sign::of(&door.wanted);
+            }
+        }
+    }
+
     /// The terms on which TLS handshakes are done.
     pub(crate) fn terms(&self) -> Vec<Arc<Terms>> {
         self.open.iter().filter_map(|door| door.wanted.tls.clone()).collect()

@@ -31,6 +31,7 @@ mod places;
 mod policy_build;
 pub mod policy_db;
 mod policy_tools;
+mod policy_watch;
 mod port_holder;
 mod process;
 pub mod recorder;

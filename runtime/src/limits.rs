@@ -172,6 +172,8 @@ pub(crate) const STATS_WAIT_MAX: Duration = Duration::from_secs(60);
 pub(crate) const EXPLAIN_LINE_MAX: u64 = 1 << 20;
 /// Letters of a token of an explanation.
 pub(crate) const EXPLAIN_TOKEN_MAX: usize = 32;
+/// How often compiled policies are looked at for new ones.
+pub(crate) const POLICY_LOOK: Duration = Duration::from_secs(2);
 
 // Logins.
 

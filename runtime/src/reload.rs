@@ -9,6 +9,7 @@ use crate::desk::Desk;
 use crate::doors::{Changes, Doors};
 use crate::journal::Work;
 use crate::limits::PID_FILE_OCTETS_MAX;
+use crate::policy_watch::{self, Seen};
 use crate::resolver::Resolver;
 use crate::spool::Spool;
 use crate::tls::Terms;
@@ -117,6 +118,13 @@ impl<S: Spool> Reloader<S> {
         warnings.dedup();
         for warning in warnings {
             tracing::warn!("{warning}");
+        }
+    }
+
+    /// Lets new compiled policies hold from now on.
+    pub(crate) async fn look_at_policies(&self, seen: &mut Seen) {
+        if let Some(doors) = self.doors.lock().await.as_mut() {
+            policy_watch::look(doors, seen).await;
         }
     }
 

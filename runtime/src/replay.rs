@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// Records shown before a difference, and behind it.
 const BEFORE: usize = 24;
-const BEHIND: usize = 6;
+const BEHIND: usize = 12;
 /// Letters of a line that are shown.
 const LETTERS_MAX: usize = 160;
 /// Lines of one record that are shown.

@@ -7,8 +7,11 @@ use crate::config_file::Source;
 use crate::desk::Desk;
 use crate::doors::{self, Doors};
 use crate::journal::Journal;
-use crate::limits::{CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, STOP_GRACE, THREADS_MAX};
+use crate::limits::{
+    CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, POLICY_LOOK, STOP_GRACE, THREADS_MAX,
+};
 use crate::listen::Door;
+use crate::policy_watch::Seen;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::recorder::{Recorder, Wish};
 use crate::reload::Reloader;
@@ -102,6 +105,14 @@ pub(crate) fn serve(
             loop {
                 reloads.look_at_certificates().await;
                 tokio::time::sleep(CERTIFICATE_LOOK).await;
+            }
+        });
+        let reloads = reloader.clone();
+        tokio::spawn(async move {
+            let mut seen = Seen::default();
+            loop {
+                reloads.look_at_policies(&mut seen).await;
+                tokio::time::sleep(POLICY_LOOK).await;
             }
         });
         if let Some(wait) = systemd::heartbeat() {

@@ -1,11 +1,11 @@
 //! The lane `core`: scripts against bare sessions, microseconds a script, time exact. The world around the core is
 //! the kindest there is: questions are answered at once, the disk is memory and never fails.
 
+use crate::zone::Zone;
 use crate::{script_world, users};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
 use smtpserver_core::auth::Inquiry;
-use smtpserver_core::dns;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server;
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
@@ -32,7 +32,7 @@ impl Lane for CoreLane {
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
-        Ok(Box::new(World::new(Arc::new(script_world::settings(world)?))))
+        Ok(Box::new(World::new(Arc::new(script_world::settings(world)?), script_world::zone(world)?)))
     }
 }
 
@@ -54,6 +54,7 @@ struct Connection {
 
 struct World {
     settings: Arc<Settings>,
+    zone: Zone,
     server: Server,
     instant: Instant,
     connections: Vec<Connection>,
@@ -65,10 +66,11 @@ struct World {
 }
 
 impl World {
-    fn new(settings: Arc<Settings>) -> World {
+    fn new(settings: Arc<Settings>, zone: Zone) -> World {
         World {
             server: Server::new(Arc::clone(&settings)),
             settings,
+            zone,
             instant: Instant::from_micros(1_000_000),
             connections: Vec::new(),
             by_session: BTreeMap::new(),
@@ -225,8 +227,8 @@ impl World {
                         self.handle(index, Input::Reported(report));
                     }
                 }
-                server::Output::Look { look_up, .. } => {
-                    let answer = dns::Answer::Trouble(dns::Trouble::Unreachable);
+                server::Output::Look { look_up, question, .. } => {
+                    let answer = self.zone.answer(&question);
                     self.tell_server(server::Input::Looked(look_up, answer));
                 }
                 server::Output::MeasureSpace => self.tell_server(server::Input::SpaceMeasured(None)),

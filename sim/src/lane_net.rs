@@ -7,6 +7,7 @@
 use crate::dice::{Dice, Purpose};
 use crate::net::Dir;
 use crate::net::{Disk, Fabric, Plants, Puppets, Shape, Site, StepClock, Store, Trace, Wires};
+use crate::zone::Zone;
 use crate::{script_world, tls};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::{Lane, script};
@@ -36,7 +37,7 @@ impl Lane for NetLane {
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
-        let mut world = World::new(script_world::settings(world)?);
+        let mut world = World::new(script_world::settings(world)?, script_world::zone(world)?);
         // The server opens its door.
         world.settle().map_err(Refused::Trouble)?;
         Ok(Box::new(world))
@@ -52,14 +53,14 @@ struct World {
 }
 
 impl World {
-    fn new(settings: Settings) -> World {
+    fn new(settings: Settings, zone: Zone) -> World {
         tls::seed(0);
         let clock = Arc::<StepClock>::default();
         let trace = Trace::new(clock.clone(), false);
         let wires = Wires::new(WINDOW);
         let disk = Disk::new(Dice::new(0, Purpose::Disk, 0), Plants::default());
         let store = Store::new(disk, Dice::new(0, Purpose::Disk, 0), trace.clone());
-        let site = Site::new(settings, store, wires.clone(), clock.clone(), trace);
+        let site = Site::new(settings, zone, store, wires.clone(), clock.clone(), trace);
         let puppets = Puppets::new(wires.clone());
         let shape = Shape { seed: 0, tick: TICK, latency_min: Duration::ZERO, latency_max: Duration::ZERO };
         let (clients, server) = (puppets.clone(), site.clone());

@@ -17,6 +17,7 @@ mod script_world;
 pub mod tls;
 pub mod trace;
 pub mod users;
+mod zone;
 
 pub use lane_core::CoreLane;
 pub use lane_net::NetLane;

@@ -53,7 +53,11 @@ fn check_replies(said: &[u8]) {
 }
 
 fn world(settings: &[&str]) -> World {
-    World { base: "plain".into(), settings: settings.iter().map(|&line| line.into()).collect() }
+    World {
+        base: "plain".into(),
+        settings: settings.iter().map(|&line| line.into()).collect(),
+        ..World::default()
+    }
 }
 
 /// The two runs said and kept the same; otherwise both are shown as text.

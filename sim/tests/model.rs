@@ -78,7 +78,11 @@ fn as_kept(kept: &Kept) -> (String, Vec<String>, Vec<u8>) {
 
 /// Runs a stream through the kindest of worlds and compares.
 fn compare(lines: &[&str], stream: &[u8]) -> Result<(), TestCaseError> {
-    let world = World { base: "plain".into(), settings: lines.iter().map(|&line| line.into()).collect() };
+    let world = World {
+        base: "plain".into(),
+        settings: lines.iter().map(|&line| line.into()).collect(),
+        ..World::default()
+    };
     let mut lane = CoreLane;
     let mut stage = lane.open(&world).expect("a plain world");
     let connection = stage.connect().expect("welcome");
@@ -296,7 +300,7 @@ proptest! {
     fn replies_come_at_their_hour(stream in streams(), initial in 0_u32..9, growth in 0_u32..30) {
         let lines = [format!("tarpit {initial} 0.{growth} 12"), "max-unknown-commands 1000".to_owned()];
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let world = World { base: "plain".into(), settings: lines.iter().map(|&line| line.into()).collect() };
+        let world = World { base: "plain".into(), settings: lines.iter().map(|&line| line.into()).collect(), ..World::default() };
         let mut lane = CoreLane;
         let mut stage = lane.open(&world).expect("a plain world");
         let connection = stage.connect().expect("welcome");

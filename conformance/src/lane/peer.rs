@@ -46,6 +46,9 @@ impl Lane for Peer {
         if world.base != "plain" {
             return Err(Refused::NotHere(format!("a foreign server is no world `{}`", world.base)));
         }
+        if !world.policy.is_empty() || !world.zone.is_empty() {
+            return Err(Refused::NotHere("a foreign server has a policy of its own".to_string()));
+        }
         if let Some(setting) = world.settings.first() {
             return Err(Refused::NotHere(format!("a foreign server cannot be set to `{setting}`")));
         }

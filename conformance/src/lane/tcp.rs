@@ -80,7 +80,10 @@ impl Lane for Tcp {
         if world.base != "plain" {
             return Err(Refused::NotHere(format!("this lane knows no world `{}`", world.base)));
         }
-        if !world.settings.is_empty() {
+        if !world.zone.is_empty() {
+            return Err(Refused::NotHere("there is no name server in this lane".to_string()));
+        }
+        if !world.settings.is_empty() || !world.policy.is_empty() {
             let server = Server::start(&self.program, world).map_err(Refused::Trouble)?;
             let sockets = Sockets::new(server.address);
             return Ok(Box::new(Running { sockets, server: Held::Own(server) }));
@@ -170,6 +173,11 @@ impl Server {
         command.args(["--param", "localnames local.example"]);
         for setting in &world.settings {
             command.args(["--param", setting]);
+        }
+        if !world.policy.is_empty() {
+            let policy = postoffice.path().join("policy");
+            std::fs::write(&policy, world.policy.join("\n") + "\n").map_err(failed)?;
+            command.args(["--param", &format!("policydb text {}", policy.display())]);
         }
         if world.settings.iter().any(|setting| setting == "smtp-auth") {
             let users = postoffice.path().join("users");
@@ -283,7 +291,7 @@ mod tests {
     #[test]
     fn a_program_that_ends_at_once_is_told_with_its_words() {
         let mut lane = Tcp { program: PathBuf::from("/bin/echo"), plain: None };
-        let world = World { base: "plain".to_string(), settings: Vec::new() };
+        let world = World { base: "plain".to_string(), ..World::default() };
         let Err(Refused::Trouble(Trouble(what))) = lane.open(&world).map(|_| ()) else {
             panic!("echo is no server")
         };

@@ -39,8 +39,13 @@ impl Site {
         args
     }
 
-    fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         Server::run(Command::new(PROGRAM).args(self.args(&["--foreground"])))
+    }
+
+    /// What it says when it does not start.
+    pub(crate) fn output(&self) -> std::process::Output {
+        Command::new(PROGRAM).args(self.args(&["--foreground"])).output().expect("it runs")
     }
 
     fn reload(&self, server: &Server) -> String {

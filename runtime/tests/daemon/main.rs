@@ -18,6 +18,7 @@ mod limits;
 mod logins;
 mod logs;
 mod metrics;
+mod names;
 mod policy;
 mod policy_tools;
 mod process;

@@ -9,6 +9,7 @@ use super::trace::Trace;
 use super::wire::{ServerEnd, Wires};
 use crate::tls;
 use crate::users::KnowsAll;
+use crate::zone::Zone;
 use smtpserver::desk::{Admission, Desk};
 use smtpserver::drive::{drive, turn_away};
 use smtpserver::journal::Journal;
@@ -28,6 +29,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What outlasts the server's lives.
 pub(crate) struct Site {
     settings: Arc<Settings>,
+    /// What name servers know.
+    zone: Arc<Zone>,
     pub(crate) store: Arc<Store>,
     wires: Arc<Wires>,
     clock: Arc<StepClock>,
@@ -45,13 +48,15 @@ struct Life {
 impl Site {
     pub(crate) fn new(
         settings: Settings,
+        zone: Zone,
         store: Arc<Store>,
         wires: Arc<Wires>,
         clock: Arc<StepClock>,
         trace: Arc<Trace>,
     ) -> Arc<Site> {
         let journal = Arc::new(Diary { trace, wires: wires.clone(), events: Mutex::default() });
-        Arc::new(Site { settings: Arc::new(settings), store, wires, clock, journal, life: Mutex::new(None) })
+        let (settings, zone) = (Arc::new(settings), Arc::new(zone));
+        Arc::new(Site { settings, zone, store, wires, clock, journal, life: Mutex::new(None) })
     }
 
     /// Sessions that the server has now.
@@ -103,6 +108,7 @@ impl Site {
         let crew = Arc::<Crew>::default();
         let spool = SimSpool::open(&self.store, &crew);
         let desk = Desk::new(self.settings.clone(), spool, self.clock.clone(), self.journal.clone());
+        desk.asks(self.zone.clone());
         desk.back_ends().put(&self.settings, Arc::new(KnowsAll));
         let stop = Arc::new(Notify::new());
         *self.life() = Some(Life { desk: desk.clone(), stop: stop.clone(), crew: crew.clone() });

@@ -14,6 +14,7 @@ use super::wire::Wires;
 use crate::clients::{self, Belief, Wishes};
 use crate::dice::{Dice, Purpose};
 use crate::tls;
+use crate::zone::Zone;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -86,7 +87,14 @@ impl World {
         let wires = Wires::new(plan.window);
         let disk = Disk::new(Dice::new(plan.seed, Purpose::Disk, 0), plan.plants);
         let store = Store::new(disk, Dice::new(plan.seed, Purpose::Pace, 0), trace.clone());
-        let site = Site::new(plan.settings.clone(), store, wires.clone(), clock.clone(), trace.clone());
+        let site = Site::new(
+            plan.settings.clone(),
+            Zone::default(),
+            store,
+            wires.clone(),
+            clock.clone(),
+            trace.clone(),
+        );
         let roles: Vec<Role> =
             plan.clients.iter().map(|wishes| Rc::new(RefCell::new(clients::make(wishes)))).collect();
         let (cast, its_trace, server) = (roles.clone(), trace.clone(), site.clone());
