@@ -21,6 +21,7 @@ use crate::recorder::Wish;
 use crate::serve::{self, Office};
 use crate::spool_fs::{self, FileSpool, Layout};
 use crate::stats::door::Door as StatsDoor;
+use crate::subserver::{Hired, Plan};
 use crate::{Stop, signals, single, stats};
 use smtpserver_core::Settings;
 use smtpserver_core::config::choices::StatsSocket;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         .map_err(|why| loaded.blame("user", why))?;
     let replace = args.replace || args.detached;
     let layout = Layout::read(&loaded.configuration.zenv, &postoffice);
+    let plan = Plan::of(args, &loaded, &postoffice)?;
     let mut duty = Duty::claim(&postoffice.join(&args.pid_file), replace).map_err(Stop::unfit)?;
     let mut given = duty.inherited();
     given.tcp.splice(0..0, sockets.into_iter().map(|passed| passed.socket));
@@ -70,8 +72,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     };
     let groups = loaded.configuration.groups.iter().map(|group| &group.settings);
     let logins = auth::ready(groups, &BackEnds::default(), false).map_err(Stop::unfit)?;
-    let (fence, wish) =
-        give_up_rights(args, &loaded, &postoffice, &layout, account.as_ref()).map_err(whose)?;
+    let (fence, wish, hired) =
+        give_up_rights(args, &loaded, &postoffice, &layout, &plan, account.as_ref()).map_err(whose)?;
     let prepared = spool_fs::prepare(&postoffice, &layout).map_err(Stop::unfit);
     let postoffice = prepared.map_err(whose)?;
     let logs = log::open::open(&args.log, &settings).map_err(whose)?;
@@ -114,7 +116,7 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         duty.told_to(caller, writers.clone());
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
-    let office = Some(Office { source, duty, stats });
+    let office = Some(Office { source, duty, stats, hired });
     let ended = serve::serve(settings, spool, doors, logbook, recorder, logins, office);
     writers.flush();
     ended
@@ -161,8 +163,9 @@ pub(crate) fn give_up_rights(
     loaded: &Loaded,
     postoffice: &Path,
     layout: &Layout,
+    plan: &Plan,
     account: Option<&Account>,
-) -> Result<(Fence, Option<Wish>), Stop> {
+) -> Result<(Fence, Option<Wish>, Hired), Stop> {
     let folders = spool_fs::folders(postoffice, layout);
     if let Some(account) = account {
         let provide = |path: &Path, kind| {
@@ -178,6 +181,8 @@ pub(crate) fn give_up_rights(
         privileges::become_account(account).map_err(Stop::failed)?;
     }
     privileges::give_up().map_err(Stop::failed)?;
+    // It must start programs, and so stays outside the fence.
+    let hired = plan.hire().map_err(Stop::failed)?;
     // It makes its folder, which must be there to be fenced in.
     let wish = args.record.wish()?;
     let mut ground = Ground::default();
@@ -201,5 +206,5 @@ pub(crate) fn give_up_rights(
     if let StatsSocket::At(path) = &loaded.configuration.global().sources.stats_socket {
         ground.socket(Path::new(path));
     }
-    Ok((ground.close().map_err(Stop::failed)?, wish))
+    Ok((ground.close().map_err(Stop::failed)?, wish, hired))
 }

@@ -47,6 +47,7 @@ pub mod spool;
 pub mod spool_fs;
 mod spool_read;
 mod stats;
+pub mod subserver;
 pub mod tls;
 
 use args::{Args, Command, PolicyCommand, SpoolCommand};
@@ -67,6 +68,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Stats(args)) => stats::run(&args),
         Some(Command::Passwd(passwd)) => passwd::run(&passwd),
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
+        Some(Command::HelperHost(host)) => subserver::host::run(host),
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),

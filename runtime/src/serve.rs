@@ -20,6 +20,7 @@ use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
 use crate::stats::door::Door as StatsDoor;
+use crate::subserver::{self, Hired};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::os::fd::{AsFd, OwnedFd};
@@ -35,6 +36,8 @@ pub(crate) struct Office {
     pub(crate) duty: Duty,
     /// Where an operator is told what is counted.
     pub(crate) stats: Option<StatsDoor>,
+    /// Helpers that can be started.
+    pub(crate) hired: Hired,
 }
 
 /// The duty, as all who deal with it share it.
@@ -64,12 +67,13 @@ pub(crate) fn serve(
     }
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
-    let (mut source, mut duty, mut stats) = (None, None, None);
-    if let Some(office) = office {
-        (source, duty, stats) = (Some(office.source), Some(office.duty), office.stats);
-    }
+    let (source, duty, stats, hired) = match office {
+        Some(Office { source, duty, stats, hired }) => (Some(source), Some(duty), stats, hired),
+        None => (None, None, None, Hired::default()),
+    };
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
+        subserver::employ(&desk, hired).map_err(fault)?;
         let (orders, successors) = mpsc::channel(1);
         let mut signals = Signals::catch(successors).map_err(fault)?;
         let mut hangups = Signals::hangup().map_err(fault)?;

@@ -12,7 +12,8 @@ use smtpserver_core::server::rate_window::Key;
 use smtpserver_core::server::report::Tracked;
 use smtpserver_core::server::{Input, Output, Server};
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
-use smtpserver_core::{Now, SessionId, Settings};
+use smtpserver_core::subserver::{Errand, Note, Trade};
+use smtpserver_core::{Instant, Now, SessionId, Settings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,6 +56,12 @@ pub(super) struct Errands<D> {
     pub(super) looks: Vec<Look>,
     /// What leads to the answers.
     pub(super) reasons: Vec<(SessionId, Vec<String>)>,
+    /// What helpers are to do.
+    pub(super) helpers: Vec<(Trade, Errand)>,
+    /// What is to be said of helpers.
+    pub(super) notes: Vec<(Trade, Note)>,
+    /// When the server wants to be called.
+    pub(super) deadline: Option<Instant>,
     pub(super) posts: Vec<(Arc<Mailbox>, Post)>,
     pub(super) tasks: Vec<Task<D>>,
     pub(super) discarded: Vec<D>,
@@ -188,6 +195,11 @@ impl<D> Books<D> {
         commit.is_some_and(|commit| !commit.cancelled)
     }
 
+    /// When the server wants to be called.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.server.deadline()
+    }
+
     /// Brings an input to the server and sorts what it says. The answer for `asker` is kept apart.
     fn work(
         &mut self,
@@ -214,6 +226,8 @@ impl<D> Books<D> {
                     Output::Look { look_up, question, until } => {
                         errands.looks.push(Look { look_up, question, until });
                     }
+                    Output::Helper(trade, errand) => errands.helpers.push((trade, errand)),
+                    Output::HelperNote(trade, note) => errands.notes.push((trade, note)),
                     Output::Check(_, _, check) => errands.check = Some(check),
                     Output::Advise(session, ticket, advice) => {
                         self.post(session, Post::Advice(ticket, advice), &mut errands);
@@ -252,6 +266,7 @@ impl<D> Books<D> {
                 }
             }
         }
+        errands.deadline = self.server.deadline();
         errands
     }
 
@@ -289,6 +304,9 @@ impl<D> Errands<D> {
             entry: None,
             looks: Vec::new(),
             reasons: Vec::new(),
+            helpers: Vec::new(),
+            notes: Vec::new(),
+            deadline: None,
             posts: Vec::new(),
             tasks: Vec::new(),
             discarded: Vec::new(),

@@ -154,6 +154,8 @@ impl Bench {
                 | Output::TurnAway(..)
                 | Output::Drop(_)
                 | Output::Check(..)
+                | Output::Helper(..)
+                | Output::HelperNote(..)
                 | Output::Advise(..)
                 | Output::Sync(_)
                 | Output::Publish(..)

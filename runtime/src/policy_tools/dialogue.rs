@@ -34,6 +34,8 @@ pub(crate) fn run(args: &DaemonArgs, loaded: &Loaded, address: IpAddr) -> Result
     // Nobody has to be slowed down or found out here.
     settings.tarpit = TarpitRule::default();
     settings.manners.greet_pause = Duration::ZERO;
+    // The policy is tested, and no helper is started for it.
+    (settings.helpers.router, settings.helpers.filter) = (false, None);
     let settings = Arc::new(settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Stop::failed(format!("cannot start: {error}")))?;

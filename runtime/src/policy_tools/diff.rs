@@ -202,6 +202,7 @@ fn said(question: &Question, client: &str) -> Option<String> {
         Question::Load { .. }
         | Question::Content { .. }
         | Question::Handshake { .. }
+        | Question::Router { .. }
         | Question::Report(_) => return None,
     })
 }

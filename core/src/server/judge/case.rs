@@ -12,6 +12,7 @@ use crate::policy::evaluate::{self, Chain, Client, No, Ruling, Sender, Step, Tol
 use crate::policy::{Conditions, Denial, Question, Space, Verdict};
 use crate::server::rate_window::{Key, RateWindows};
 use crate::spf;
+use crate::subserver::Trade;
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -117,6 +118,7 @@ impl Case {
             | Question::Client { .. }
             | Question::Handshake { .. }
             | Question::Report(_)
+            | Question::Router { .. }
             | Question::Content { .. } => {}
         }
     }
@@ -145,6 +147,8 @@ impl Case {
             | Question::Client { .. }
             | Question::Handshake { .. }
             | Question::Report(_) => Judged::Verdict(Verdict::Accept),
+            // Nobody else can answer for it.
+            Question::Router { .. } => Judged::Verdict(Verdict::NoHelper(Trade::Router)),
         }
     }
 
@@ -184,8 +188,11 @@ impl Case {
             return Judged::Verdict(Verdict::KeptOut);
         }
         let terms = client.terms();
-        let conditions =
-            Conditions { message_octets_max: terms.message_octets_max, bare_newline: terms.bare_newline };
+        let conditions = Conditions {
+            message_octets_max: terms.message_octets_max,
+            bare_newline: terms.bare_newline,
+            skips_filter: !client.is_filtered(),
+        };
         self.reason(|_| client.explain(client.chain()));
         self.standing = Standing::Welcome(Box::new(client));
         Judged::Verdict(Verdict::Welcome(conditions))

@@ -10,8 +10,11 @@ mod mail;
 mod others;
 mod rcpt;
 mod report;
+mod routed;
 mod starttls;
 mod xclient;
+
+pub(in crate::session) use routed::routed;
 
 use super::Session;
 use super::state::State;
@@ -40,8 +43,8 @@ impl Session {
             Command::Noop { verb } => self.noop(state, verb),
             Command::Help(topic) => self.help(state, topic.as_deref()),
             Command::Quit => self.quit(now, state),
-            Command::Vrfy { verb, .. } => self.not_verified(state, verb),
-            Command::Expn(_) => self.not_verified(state, Verb::Expn),
+            Command::Vrfy { verb, argument } => self.verify(now, state, verb, argument),
+            Command::Expn(argument) => self.verify(now, state, Verb::Expn, argument),
             Command::Verbose => self.verbose(state),
             Command::Tick(argument) => self.tick_command(state, &argument),
             Command::Turn => self.not_offered(now, state, Verb::Turn),
