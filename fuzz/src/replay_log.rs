@@ -1,7 +1,7 @@
 //! Recordings: whatever a client sends, its session is lived through again the same; and octets that only look like a
 //! recording are refused or lived through, without a panic.
 
-use crate::world::{World, settings};
+use crate::world::{World, settings, take_logins};
 use crate::{choice, pieces};
 use smtpserver_core::record::{Keep, Log, Replay};
 
@@ -19,6 +19,7 @@ pub fn replay_log(data: &[u8]) {
     let keep = if piece & 0x80 == 0 { Keep::Shape } else { Keep::Messages };
     let mut settings = settings();
     settings.transcript = true;
+    take_logins(&mut settings);
     let octets = World::recorded(settings, keep).talk(pieces(rest, piece & 0x7f)).recording();
     let log = Log::decode(&octets).expect("what was recorded is a recording");
     assert!(log.header.settings_are_whole());

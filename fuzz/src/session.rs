@@ -1,7 +1,7 @@
 //! A whole session: whatever a client sends and however it is cut, the replies are well formed, the same, and the
 //! session ends.
 
-use crate::world::{World, settings};
+use crate::world::{World, settings, take_logins};
 use crate::{choice, pieces};
 use smtpserver_core::Settings;
 use smtpserver_core::config::manners::Batch;
@@ -11,6 +11,8 @@ use smtpserver_core::config::param;
 const MANNERS: [&str; 4] = ["lmtp-mode", "style sloppy", "style strict", "xclient-from 192.0.2.0/24"];
 /// The manner of a stream that nobody answers.
 const BATCH: u8 = 0b1_0000;
+/// Clients may log in.
+const LOGINS: u8 = 0b10_0000;
 
 /// The first octet chooses the size of the pieces; the rest is what the client sends, in the manners that the rest's own
 /// first octet chooses when it is none that a client would send.
@@ -37,6 +39,9 @@ fn settings_with(manners: u8) -> Settings {
         if manners & (1 << bit) != 0 {
             param::apply(&mut settings, line).expect("a parameter");
         }
+    }
+    if manners & LOGINS != 0 {
+        take_logins(&mut settings);
     }
     if manners & BATCH != 0 {
         settings.manners.batch = Some(Batch { marked: false, echo: false, unix_lines: false, user: 0 });

@@ -18,6 +18,13 @@ pub(crate) fn settings() -> Settings {
     settings
 }
 
+/// Lets clients log in, by every mechanism that a plain connection can have.
+pub(crate) fn take_logins(settings: &mut Settings) {
+    settings.auth.offered = true;
+    settings.auth.without_tls = true;
+    settings.auth.sasl = true;
+}
+
 /// A session and its hands.
 pub(crate) struct World {
     server: Solo,

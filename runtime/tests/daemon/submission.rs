@@ -17,7 +17,7 @@ const RIGHT: &str = "AUTH PLAIN AGFubgBwZW5jaWw=";
 const WRONG: &str = "AUTH PLAIN AGFubgBjcmF5b24=";
 
 /// A folder with a password file in which ann has the password pencil.
-fn users(scheme: &str) -> (TempDir, PathBuf) {
+pub(crate) fn users(scheme: &str) -> (TempDir, PathBuf) {
     let folder = postoffice();
     let file = folder.path().join("users");
     let mut child = Command::new(PROGRAM)

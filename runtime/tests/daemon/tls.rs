@@ -2,6 +2,7 @@
 
 mod authority;
 mod clients;
+mod logins;
 mod reload;
 mod teardown;
 

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(super) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
-fn connection(site: &Site) -> ClientConnection {
+pub(super) fn connection(site: &Site) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     let own = CertificateDer::from_pem_file(site.authority.file()).expect("a certificate");
     roots.add(own).expect("fit");
@@ -23,7 +23,7 @@ fn connection(site: &Site) -> ClientConnection {
     ClientConnection::new(Arc::new(config), name).expect("a client")
 }
 
-fn ask(stream: &mut Stream, octets: &[u8]) -> String {
+pub(super) fn ask(stream: &mut Stream, octets: &[u8]) -> String {
     stream.write_all(octets).expect("written");
     let mut reply = [0; 4096];
     let length = stream.read(&mut reply).expect("a reply");
