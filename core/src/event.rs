@@ -22,6 +22,8 @@ pub enum Event {
     Heard(String),
     /// A reply line as said. Only when the session keeps a transcript.
     Said(String),
+    /// What the content filter is asked, or has said. Only with `debug-contentfilter`.
+    Filter(String),
     /// A command line came; its verb, `None` when it had none that we know.
     Command(Option<Verb>),
     /// A reply was said; its code.
@@ -107,6 +109,8 @@ impl fmt::Display for NamedRefusal {
 pub enum Outcome {
     /// Accepted: durable, and so reported to the client.
     Stored(SpoolId),
+    /// Destroyed as the content filter wanted it, while the client was told that it was taken.
+    Discarded,
     /// Refused after the data.
     Refused(Refusal),
     /// Given up before its data were complete: RSET, a new HELO, QUIT.
@@ -146,6 +150,7 @@ impl Event {
         match self {
             Event::Heard(_) => "heard",
             Event::Said(_) => "said",
+            Event::Filter(_) => "contentfilter",
             Event::Command(_) => "command",
             Event::Reply(_) => "reply",
             Event::Refused { .. } => "refused",
@@ -156,6 +161,7 @@ impl Event {
             Event::TarpitDelayed(_) => "tarpit_delayed",
             Event::Transaction(record) => match record.outcome {
                 Outcome::Stored(_) => "message_stored",
+                Outcome::Discarded => "message_discarded",
                 Outcome::Refused(_) => "message_refused",
                 Outcome::Reset => "transaction_reset",
                 Outcome::Cut(_) => "transaction_cut",
@@ -169,7 +175,7 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Heard(line) | Event::Said(line) => f.write_str(line),
+            Event::Heard(line) | Event::Said(line) | Event::Filter(line) => f.write_str(line),
             Event::Command(verb) => f.write_str(verb.map_or("-", Verb::name)),
             Event::Reply(code) => write!(f, "{code}"),
             Event::Refused { verb, refusal } => {
@@ -183,7 +189,7 @@ impl fmt::Display for Event {
             Event::Transaction(record) => match &record.outcome {
                 Outcome::Stored(id) => write!(f, "{id}"),
                 Outcome::Refused(refusal) => f.write_str(refusal.name()),
-                Outcome::Reset => Ok(()),
+                Outcome::Reset | Outcome::Discarded => Ok(()),
                 Outcome::Cut(reason) => f.write_str(reason.name()),
             },
             Event::Closed(record) => f.write_str(record.reason.name()),

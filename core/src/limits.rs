@@ -59,6 +59,33 @@ pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
 pub const HELPER_LINE_MAX: usize = 8_192;
 /// Lines of one answer of a helper.
 pub const HELPER_LINES_MAX: usize = 64;
+/// How long a session waits for what the content filter says: longer than the filter has ([`FILTER_ANSWER_MAX`]).
+pub const FILTERED_WAIT_MAX: Duration = Duration::from_secs(200);
+/// How long a message may wait for the content filter's answer. Together with the wait for the disk it must stay under the
+/// ten minutes that a client waits (RFC 2821 §4.5.3.2), or it would send the message again.
+pub const FILTER_ANSWER_MAX: Duration = Duration::from_secs(180);
+/// How long the content filter may work on one message (as the ancestor had it).
+pub const FILTER_WORK_MAX: Duration = Duration::from_secs(120);
+/// How long an address may wait for the router's answer: less than a session waits (`timeout-answer`, 60 s).
+pub const ROUTER_ANSWER_MAX: Duration = Duration::from_secs(50);
+/// How long the router may work on one address.
+pub const ROUTER_WORK_MAX: Duration = Duration::from_secs(40);
+/// How long a helper may need from its start to its first `#hungry` (as the ancestor had it).
+pub const HELPER_START_MAX: Duration = Duration::from_secs(10);
+/// How long a helper may be idle that is not the only one (as the ancestor had it).
+pub const HELPER_IDLE_MAX: Duration = Duration::from_secs(600);
+/// Jobs after which a helper is replaced, so that what it leaks has an end.
+pub const HELPER_JOBS_MAX: u32 = 1_000;
+/// The pause before a helper is started after a failure; it doubles up to [`HELPER_PAUSE_MAX`].
+pub const HELPER_PAUSE_MIN: Duration = Duration::from_millis(500);
+/// See [`HELPER_PAUSE_MIN`].
+pub const HELPER_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Failures in a row after which nobody waits for a helper that is not there.
+pub const HELPER_FAILURES_MAX: u32 = 5;
+/// Jobs that wait for a helper: more than there are sessions, each of which has one at most.
+pub const HELPER_JOBS_WAITING_MAX: usize = 10_000;
+/// Connections to a content filter behind a socket, which has helpers of its own.
+pub const FILTER_CONNECTIONS_MAX: usize = 50;
 /// Lines of a reply in a helper's words: as many as the ancestor took, and one.
 pub const WORDS_LINES_MAX: usize = 18;
 /// Octets of a text of TLS in a recording: a cipher's name, a server's name, a certificate's subject.

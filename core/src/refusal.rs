@@ -3,6 +3,7 @@
 use crate::auth::LoginFault;
 use crate::policy::Denial;
 use crate::policy::evaluate::Why;
+use crate::reply::Words;
 use crate::server::rate_window::RateVerdict;
 use crate::spool::SpoolFault;
 use crate::tls::Distrust;
@@ -74,6 +75,10 @@ pub enum Refusal {
     Text(TextFault),
     /// The message has passed too many hosts.
     Looping,
+    /// The content filter is against the message.
+    Condemned(Words),
+    /// The interactive router is against the address.
+    Unroutable(Words),
     /// AUTH, where the operator wants it on other services only (`no-smtp-auth-on-25`).
     LoginElsewhere,
     /// AUTH, and the channel is not private.
@@ -105,6 +110,10 @@ pub enum Trouble {
     Spool(SpoolFault),
     /// Too many handshakes from there of late.
     TooManyHandshakes,
+    /// The interactive router is dead, silent, or talks nonsense.
+    Router,
+    /// The content filter is, and the operator wants the message to come again (`contentfilter-failure defer`).
+    Filter,
     /// No answer to a question came in time.
     NoAnswer,
     /// The client was silent too long, or too slow.
@@ -150,6 +159,8 @@ impl Refusal {
             Refusal::TooBig => "too-big",
             Refusal::Text(_) => "bare-newline",
             Refusal::Looping => "looping",
+            Refusal::Condemned(_) => "condemned",
+            Refusal::Unroutable(_) => "unroutable",
             Refusal::LoginElsewhere => "login-elsewhere",
             Refusal::LoginNeedsTls => "login-needs-tls",
             Refusal::LoggedInAlready(_) => "logged-in-already",
@@ -165,6 +176,8 @@ impl Refusal {
                 Trouble::Spool(SpoolFault::Unusable) => "spool-unusable",
                 Trouble::Spool(SpoolFault::Broken) => "spool-broken",
                 Trouble::TooManyHandshakes => "too-many-handshakes",
+                Trouble::Router => "router",
+                Trouble::Filter => "contentfilter",
                 Trouble::NoAnswer => "no-answer",
                 Trouble::TimedOut => "timed-out",
                 Trouble::ShuttingDown => "shutting-down",
@@ -182,6 +195,8 @@ impl Refusal {
         matches!(
             self,
             Refusal::HelloSyntax
+                | Refusal::Condemned(_)
+                | Refusal::Unroutable(_)
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
                 | Refusal::CertificateFirst(_)
@@ -216,6 +231,7 @@ impl Refusal {
             | Refusal::DeclaredTooBig => true,
             // Nobody need be slowed down because a name server is.
             Refusal::Policy(denial) => denial.no.why != Why::Trouble,
+            Refusal::Unroutable(words) => words.refuses_for_good(),
             Refusal::Trouble(trouble) => matches!(trouble, Trouble::NoSpace | Trouble::TooManyRecipients),
             Refusal::Line(_)
             | Refusal::TooManyUnknown
@@ -232,6 +248,7 @@ impl Refusal {
             | Refusal::ChunkAfterRefusal
             | Refusal::TooBig
             | Refusal::Text(_)
+            | Refusal::Condemned(_)
             | Refusal::LoggedInAlready(_)
             | Refusal::LoginFirst
             | Refusal::Looping => false,

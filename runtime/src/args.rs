@@ -166,6 +166,9 @@ pub enum Command {
     /// Check passwords for the server, which starts this itself
     #[command(hide = true)]
     AuthWorker(crate::auth::worker::WorkerArgs),
+    /// Start helpers for the server, which starts this itself
+    #[command(hide = true)]
+    HelperHost(crate::subserver::host::HostArgs),
     /// Look at stored messages
     #[command(subcommand)]
     Spool(SpoolCommand),
@@ -318,16 +321,10 @@ impl DaemonArgs {
 
     /// Options on which this version does not act yet, and which do no harm.
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
-        [
-            (self.ident, "-a"),
-            (self.gullible, "-g"),
-            (self.whoson, "-w"),
-            (self.router.is_some(), "-R"),
-            (self.debug > 0, "-d"),
-        ]
-        .into_iter()
-        .filter_map(|(asked, option)| asked.then_some(option))
-        .collect()
+        [(self.ident, "-a"), (self.gullible, "-g"), (self.whoson, "-w"), (self.debug > 0, "-d")]
+            .into_iter()
+            .filter_map(|(asked, option)| asked.then_some(option))
+            .collect()
     }
 
     /// The style of all options `-s` together.

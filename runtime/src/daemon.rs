@@ -20,6 +20,7 @@ use crate::rate_file::RateFile;
 use crate::recorder::Wish;
 use crate::serve::{self, Office};
 use crate::spool_fs::{self, FileSpool, Layout};
+use crate::subserver::{Hired, Plan};
 use crate::{Stop, signals, single};
 use smtpserver_core::config::logs::MetricsPlace;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         .map_err(|why| loaded.blame("user", why))?;
     let replace = args.replace || args.detached;
     let layout = Layout::read(&loaded.configuration.zenv, &postoffice);
+    let plan = Plan::of(args, &loaded, &postoffice)?;
     let mut duty = Duty::claim(&postoffice.join(&args.pid_file), replace).map_err(Stop::unfit)?;
     let mut given = duty.inherited();
     given.tcp.splice(0..0, sockets.into_iter().map(|passed| passed.socket));
@@ -68,8 +70,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     };
     let groups = loaded.configuration.groups.iter().map(|group| &group.settings);
     let logins = auth::ready(groups, &BackEnds::default(), false).map_err(Stop::unfit)?;
-    let (fence, wish) =
-        give_up_rights(args, &loaded, &postoffice, &layout, account.as_ref()).map_err(whose)?;
+    let (fence, wish, hired) =
+        give_up_rights(args, &loaded, &postoffice, &layout, &plan, account.as_ref()).map_err(whose)?;
     let prepared = spool_fs::prepare(&postoffice, &layout).map_err(Stop::unfit);
     let postoffice = prepared.map_err(whose)?;
     let logs = log::open::open(&args.log, &settings).map_err(whose)?;
@@ -111,8 +113,15 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         duty.told_to(caller, writers.clone());
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
-    let ended =
-        serve::serve(settings, spool, doors, logbook, recorder, logins, Some(Office { source, duty, rates }));
+    let ended = serve::serve(
+        settings,
+        spool,
+        doors,
+        logbook,
+        recorder,
+        logins,
+        Some(Office { source, duty, hired, rates }),
+    );
     writers.flush();
     ended
 }
@@ -143,8 +152,9 @@ pub(crate) fn give_up_rights(
     loaded: &Loaded,
     postoffice: &Path,
     layout: &Layout,
+    plan: &Plan,
     account: Option<&Account>,
-) -> Result<(Fence, Option<Wish>), Stop> {
+) -> Result<(Fence, Option<Wish>, Hired), Stop> {
     let folders = spool_fs::folders(postoffice, layout);
     if let Some(account) = account {
         let provide = |path: &Path, kind| {
@@ -160,6 +170,8 @@ pub(crate) fn give_up_rights(
         privileges::become_account(account).map_err(Stop::failed)?;
     }
     privileges::give_up().map_err(Stop::failed)?;
+    // It must start programs, and so stays outside the fence.
+    let hired = plan.hire().map_err(Stop::failed)?;
     // It makes its folder, which must be there to be fenced in.
     let wish = args.record.wish()?;
     let mut ground = Ground::default();
@@ -180,5 +192,5 @@ pub(crate) fn give_up_rights(
         Some(MetricsPlace::Unix(path)) => ground.socket(Path::new(path)),
         Some(MetricsPlace::Tcp(_)) | None => {}
     }
-    Ok((ground.close().map_err(Stop::failed)?, wish))
+    Ok((ground.close().map_err(Stop::failed)?, wish, hired))
 }

@@ -12,24 +12,27 @@ mod books;
 use crate::auth::BackEnds;
 use crate::clock::Clock;
 use crate::journal::{Journal, Work};
-use crate::limits::{ARRIVALS_MAX, handshakes_at_once};
+use crate::limits::{ALARM_WAIT_MAX, ARRIVALS_MAX, handshakes_at_once};
 use crate::mailbox::DraftNumber;
 use crate::names::{self, Names};
 use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
+use crate::subserver::{self, Foreman};
 use books::{Books, Entry, Errands};
 use smtpserver_core::auth::{Attempt, Check, Finding};
 use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
-use smtpserver_core::server::Input;
 use smtpserver_core::server::commit::Publication;
 use smtpserver_core::server::judge::LookUp;
 use smtpserver_core::server::rate_window::Key;
+use smtpserver_core::server::{Input, News};
 use smtpserver_core::spool::{SpoolFault, Stored};
-use smtpserver_core::{Now, Peer, SessionId, Settings, Source};
+use smtpserver_core::subserver::Trade;
+use smtpserver_core::{Instant, Now, Peer, SessionId, Settings, Source};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// What becomes of a connection.
@@ -73,6 +76,11 @@ pub struct Desk<S: Spool> {
     journal: Arc<dyn Journal>,
     recorder: Option<Recorder>,
     names: Mutex<Option<Arc<dyn Names>>>,
+    foreman: OnceLock<Arc<dyn Foreman>>,
+    /// Rings when the server wants to be called earlier than it said before.
+    alarm: Notify,
+    /// In microseconds, when it is to be called; [`u64::MAX`] when nobody has said so.
+    alarm_at: AtomicU64,
     back_ends: BackEnds,
     books: Mutex<Books<S::Draft>>,
     emptied: Notify,
@@ -106,6 +114,9 @@ impl<S: Spool> Desk<S> {
             journal,
             recorder,
             names: Mutex::new(None),
+            foreman: OnceLock::new(),
+            alarm: Notify::new(),
+            alarm_at: AtomicU64::new(u64::MAX),
             back_ends: BackEnds::default(),
             books: Mutex::new(Books::new(settings)),
             emptied: Notify::new(),
@@ -118,6 +129,33 @@ impl<S: Spool> Desk<S> {
     /// From now on this is who is asked for names; before, nobody was, and none was known.
     pub fn asks(&self, names: Arc<dyn Names>) {
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Some(names);
+    }
+
+    /// From now on this is who does errands with helpers; before, there were none. Said once.
+    pub fn employs(&self, foreman: Arc<dyn Foreman>) {
+        // A second one would be told half of everything.
+        assert!(self.foreman.set(foreman).is_ok(), "there is one foreman");
+    }
+
+    /// There is something to tell of helpers.
+    pub fn helper(self: &Arc<Self>, trade: Trade, news: News) {
+        let errands = self.books().bring(self.now(), Input::Helper(trade, news));
+        self.run(errands);
+    }
+
+    /// Calls the server whenever it wants to be called; never returns.
+    pub async fn keep_time(self: Arc<Self>) {
+        loop {
+            let deadline = self.books().deadline();
+            self.alarm_at.store(deadline.map_or(u64::MAX, Instant::micros), Ordering::Relaxed);
+            let wait = deadline.map_or(ALARM_WAIT_MAX, |at| at.since(self.now().instant).min(ALARM_WAIT_MAX));
+            // Rounded up, so that it is not called for nothing.
+            let wait = wait + Duration::from_millis(1);
+            if tokio::time::timeout(wait, self.alarm.notified()).await.is_err() {
+                let errands = self.books().bring(self.now(), Input::Tick);
+                self.run(errands);
+            }
+        }
     }
 
     pub(crate) fn names(&self) -> Option<Arc<dyn Names>> {
@@ -373,6 +411,19 @@ impl<S: Spool> Desk<S> {
 
     /// Does what is left to do, but for the tasks.
     fn deliver(&self, errands: Errands<S::Draft>) -> Vec<Task<S::Draft>> {
+        if let Some(deadline) = errands.deadline
+            && deadline.micros() < self.alarm_at.fetch_min(deadline.micros(), Ordering::Relaxed)
+        {
+            self.alarm.notify_one();
+        }
+        for (trade, errand) in errands.helpers {
+            if let Some(foreman) = self.foreman.get() {
+                foreman.run(trade, errand);
+            }
+        }
+        for (trade, note) in errands.notes {
+            subserver::tell(trade, &note);
+        }
         for (mailbox, post) in errands.posts {
             mailbox.put(post);
         }

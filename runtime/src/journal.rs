@@ -118,7 +118,11 @@ impl Journal for Logbook {
             Event::LoggedIn(_) | Event::Refused { refusal: Refusal::Login(_), .. } => {
                 self.remark(now, Level::INFO, session, peer, event);
             }
-            Event::Refused { .. } | Event::TarpitDelayed(_) | Event::Secured(_) | Event::Unsecured(_) => {
+            Event::Filter(_)
+            | Event::Refused { .. }
+            | Event::TarpitDelayed(_)
+            | Event::Secured(_)
+            | Event::Unsecured(_) => {
                 if self.log.wants(Level::DEBUG) {
                     self.remark(now, Level::DEBUG, session, peer, event);
                 }
@@ -167,6 +171,7 @@ fn transaction<R>(
     let verdicts: Vec<&dyn Display> = record.verdicts.iter().map(|verdict| verdict as &dyn Display).collect();
     let (outcome, detail): (_, Option<(_, &dyn Display)>) = match &record.outcome {
         Outcome::Stored(id) => ("stored", Some(("spool", id))),
+        Outcome::Discarded => ("discarded", None),
         Outcome::Refused(refusal) => ("refused", Some(("why", &refusal.name()))),
         Outcome::Reset => ("reset", None),
         Outcome::Cut(reason) => ("cut", Some(("why", &reason.name()))),

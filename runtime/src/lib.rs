@@ -45,6 +45,7 @@ mod single;
 pub mod spool;
 pub mod spool_fs;
 mod spool_read;
+pub mod subserver;
 pub mod tls;
 
 use args::{Args, Command, PolicyCommand, SpoolCommand};
@@ -61,6 +62,7 @@ pub fn run(args: Args) -> Result<(), Stop> {
         }
         Some(Command::Passwd(passwd)) => passwd::run(&passwd),
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
+        Some(Command::HelperHost(host)) => subserver::host::run(host),
         Some(Command::Replay { files }) => replay::run(&files),
         Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
         Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),

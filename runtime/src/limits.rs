@@ -140,6 +140,23 @@ pub(crate) const ANSWERS_REMEMBERED_MAX: u64 = 4_096;
 /// How long a "there is none" is remembered, whatever the zone says: whoever repairs a zone shall not wait for a day.
 pub(crate) const NOTHING_REMEMBERED_MAX: Duration = Duration::from_secs(900);
 
+// Helpers.
+
+/// How long the server is not called when it waits for nothing.
+pub(crate) const ALARM_WAIT_MAX: Duration = Duration::from_secs(3_600);
+/// Octets of a frame to or from the host of helpers: as many as are read of a helper at a time.
+pub(crate) const HELPER_FRAME_OCTETS_MAX: usize = 65_536;
+/// Octets that are read of a helper at a time.
+pub(crate) const HELPER_READ_OCTETS: usize = 4_096;
+/// Frames that may wait to be carried. A helper has few under way at a time, and there are twenty of each trade at most.
+pub(crate) const HELPER_FRAMES_WAITING_MAX: usize = 1_024;
+/// How long a helper may take to end by itself once its input is closed.
+pub(crate) const HELPER_PARTING_MAX: Duration = Duration::from_secs(5);
+/// Octets of a line that a helper says to an operator; longer ones are several.
+pub(crate) const COMPLAINT_OCTETS_MAX: usize = 1_000;
+/// How often a helper's program is looked at, whether it is another one.
+pub(crate) const PROGRAM_LOOK_WAIT: Duration = Duration::from_secs(10);
+
 // Files that are read.
 
 /// Octets that are looked at in a pid file: more than any pid has.

@@ -21,6 +21,7 @@ use crate::resolver::Resolver;
 use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
+use crate::subserver::{self, Hired};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::os::fd::{AsFd, OwnedFd};
@@ -36,6 +37,8 @@ pub(crate) struct Office {
     pub(crate) duty: Duty,
     /// Where rates outlive the process.
     pub(crate) rates: RateFile,
+    /// Helpers that can be started.
+    pub(crate) hired: Hired,
 }
 
 /// The duty, as all who deal with it share it.
@@ -65,14 +68,17 @@ pub(crate) fn serve(
     }
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
-    let rates = office.as_ref().map(|office| office.rates.clone());
+    let (source, duty, hired, rates) = match office {
+        Some(Office { source, duty, hired, rates }) => (Some(source), Some(duty), hired, Some(rates)),
+        None => (None, None, Hired::default(), None),
+    };
     if let Some(rates) = &rates {
         rates.restore(&desk);
     }
-    let (source, duty) = office.map(|office| (office.source, office.duty)).unzip();
     let saving = rates.clone();
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
+        subserver::employ(&desk, hired).map_err(fault)?;
         let (orders, successors) = mpsc::channel(1);
         let mut signals = Signals::catch(successors).map_err(fault)?;
         let mut hangups = Signals::hangup().map_err(fault)?;

@@ -38,6 +38,7 @@ impl SessionLog {
             // They are there already, as what was heard and said.
             Event::Refused { .. } | Event::Command(_) | Event::Reply(_) => {}
             Event::Explained { .. }
+            | Event::Filter(_)
             | Event::LoggedIn(_)
             | Event::TarpitDelayed(_)
             | Event::Secured(_)

@@ -13,6 +13,7 @@ use crate::limits::LAST_WRITES_MAX;
 use crate::metrics::Metrics;
 use crate::process::privileges;
 use crate::spool_fs::{self, FileSpool, Layout};
+use crate::subserver::{self, Hired, Plan};
 use crate::{Stop, log};
 use smtpserver_core::config::manners::Batch;
 use smtpserver_core::event::{Event, Outcome};
@@ -60,9 +61,11 @@ pub(crate) fn inetd(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     let account = privileges::account(settings.run_as.as_ref(), &loaded.postoffice)
         .map_err(|why| loaded.blame("user", why))?;
     let layout = Layout::read(&loaded.configuration.zenv, &loaded.postoffice);
-    give_up_rights(args, loaded, &loaded.postoffice, &layout, account.as_ref())?;
+    let postoffice = spool_fs::find(&loaded.postoffice).map_err(Stop::unfit)?;
+    let plan = Plan::of(args, loaded, &postoffice)?;
+    let (.., hired) = give_up_rights(args, loaded, &loaded.postoffice, &layout, &plan, account.as_ref())?;
     let sign = Sign { settings: settings.clone(), tls };
-    alone(args, &loaded.postoffice, layout, settings, None, async move |desk| {
+    alone(args, &loaded.postoffice, layout, hired, settings, None, async move |desk| {
         let stream = tokio::net::TcpStream::from_std(stream)?;
         if let Some(life) = welcome(stream, client, &desk, sign) {
             // A session that broke an assertion has told its client.
@@ -97,7 +100,9 @@ pub(crate) fn batch(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     let verdict = Arc::new(Verdict::default());
     let journal = verdict.clone();
     let layout = Layout::read(&loaded.configuration.zenv, &loaded.postoffice);
-    alone(args, &loaded.postoffice, layout, Arc::new(settings), Some(journal), async |desk| {
+    let postoffice = spool_fs::find(&loaded.postoffice).map_err(Stop::unfit)?;
+    let hired = Plan::of(args, loaded, &postoffice)?.hire().map_err(Stop::failed)?;
+    alone(args, &loaded.postoffice, layout, hired, Arc::new(settings), Some(journal), async |desk| {
         bsmtp(&desk, tokio::io::stdin(), std::io::stdout()).await;
         Ok(())
     })?;
@@ -145,6 +150,7 @@ fn alone(
     args: &DaemonArgs,
     postoffice: &Path,
     layout: Layout,
+    hired: Hired,
     settings: Arc<Settings>,
     verdict: Option<Arc<Verdict>>,
     serve: impl AsyncFnOnce(Arc<Desk<FileSpool>>) -> std::io::Result<()>,
@@ -168,7 +174,10 @@ fn alone(
         .map_err(|error| Stop::failed(format!("cannot start: {error}")))?;
     let desk = Desk::new(settings, spool, Arc::new(clock), journal);
     drop(desk.measured(desk.spool().free_kib()));
-    let served = runtime.block_on(serve(desk.clone()));
+    let served = runtime.block_on(async {
+        subserver::employ(&desk, hired)?;
+        serve(desk.clone()).await
+    });
     // A thread may still be waiting for standard input.
     runtime.shutdown_background();
     desk.spool().wait_for_rest(LAST_WRITES_MAX);
@@ -193,6 +202,7 @@ impl Verdict {
             | Event::Reply(_)
             | Event::Heard(_)
             | Event::Said(_)
+            | Event::Filter(_)
             | Event::Explained { .. }
             | Event::LoggedIn(_)
             | Event::Secured(_)

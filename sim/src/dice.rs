@@ -28,6 +28,8 @@ pub enum Purpose {
     Pace,
     /// Sessions that are recorded.
     Recording,
+    /// What helpers of the server do.
+    Helpers,
     /// Keys and random numbers of TLS.
     Tls,
     /// How long back ends need, and what they say.
@@ -59,6 +61,7 @@ impl Dice {
             Purpose::Faults => 8,
             Purpose::Pace => 9,
             Purpose::Recording => 10,
+            Purpose::Helpers => 13,
             Purpose::Tls => 12,
             Purpose::Logins => 11,
         };

@@ -4,11 +4,13 @@
 use crate::zone::Zone;
 use crate::{script_world, users};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
+use smtpserver_conformance::script::Helper;
 use smtpserver_conformance::{Lane, script};
 use smtpserver_core::auth::Inquiry;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
-use smtpserver_core::server;
+use smtpserver_core::server::{self, News, Staff};
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
+use smtpserver_core::subserver::{Errand, HelperId, Trade};
 use smtpserver_core::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -28,7 +30,8 @@ impl Lane for CoreLane {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { tls: true, ..script_world::abilities() }
+        let helpers = vec![Helper::Filter, Helper::Router];
+        Abilities { tls: true, helpers, ..script_world::abilities() }
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
@@ -62,6 +65,10 @@ struct World {
     drafts: BTreeMap<u64, Vec<u8>>,
     inode: u64,
     stored: Vec<Vec<u8>>,
+    /// What helpers were asked and nobody has looked at: who, and the line.
+    asked: VecDeque<(Trade, Vec<u8>)>,
+    /// The helper that is at work, of each trade.
+    at_work: BTreeMap<Trade, HelperId>,
     events: Vec<String>,
 }
 
@@ -77,6 +84,8 @@ impl World {
             drafts: BTreeMap::new(),
             inode: 0,
             stored: Vec::new(),
+            asked: VecDeque::new(),
+            at_work: BTreeMap::new(),
             events: Vec::new(),
         }
     }
@@ -197,6 +206,8 @@ impl World {
                         self.handle(index, Input::Answered(ticket, answer));
                     }
                 }
+                server::Output::HelperNote(..) => {}
+                server::Output::Helper(trade, errand) => self.employ(trade, errand),
                 server::Output::Advise(id, ticket, advice) => {
                     if let Some(&index) = self.by_session.get(&id) {
                         self.handle(index, Input::Advised(ticket, advice));
@@ -236,6 +247,41 @@ impl World {
         }
     }
 
+    /// Helpers that the settings ask for can be started.
+    fn open_farms(&mut self) {
+        let helpers = &self.settings.helpers;
+        for (trade, wanted) in [(Trade::Filter, helpers.filter.is_some()), (Trade::Router, helpers.router)] {
+            if wanted {
+                self.tell_server(server::Input::Helper(trade, News::Open(Staff::Processes)));
+            }
+        }
+    }
+
+    /// Helpers are ready as soon as they are started, and do what the script says.
+    fn employ(&mut self, trade: Trade, errand: Errand) {
+        match errand {
+            Errand::Start(helper) => {
+                let ready = News::Said(helper, b"#hungry\n".to_vec());
+                self.tell_server(server::Input::Helper(trade, ready));
+            }
+            Errand::Say(helper, line) => {
+                self.at_work.insert(trade, helper);
+                self.asked.push_back((trade, line));
+            }
+            Errand::LetGo(helper) | Errand::End(helper) => {
+                if self.at_work.get(&trade) == Some(&helper) {
+                    self.at_work.remove(&trade);
+                }
+            }
+        }
+    }
+
+    fn deliver_all(&mut self) {
+        for index in 0..self.connections.len() {
+            self.deliver(index);
+        }
+    }
+
     /// The next moment at which a session wants to be called, and which.
     fn next_deadline(&self) -> Option<(Instant, usize)> {
         self.connections
@@ -248,6 +294,15 @@ impl World {
     /// Lets time pass up to `until`, or until `wanted` says that there is something to take.
     fn pass(&mut self, until: Instant, wanted: impl Fn(&World) -> bool) {
         while !wanted(self) {
+            if let Some(deadline) = self.server.deadline()
+                && deadline <= until
+                && self.next_deadline().is_none_or(|(own, _)| deadline <= own)
+            {
+                self.instant = self.instant.max(deadline);
+                self.tell_server(server::Input::Tick);
+                self.deliver_all();
+                continue;
+            }
             match self.next_deadline() {
                 Some((deadline, index)) if deadline <= until => {
                     self.instant = self.instant.max(deadline);
@@ -263,8 +318,19 @@ impl World {
     }
 }
 
+fn trade(helper: Helper) -> Result<Trade, Trouble> {
+    match helper {
+        Helper::Filter => Ok(Trade::Filter),
+        Helper::Router => Ok(Trade::Router),
+        Helper::Resolver => Err(Trouble("no resolver here".into())),
+    }
+}
+
 impl Stage for World {
     fn connect(&mut self) -> Result<usize, Trouble> {
+        if self.connections.is_empty() {
+            self.open_farms();
+        }
         let index = self.connections.len();
         let port = 40_000 + u16::try_from(index).map_err(|_| Trouble("too many connections".into()))?;
         let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), port);
@@ -360,6 +426,33 @@ impl Stage for World {
 
     fn spool(&mut self) -> Result<Option<Vec<Message>>, Trouble> {
         self.stored.iter().map(|raw| Message::parse(raw)).collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
+    fn asked(&mut self, helper: Helper, at_most: std::time::Duration) -> Result<Vec<u8>, Trouble> {
+        let trade = trade(helper)?;
+        self.pass(self.instant + at_most, |world| world.asked.iter().any(|(asked, _)| *asked == trade));
+        let at = self.asked.iter().position(|(asked, _)| *asked == trade);
+        let asked = at.and_then(|at| self.asked.remove(at));
+        let (_, mut line) =
+            asked.ok_or_else(|| Trouble(format!("no {helper} was asked within {at_most:?}")))?;
+        line.pop();
+        Ok(line)
+    }
+
+    fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
+        let trade = trade(helper)?;
+        let id = self.at_work.remove(&trade).ok_or_else(|| Trouble(format!("no {helper} is at work")))?;
+        let news = match line {
+            // Signs for the ends of lines, which no line of a script can hold.
+            Some(line) => {
+                let line = line.replace("\\r", "\r").replace("\\n", "\n");
+                News::Said(id, format!("{line}\n#hungry\n").into_bytes())
+            }
+            None => News::Ended(id),
+        };
+        self.tell_server(server::Input::Helper(trade, news));
+        self.deliver_all();
+        Ok(())
     }
 
     fn events(&mut self) -> Result<Option<Vec<String>>, Trouble> {

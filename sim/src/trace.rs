@@ -65,6 +65,17 @@ pub enum What {
     Released(ConnectionId),
     /// A session has no deadline, or broke an assertion, or holds more than it may.
     Broken(ConnectionId, String),
+    /// A farm of the server, when nothing more happens.
+    Farm {
+        /// What its helpers are for.
+        trade: &'static str,
+        /// Helpers that can be asked.
+        hungry: usize,
+        /// Helpers, whatever they do.
+        helpers: usize,
+        /// Jobs that wait.
+        waiting: usize,
+    },
     /// An operation of the disk is done.
     Disk {
         /// Which operation, counted from 1.
@@ -355,6 +366,7 @@ impl fmt::Display for Entry {
             | What::Closed(..)
             | What::Released(_)
             | What::Broken(..)
+            | What::Farm { .. }
             | What::Disk { .. }
             | What::Fault(_)
             | What::Down

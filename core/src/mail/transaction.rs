@@ -38,6 +38,11 @@ impl Opened {
         Opened { id, sender, trace, place: Place::Router, began: now, refused: 0 }
     }
 
+    /// Whether it goes to the freezer, as far as is known.
+    pub fn is_frozen(&self) -> bool {
+        self.place == Place::Freezer
+    }
+
     /// Where the message is to be kept.
     pub fn destination(&self) -> Destination {
         match self.place {
@@ -139,6 +144,11 @@ impl Message {
     pub fn came(&mut self, octets: u64, normalized: u32) {
         self.octets = octets;
         self.normalized = normalized;
+    }
+
+    /// It goes to the freezer, whatever was known before.
+    pub fn freeze(&mut self) {
+        self.addressed.opened.place = Place::Freezer;
     }
 
     /// The end of data is here.

@@ -2,6 +2,8 @@
 
 use super::verdict::Verdict;
 use crate::peer::Peer;
+use crate::spool::DraftPath;
+use crate::subserver::router::Function;
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -59,6 +61,15 @@ pub enum Question {
     Content {
         /// Octets of the message.
         octets: u64,
+        /// Where the content filter finds it; `None` when that is not to be asked.
+        draft: Option<DraftPath>,
+    },
+    /// What does the interactive router say?
+    Router {
+        /// What it is to do.
+        function: Function,
+        /// With what.
+        argument: String,
     },
 }
 

@@ -1,6 +1,9 @@
 //! What policy concludes, and `Admitted`: the proof that a recipient may receive mail here.
 
 use super::evaluate::{No, Place, Why};
+use crate::reply::Words;
+use crate::subserver::Trade;
+use crate::subserver::filter::Sentence;
 use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -24,6 +27,12 @@ pub enum Verdict {
     Busy,
     /// Not now: too many connections from there, or in all.
     TurnAway,
+    /// The content filter's sentence about a message.
+    Judged(Box<Sentence>),
+    /// What the interactive router said.
+    Routed(Box<Words>),
+    /// Not now: no helper of this trade has answered.
+    NoHelper(Trade),
     /// The operator's rules are against it.
     Refuse(Box<Denial>),
     /// Not before the client has logged in.
@@ -44,6 +53,8 @@ pub struct Conditions {
     pub message_octets_max: Option<u64>,
     /// What becomes of bare newlines (`bare-newline`).
     pub bare_newline: Option<BareNewline>,
+    /// Whether the content filter does not see what it sends (`filtering -`).
+    pub skips_filter: bool,
 }
 
 /// A refusal by the operator's rules.

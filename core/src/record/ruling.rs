@@ -8,7 +8,10 @@ use crate::now::Duration;
 use crate::now::micros;
 use crate::policy::evaluate::{No, Place, Why};
 use crate::policy::{Conditions, Denial, Verdict, postmaster};
+use crate::reply::Words;
 use crate::server::rate_window::RateVerdict;
+use crate::subserver::Trade;
+use crate::subserver::filter::{Fate, Sentence};
 use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -35,6 +38,12 @@ pub enum Ruling {
     LoginFirst,
     /// [`Verdict::Refuse`].
     Refuse(Box<Denial>),
+    /// [`Verdict::Judged`].
+    Judged(Box<Sentence>),
+    /// [`Verdict::Routed`].
+    Routed(Box<Words>),
+    /// [`Verdict::NoHelper`].
+    NoHelper(Trade),
 }
 
 impl Ruling {
@@ -49,6 +58,9 @@ impl Ruling {
             Verdict::Traced(field) => Ruling::Traced(field.clone()),
             Verdict::LoginFirst => Ruling::LoginFirst,
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
+            Verdict::Judged(sentence) => Ruling::Judged(sentence.clone()),
+            Verdict::Routed(words) => Ruling::Routed(words.clone()),
+            Verdict::NoHelper(trade) => Ruling::NoHelper(*trade),
         }
     }
 
@@ -65,6 +77,9 @@ impl Ruling {
             Ruling::Traced(field) => Verdict::Traced(field),
             Ruling::LoginFirst => Verdict::LoginFirst,
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
+            Ruling::Judged(sentence) => Verdict::Judged(sentence),
+            Ruling::Routed(words) => Verdict::Routed(words),
+            Ruling::NoHelper(trade) => Verdict::NoHelper(trade),
         }
     }
 }
@@ -78,6 +93,11 @@ const WELCOME: u8 = 5;
 const TRACED: u8 = 6;
 const REFUSE: u8 = 7;
 const LOGIN_FIRST: u8 = 8;
+const JUDGED: u8 = 9;
+const ROUTED: u8 = 10;
+const NO_HELPER: u8 = 11;
+
+const TRADES: [Trade; 2] = [Trade::Router, Trade::Filter];
 
 const PLACES: [Place; 2] = [Place::Router, Place::Freezer];
 const NEWLINES: [Option<BareNewline>; 3] = [None, Some(BareNewline::Reject), Some(BareNewline::Normalize)];
@@ -108,21 +128,68 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
         Ruling::Busy => out.push(BUSY),
         Ruling::TurnAway => out.push(TURN_AWAY),
         Ruling::LoginFirst => out.push(LOGIN_FIRST),
-        Ruling::Welcome(Conditions { message_octets_max, bare_newline }) => {
+        Ruling::Welcome(Conditions { message_octets_max, bare_newline, skips_filter }) => {
             out.push(WELCOME);
             // 0 stands for none, so that none has no number of its own.
             put_number(out, message_octets_max.map_or(0, |most| most.saturating_add(1)));
-            out.push(code(&NEWLINES, bare_newline));
+            out.extend([code(&NEWLINES, bare_newline), u8::from(*skips_filter)]);
         }
         Ruling::Traced(field) => {
             out.push(TRACED);
             put_text(out, field);
         }
+        Ruling::Judged(sentence) => {
+            out.push(JUDGED);
+            let fate = match sentence.fate {
+                Fate::Destroyed => -1,
+                Fate::Kept => 0,
+                Fate::Frozen(code) => i64::from(code),
+            };
+            put_signed(out, fate);
+            put_words(out, &sentence.words);
+        }
+        Ruling::Routed(words) => {
+            out.push(ROUTED);
+            put_words(out, words);
+        }
+        Ruling::NoHelper(trade) => out.extend([NO_HELPER, code(&TRADES, trade)]),
         Ruling::Refuse(denial) => {
             out.push(REFUSE);
             put_denial(out, denial);
         }
     }
+}
+
+/// Appends a helper's words: its codes, 0 for none, then the lines.
+fn put_words(out: &mut Vec<u8>, words: &Words) {
+    let (code, enhanced, lines) = words.parts();
+    put_number(out, code.into());
+    out.extend(enhanced);
+    put_length(out, lines.len());
+    for line in lines {
+        put_text(out, line);
+    }
+}
+
+fn words(cursor: &mut Cursor<'_>) -> Result<Words, LogFault> {
+    let code = u16::try_from(cursor.number()?).unwrap_or(u16::MAX);
+    let enhanced = [cursor.octet()?, cursor.octet()?, cursor.octet()?];
+    let count = cursor.number_in_memory()?;
+    // Each takes an octet at least: whoever lies about their number comes to the end first.
+    let lines = (0..count).map(|_| text(cursor)).collect::<Result<_, _>>()?;
+    Words::from_parts(code, enhanced, lines)
+        .ok_or_else(|| cursor.fault(LogFaultKind::Unfit("a reply that is none")))
+}
+
+fn fate(cursor: &mut Cursor<'_>) -> Result<Fate, LogFault> {
+    Ok(match cursor.signed()? {
+        -1 => Fate::Destroyed,
+        0 => Fate::Kept,
+        code => match u32::try_from(code) {
+            Ok(code) => Fate::Frozen(code),
+            Err(_) => return Err(cursor.fault(LogFaultKind::Unfit("an unknown fate"))),
+        },
+    })
 }
 
 fn put_denial(out: &mut Vec<u8>, denial: &Denial) {
@@ -192,7 +259,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
         WELCOME => Ruling::Welcome(Conditions {
             message_octets_max: cursor.number()?.checked_sub(1),
             bare_newline: decoded(&NEWLINES, cursor, "an unknown treatment of newlines")?,
+            skips_filter: cursor.octet()? != 0,
         }),
+        JUDGED => Ruling::Judged(Box::new(Sentence { fate: fate(cursor)?, words: words(cursor)? })),
+        ROUTED => Ruling::Routed(Box::new(words(cursor)?)),
+        NO_HELPER => Ruling::NoHelper(decoded(&TRADES, cursor, "an unknown trade")?),
         TRACED => Ruling::Traced(text(cursor)?),
         REFUSE => Ruling::Refuse(Box::new(denial(cursor)?)),
         _ => return Err(cursor.fault(LogFaultKind::Unfit("an unknown verdict"))),
@@ -244,8 +315,12 @@ mod tests {
             let chain = chain.map(|lines| lines.iter().copied().map(String::from).collect());
             Ruling::Refuse(Box::new(Denial { no: No { why, text }, chain }))
         };
-        let conditions =
-            Conditions { message_octets_max: Some(0), bare_newline: Some(BareNewline::Normalize) };
+        let conditions = Conditions {
+            message_octets_max: Some(0),
+            bare_newline: Some(BareNewline::Normalize),
+            skips_filter: true,
+        };
+        let sentence = |fate| Box::new(Sentence { fate, words: Words::read("550 5.6.0 a\rb") });
         let soon = RateVerdict::Excess { retry_after: Duration::from_secs(450) };
         let mut all = vec![
             Ruling::Accept,
@@ -258,6 +333,12 @@ mod tests {
             Ruling::Welcome(Conditions::default()),
             Ruling::Welcome(conditions),
             Ruling::Traced("Received-SPF: pass\n".into()),
+            Ruling::Judged(sentence(Fate::Destroyed)),
+            Ruling::Judged(sentence(Fate::Kept)),
+            Ruling::Judged(sentence(Fate::Frozen(u32::MAX))),
+            Ruling::Routed(Box::default()),
+            Ruling::NoHelper(Trade::Router),
+            Ruling::NoHelper(Trade::Filter),
             denial(Why::Messages(soon), None, Some(&[])),
             denial(Why::Recipients(RateVerdict::Forbidden), Some(""), Some(&["a", "b"])),
         ];

@@ -4,7 +4,7 @@
 
 use super::print::Print;
 use super::{logins, manners, tls};
-use crate::config::choices::ReceivedParts;
+use crate::config::choices::{Helpers, ReceivedParts};
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
@@ -13,6 +13,9 @@ use crate::wire::text::BareNewline;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+/// Stands for whatever filter there is.
+const SOME_FILTER: &str = "/";
 
 /// The settings without what no session looks at.
 fn seen_by_a_session(settings: &Settings) -> Settings {
@@ -38,7 +41,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         auth: _, // In `logins`.
         tls,
         spf: _,
-        helpers: _,
+        helpers,
         sources: _,
         host_access: _,
         report_auth: _,
@@ -93,6 +96,13 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         style: *style,
         patterns: patterns.clone(),
         verbs: *verbs,
+        // Whether they are there; who they are and what they say is the server's affair.
+        helpers: Helpers {
+            router: helpers.router,
+            filter: helpers.filter.as_ref().map(|_| SOME_FILTER.to_string()),
+            filter_debug: helpers.filter_debug,
+            ..Helpers::default()
+        },
         auth: logins::seen_by_a_session(settings),
         manners: manners::seen_by_a_session(manners),
         ..Settings::new("")
@@ -130,6 +140,10 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
         lines.push("bare-newline normalize".to_string());
     }
     extensions(&mut lines, &settings.extensions);
+    let helpers = &settings.helpers;
+    lines.extend(helpers.router.then(|| "enable-router".to_string()));
+    lines.extend(helpers.filter.as_ref().map(|_| format!("contentfilter {SOME_FILTER}")));
+    lines.extend(helpers.filter_debug.then(|| "debug-contentfilter".to_string()));
     logins::lines(&mut lines, settings);
     manners::lines(&mut lines, settings);
     tls::lines(&mut lines, settings);

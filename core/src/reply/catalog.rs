@@ -3,12 +3,14 @@
 
 use super::code::*;
 use super::encode::Reply;
+use super::words::Words;
 use crate::auth::LoginFault;
 use crate::policy::Verdict;
 use crate::policy::evaluate::{No, Why};
 use crate::refusal::{Refusal, Trouble};
 use crate::server::rate_window::RateVerdict;
 use crate::spool::{Durable, SpoolFault};
+use crate::subserver::Trade;
 use crate::tls::Distrust;
 use crate::wire::command::{SyntaxFault, Verb};
 use crate::wire::line::LineFault;
@@ -53,13 +55,22 @@ pub fn extended_hello(host: &str, client: &str, keywords: Vec<Cow<'static, str>>
 }
 
 /// `250 2.1.0`: MAIL opened a transaction.
-pub fn sender_ok(path: &dyn Display) -> Reply {
-    Reply::new(C250_OK, E2_1_0_SENDER_OK, format!("sender {path} ok"))
+///
+/// In the router's words, if it has any.
+pub fn sender_ok(path: &dyn Display, words: &Words) -> Reply {
+    words.or(Reply::new(C250_OK, E2_1_0_SENDER_OK, format!("sender {path} ok")))
 }
 
 /// `250 2.1.5`: RCPT added a recipient.
-pub fn recipient_ok(path: &dyn Display) -> Reply {
-    Reply::new(C250_OK, E2_1_5_RECIPIENT_OK, format!("recipient {path} ok"))
+///
+/// In the router's words, if it has any.
+pub fn recipient_ok(path: &dyn Display, words: &Words) -> Reply {
+    words.or(Reply::new(C250_OK, E2_1_5_RECIPIENT_OK, format!("recipient {path} ok")))
+}
+
+/// What the router has to say to VRFY or EXPN.
+pub fn in_words(words: &Words) -> Reply {
+    words.or(Reply::new(C250_OK, E2_0_0_OK, "ok"))
 }
 
 /// How a challenge begins that is the server's own proof: the base64 of `v=`, as far as it does not depend on the proof.
@@ -85,9 +96,17 @@ pub fn chunk_ok(octets: u64) -> Reply {
     Reply::new(C250_OK, E2_0_0_OK, format!("BDAT {octets} octets received"))
 }
 
-/// `250 2.0.0`: the message is accepted. The proof goes in by value: there is no other way to say this.
-pub fn message_accepted(durable: Durable) -> Reply {
-    Reply::new(C250_OK, E2_0_0_OK, format!("message accepted as {}", durable.id()))
+/// `250 2.0.0`: the message is accepted. The proof goes in by value: there is no other way to say this. The content filter
+/// may have other words, which may even refuse: then the operator wants the message, and the client not to know it.
+pub fn message_accepted(durable: Durable, words: &Words) -> Reply {
+    let id = durable.id();
+    words.and_note(id).or(Reply::new(C250_OK, E2_0_0_OK, format!("message accepted as {id}")))
+}
+
+/// `550 5.7.1`: the content filter condemns the message; perhaps in other words, which may accept it in spite of that: then
+/// the operator wants it destroyed, and the client not to know it.
+pub fn message_condemned(words: &Words) -> Reply {
+    words.or(Reply::new(C550_REFUSED, E5_7_1_REFUSED, "message refused: its content is not wanted here"))
 }
 
 /// `250 2.0.0`: NOOP and its like.
@@ -148,6 +167,9 @@ pub fn too_many_connections(host: &str) -> Reply {
 pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
     match verdict {
         Verdict::Accept | Verdict::Welcome(_) | Verdict::Traced(_) | Verdict::Admit(..) => None,
+        Verdict::Judged(_) | Verdict::Routed(_) => None,
+        Verdict::NoHelper(Trade::Router) => Some(Refusal::Trouble(Trouble::Router)),
+        Verdict::NoHelper(Trade::Filter) => Some(Refusal::Trouble(Trouble::Filter)),
         Verdict::Busy => Some(Refusal::Trouble(Trouble::Loaded)),
         Verdict::TurnAway => Some(Refusal::Trouble(Trouble::TooManyConnections)),
         Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
@@ -252,6 +274,10 @@ pub fn refusal(refusal: &Refusal) -> Reply {
             E5_4_6_LOOP,
             "message refused: too many Received fields, it goes in circles",
         ),
+        Refusal::Condemned(words) => message_condemned(words),
+        Refusal::Unroutable(words) => {
+            words.or(Reply::new(C550_REFUSED, E5_7_1_REFUSED, "this address is not accepted here"))
+        }
         Refusal::LoginElsewhere => out_of_order("AUTH is not offered on this port"),
         Refusal::LoginNeedsTls => Reply::new(
             C538_NEEDS_TLS,
@@ -410,6 +436,12 @@ fn trouble(trouble: Trouble) -> Reply {
         ),
         Trouble::NoAnswer => {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "no answer from a helper in time, try again later")
+        }
+        Trouble::Router => {
+            Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "addresses cannot be judged now, try again later")
+        }
+        Trouble::Filter => {
+            Reply::new(C451_LOCAL_ERROR, E4_7_1_NOT_NOW, "messages cannot be judged now, try again later")
         }
         Trouble::TimedOut => {
             Reply::new(C421_NOT_AVAILABLE, E4_4_2_TIMED_OUT, "waited too long, closing connection")

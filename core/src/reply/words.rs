@@ -7,6 +7,7 @@ use super::encode::Reply;
 use crate::limits::WORDS_LINES_MAX;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Display;
 
 /// A helper's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,24 @@ impl Words {
         Some(words)
     }
 
+    /// The code, the enhanced code (0 where none is given) and the lines, for a recording.
+    pub(crate) fn parts(&self) -> (u16, [u8; 3], &[String]) {
+        let enhanced =
+            self.enhanced.map_or([0; 3], |Enhanced(class, subject, detail)| [class, subject, detail]);
+        (self.code.map_or(0, |code| code.0), enhanced, &self.lines)
+    }
+
+    /// What [`Words::parts`] gave; `None` for what no words have.
+    pub(crate) fn from_parts(code: u16, enhanced: [u8; 3], lines: Vec<String>) -> Option<Words> {
+        let fits = (code == 0 || is_sayable(code)) && lines.len() <= WORDS_LINES_MAX;
+        let [class, subject, detail] = enhanced;
+        fits.then(|| Words {
+            code: (code != 0).then_some(Code(code)),
+            enhanced: (class != 0).then_some(Enhanced(class, subject, detail)),
+            lines,
+        })
+    }
+
     /// Whether a code is given that accepts.
     pub fn accepts(&self) -> bool {
         self.code.is_some_and(|code| code.0 / 100 == 2)
@@ -76,8 +95,19 @@ impl Words {
         self.code.is_some_and(|code| code.0 / 100 == 5)
     }
 
+    /// The same with a name for the client's log behind words that accept.
+    pub(super) fn and_note(&self, note: &dyn Display) -> Words {
+        let mut words = self.clone();
+        if let Some(line) = words.lines.last_mut()
+            && self.code.is_none_or(|code| code.0 / 100 == 2)
+        {
+            line.push_str(&alloc::format!(" ({note})"));
+        }
+        words
+    }
+
     /// The reply: what is not given is as in `ours`.
-    pub fn or(&self, ours: Reply) -> Reply {
+    pub(super) fn or(&self, ours: Reply) -> Reply {
         let code = self.code.unwrap_or(ours.own_code());
         let class = u8::try_from(code.0 / 100).unwrap_or_default();
         let fits = |enhanced: &Enhanced| enhanced.0 == class;

@@ -5,6 +5,7 @@ pub mod admission;
 pub mod auth_window;
 pub mod commit;
 mod handshakes;
+mod helpers;
 pub mod judge;
 mod logins;
 pub mod rate_window;
@@ -22,6 +23,7 @@ use crate::peer::{Peer, SessionId, Source};
 use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
+use crate::subserver::{Errand, Farm, Note, RequestLine, Trade, filter, router};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -29,6 +31,8 @@ use alloc::vec::Vec;
 use auth_window::AuthWindows;
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
+use helpers::Helpers;
+pub use helpers::{News, Staff};
 use judge::{Judge, LookUp};
 use logins::Logins;
 use rate_window::RateWindows;
@@ -47,6 +51,10 @@ pub enum Input {
     Disconnected(SessionId),
     /// A session asks.
     Asked(SessionId, Ticket, Question),
+    /// The hands have something to tell of helpers of this trade.
+    Helper(Trade, News),
+    /// The deadline is here.
+    Tick,
     /// The hands have looked something up ([`Output::Look`]), or could not. Late and repeated answers do no harm.
     Looked(LookUp, dns::Answer),
     /// A session wants to know whether what a client at this source claims is true.
@@ -80,6 +88,10 @@ pub enum Output {
     Drop(Limit),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
+    /// Do this with a helper of this trade; then say what comes of it ([`Input::Helper`]).
+    Helper(Trade, Errand),
+    /// Something for the log about helpers of this trade.
+    HelperNote(Trade, Note),
     /// Ask the domain name system; then say [`Input::Looked`], [`dns::Trouble::Timeout`] at the latest when it is
     /// `until`.
     Look {
@@ -120,6 +132,7 @@ pub struct Server {
     measuring: bool,
     serial: u64,
     judge: Judge,
+    helpers: Helpers,
     outputs: VecDeque<Output>,
 }
 
@@ -137,6 +150,7 @@ impl Server {
             measuring: false,
             serial: 0,
             judge: Judge::default(),
+            helpers: Helpers::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -149,6 +163,7 @@ impl Server {
             Input::Disconnected(session) => {
                 self.admission.leave(session);
                 self.judge.leave(session);
+                self.helpers.forget(now, session, &mut self.outputs);
                 self.logins.forget(session);
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
@@ -162,6 +177,22 @@ impl Server {
                 let verdict = if may { Verdict::Accept } else { Verdict::Busy };
                 self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
             }
+            Input::Asked(session, ticket, Question::Router { function, argument }) => {
+                let line = router::request(function, &argument);
+                let asker = (session, ticket);
+                self.ask_helper(now, Trade::Router, asker, line);
+            }
+            Input::Asked(session, ticket, Question::Content { draft: Some(draft), .. })
+                if self.space().has_room_for(0) =>
+            {
+                self.measure_when_stale(now);
+                let line = filter::request(draft.as_str());
+                self.ask_helper(now, Trade::Filter, (session, ticket), line);
+            }
+            Input::Helper(trade, news) => {
+                self.helpers.heard(now, &self.settings.helpers, trade, news, &mut self.outputs);
+            }
+            Input::Tick => self.helpers.tick(now, &mut self.outputs),
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
                 if matches!(question, Question::Sender { .. }) && self.lacks_login(session) {
@@ -202,6 +233,7 @@ impl Server {
             Input::Reconfigured(settings) => {
                 self.commits.set_parallel_max(settings.limits.parallel_syncs_max);
                 self.settings = settings;
+                self.helpers.reconfigure(now, &self.settings.helpers, &mut self.outputs);
             }
         }
     }
@@ -211,9 +243,19 @@ impl Server {
         self.outputs.pop_front()
     }
 
-    /// When to come back without an input: the server itself waits for nothing.
+    /// When to bring [`Input::Tick`]: the server itself waits for its helpers only.
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        self.helpers.deadline()
+    }
+
+    /// The farm of a trade, if helpers of it can be started.
+    pub fn farm(&self, trade: Trade) -> Option<&Farm> {
+        self.helpers.farm(trade)
+    }
+
+    fn ask_helper(&mut self, now: Now, trade: Trade, asker: (SessionId, Ticket), line: Option<RequestLine>) {
+        let failure = self.settings_of(asker.0).helpers.filter_failure;
+        self.helpers.ask(now, trade, asker, line, failure, &mut self.outputs);
     }
 
     /// How many sessions there are.

@@ -58,6 +58,8 @@ impl Solo {
                 | Output::Drop(_)
                 | Output::Sync(_)
                 | Output::Publish(..)
+                | Output::Helper(..)
+                | Output::HelperNote(..)
                 | Output::Report(..) => {}
             }
         }

@@ -3,8 +3,10 @@
 
 use super::Session;
 use super::state::{Resume, State};
+use super::verbs::routed;
 use crate::auth::{Advice, Inquiry};
-use crate::now::Now;
+use crate::limits::FILTERED_WAIT_MAX;
+use crate::now::{Duration, Now};
 use crate::output::{Output, Reason};
 use crate::policy::{Answer, Conditions, Question, Ticket, Verdict};
 use crate::refusal::Refusal;
@@ -15,23 +17,22 @@ use alloc::string::String;
 
 impl Session {
     pub(super) fn ask(&mut self, now: Now, question: Question, resume: Resume) {
-        let ticket = self.wait_for_answer(now, resume);
+        // A filter has a deadline of its own, which this one must not cut short: what it has not seen is kept for it.
+        let filtered = matches!(question, Question::Content { draft: Some(_), .. });
+        let wait = if filtered { FILTERED_WAIT_MAX } else { self.settings.timeouts.answer };
+        let ticket = self.wait_for_answer(now, wait, resume);
         self.outputs.push_back(Output::Ask(ticket, question));
     }
 
     pub(super) fn inquire(&mut self, now: Now, inquiry: Inquiry, resume: Resume) {
-        let ticket = self.wait_for_answer(now, resume);
+        let ticket = self.wait_for_answer(now, self.settings.timeouts.answer, resume);
         self.outputs.push_back(Output::Inquire(ticket, inquiry));
     }
 
-    fn wait_for_answer(&mut self, now: Now, resume: Resume) -> Ticket {
+    fn wait_for_answer(&mut self, now: Now, wait: Duration, resume: Resume) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        self.state = State::Asking {
-            ticket,
-            deadline: now.instant + self.settings.timeouts.answer,
-            resume: Box::new(resume),
-        };
+        self.state = State::Asking { ticket, deadline: now.instant + wait, resume: Box::new(resume) };
         ticket
     }
 
@@ -83,7 +84,7 @@ impl Session {
                 }
             },
             Resume::Hello { state, hello, styles } => match refusal {
-                None => self.hello_proceed(now, state, hello, styles),
+                None => self.route_hello(now, state, hello, styles),
                 Some(refusal) => self.refuse(now, Some(hello.verb), refusal, state),
             },
             resume @ (Resume::Offer { .. } | Resume::Auth { .. } | Resume::Login { .. }) => {
@@ -91,16 +92,26 @@ impl Session {
                 self.unanswered(now, resume);
             }
             Resume::Mail { hello, sender } => match refusal {
-                None => self.mail_proceed(now, hello, sender, trace_of(answer.verdict)),
+                None => self.route_sender(now, hello, sender, trace_of(answer.verdict)),
                 Some(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
             },
             Resume::Rcpt { state, path, params } => {
-                self.rcpt_proceed(now, state, path, params, answer.verdict);
+                self.rcpt_judged(now, state, path, params, answer.verdict);
             }
-            Resume::Content { hello, message } => match refusal {
-                None => self.commit(now, hello, message),
-                Some(refusal) => self.refuse_message(now, hello, message, refusal),
+            Resume::Content { hello, message } => self.content_judged(now, hello, message, answer.verdict),
+            Resume::HelloRouted { state, hello, styles } => match routed(&answer.verdict) {
+                Ok(_) => self.hello_proceed(now, state, hello, styles),
+                Err(refusal) => self.refuse(now, Some(hello.verb), refusal, state),
             },
+            Resume::MailRouted { hello, sender, trace } => match routed(&answer.verdict) {
+                Ok(words) => self.mail_proceed(now, hello, sender, trace, &words),
+                Err(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
+            },
+            Resume::RcptRouted { state, recipient } => match routed(&answer.verdict) {
+                Ok(words) => self.rcpt_proceed(state, recipient, &words),
+                Err(refusal) => self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused()),
+            },
+            Resume::Verified { state, verb } => self.verified(now, state, verb, &answer.verdict),
         }
     }
 

@@ -11,10 +11,9 @@ use crate::mail::trace;
 use crate::mail::transaction::{Addressed, Message};
 use crate::now::{Instant, Now};
 use crate::output::Reason;
-use crate::policy::Question;
 use crate::refusal::{Refusal, Trouble};
-use crate::reply::catalog;
-use crate::spool::{Durable, Order, Report, SpoolFault, control};
+use crate::reply::{Words, catalog};
+use crate::spool::{Destination, Durable, Order, Report, SpoolFault, control};
 use crate::wire::command::Verb;
 use crate::wire::text::TextFault;
 use alloc::boxed::Box;
@@ -135,7 +134,7 @@ impl Session {
         message.end(now.instant);
         match spoiled {
             Some(refusal) => self.refuse_message(now, hello, message, refusal),
-            None => self.ask(now, Question::Content { octets }, Resume::Content { hello, message }),
+            None => self.judge_content(now, hello, message, octets),
         }
     }
 
@@ -149,12 +148,19 @@ impl Session {
         self.refuse_times(now, Some(Verb::Data), refusal, State::Ready(Some(hello)), times);
     }
 
-    pub(super) fn commit(&mut self, now: Now, hello: Hello, message: Message) {
+    pub(super) fn commit(
+        &mut self,
+        now: Now,
+        hello: Hello,
+        message: Message,
+        destination: Destination,
+        words: Words,
+    ) {
         //= rfc2821#6.1/1
         // Nothing is promised before the spool has reported.
-        self.order(Order::Commit(message.addressed.opened.destination()));
+        self.order(Order::Commit(destination));
         let deadline = now.instant + self.settings.timeouts.store;
-        self.state = State::Storing(Box::new(Storing { hello, message, deadline }));
+        self.state = State::Storing(Box::new(Storing { hello, message, deadline, words }));
     }
 
     /// The spool has reported on the commit.
@@ -163,7 +169,7 @@ impl Session {
             self.state = State::Storing(Box::new(storing));
             return;
         };
-        let Storing { hello, message, .. } = storing;
+        let Storing { hello, message, words, .. } = storing;
         match result {
             Ok(durable) => {
                 self.debt = 0;
@@ -172,7 +178,7 @@ impl Session {
                 let outcome = Outcome::Stored(durable.id().clone());
                 self.event(Event::Transaction(Box::new(message.record(now.instant, outcome))));
                 let times = self.times(message.addressed.recipients());
-                self.say(&catalog::message_accepted(durable).repeated(times));
+                self.say(&catalog::message_accepted(durable, &words).repeated(times));
                 //= rfc2821#6.1/8 rfc2920#3.2/5
                 self.send();
                 self.state = State::Ready(Some(hello));

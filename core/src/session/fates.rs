@@ -106,6 +106,7 @@ impl State {
             | State::Securing { .. }
             | State::Greeting
             | State::Asking { .. }
+            | State::Showing(_)
             | State::Storing(_)
             | State::Paused { .. }
             | State::Closing

@@ -44,13 +44,15 @@ impl Session {
                 Resume::Secure(beginning) => return beginning.hello(),
                 Resume::HelloLoad { state, .. }
                 | Resume::Hello { state, .. }
-                | Resume::Offer { state, .. } => {
-                    return self.give_up(now, state, outcome);
-                }
-                Resume::Mail { hello, .. } | Resume::Auth { hello, .. } | Resume::Login { hello, .. } => {
-                    return Some(hello);
-                }
-                Resume::Rcpt { state, .. } => return self.give_up(now, state, outcome),
+                | Resume::Offer { state, .. }
+                | Resume::HelloRouted { state, .. }
+                | Resume::Verified { state, .. }
+                | Resume::Rcpt { state, .. }
+                | Resume::RcptRouted { state, .. } => return self.give_up(now, state, outcome),
+                Resume::Mail { hello, .. }
+                | Resume::MailRouted { hello, .. }
+                | Resume::Auth { hello, .. }
+                | Resume::Login { hello, .. } => return Some(hello),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),
             },
             State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),
@@ -67,6 +69,7 @@ impl Session {
                 message.came(reader.octets(), reader.normalized());
                 (hello, message.record(now, outcome))
             }
+            State::Showing(shown) => (shown.hello, shown.message.record(now, outcome)),
             State::Storing(storing) => (storing.hello, storing.message.record(now, outcome)),
         };
         match leftover.filter(|_| self.styles.keep_broken) {

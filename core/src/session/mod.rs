@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod chunks;
 mod fates;
+mod filtering;
 mod greet;
 mod leaving;
 mod login;
@@ -298,6 +299,7 @@ impl Session {
             State::Securing { .. }
             | State::Greeting
             | State::Asking { .. }
+            | State::Showing(_)
             | State::Storing(_)
             | State::Paused { .. }
             | State::Closing
@@ -411,6 +413,7 @@ impl Session {
         }
         match self.leave_state() {
             State::Storing(storing) => self.stored(now, *storing, report),
+            State::Showing(shown) => self.reported_showing(now, *shown, report),
             state => {
                 self.state = state;
                 if let Report::Failed(fault) = report {

@@ -19,6 +19,7 @@
 //! | Swallowing | the octets of a chunk that nobody wants | its last octet |
 //! | Login | the client's next line of a login | that line; its deadline |
 //! | Skipping | the end of a broken line | CRLF |
+//! | Showing | the message's file, for the content filter | Shown, Failed; its deadline |
 //! | Asking | an answer | the answer; its deadline |
 //! | Storing | the spool's report | Committed, Failed; its deadline |
 //! | Paused | the hour of a reply (tarpit) | the tick |
@@ -30,13 +31,13 @@
 use super::pace::Pace;
 use crate::auth::{Asking, Awaiting, Request};
 use crate::config::patterns::Styles;
-use crate::mail::envelope::{Hello, Sender};
+use crate::mail::envelope::{Hello, Recipient, Sender};
 use crate::mail::transaction::{Addressed, Message, Opened};
 use crate::now::Instant;
 use crate::peer::Peer;
 use crate::policy::Ticket;
 use crate::refusal::Refusal;
-use crate::reply::Reply;
+use crate::reply::{Reply, Words};
 use crate::wire::chunk::ChunkReader;
 use crate::wire::command::Chunk;
 use crate::wire::dotted::DottedReader;
@@ -44,6 +45,7 @@ use crate::wire::params::RcptParams;
 use crate::wire::path::ForwardPath;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -80,6 +82,7 @@ pub(super) enum State {
         dropped: usize,
         then: Box<State>,
     },
+    Showing(Box<Shown>),
     Asking {
         ticket: Ticket,
         deadline: Instant,
@@ -168,12 +171,24 @@ pub(super) struct Known {
     pub(super) hello: Option<Hello>,
 }
 
+/// The message is complete; the spool was told to show it to helpers.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) hello: Hello,
+    pub(super) message: Message,
+    /// Octets of the message.
+    pub(super) octets: u64,
+    pub(super) deadline: Instant,
+}
+
 /// The message is complete; the spool was told to commit it.
 #[derive(Debug)]
 pub(super) struct Storing {
     pub(super) hello: Hello,
     pub(super) message: Message,
     pub(super) deadline: Instant,
+    /// What the content filter wants said.
+    pub(super) words: Words,
 }
 
 /// What goes on when the answer comes.
@@ -223,6 +238,24 @@ pub(super) enum Resume {
         path: ForwardPath,
         params: RcptParams,
     },
+    HelloRouted {
+        state: State,
+        hello: Hello,
+        styles: Styles,
+    },
+    MailRouted {
+        hello: Hello,
+        sender: Sender,
+        trace: Option<String>,
+    },
+    RcptRouted {
+        state: State,
+        recipient: Recipient,
+    },
+    Verified {
+        state: State,
+        verb: Verb,
+    },
     Content {
         hello: Hello,
         message: Message,
@@ -260,6 +293,7 @@ impl State {
             State::Swallowing(_) => "swallowing",
             State::Login(_) => "login",
             State::Skipping { .. } => "skipping",
+            State::Showing(_) => "showing",
             State::Asking { .. } => "asking",
             State::Storing(_) => "storing",
             State::Paused { .. } => "paused",
@@ -288,6 +322,7 @@ impl State {
             | State::Receiving(_)
             | State::InChunk(..)
             | State::Swallowing(_)
+            | State::Showing(_)
             | State::Asking { .. }
             | State::Storing(_)
             | State::Paused { .. }

@@ -143,6 +143,8 @@ impl Bench {
                     }
                     crate::server::Output::Welcome(_)
                     | crate::server::Output::Look { .. }
+                    | crate::server::Output::Helper(..)
+                    | crate::server::Output::HelperNote(..)
                     | crate::server::Output::TurnAway(..)
                     | crate::server::Output::Drop(_)
                     | crate::server::Output::Sync(_)

@@ -44,6 +44,7 @@ impl Session {
             State::Unwanted(unwanted) => unwanted.pace.deadline(timeouts),
             State::Hush { until } | State::Early { until } | State::Securing { until, .. } => *until,
             State::Asking { deadline, .. } => *deadline,
+            State::Showing(shown) => shown.deadline,
             State::Storing(storing) => storing.deadline,
             State::Paused { until, .. } => *until,
             State::Closing => return None,
@@ -79,6 +80,10 @@ impl Session {
                 self.open_plain(now);
             }
             State::Asking { resume, .. } => self.unanswered(now, *resume),
+            State::Showing(shown) => {
+                let refusal = Refusal::Trouble(Trouble::Spool(crate::spool::SpoolFault::Broken));
+                self.refuse_message(now, shown.hello, shown.message, refusal);
+            }
             State::Storing(storing) => {
                 // Neither yes nor no would be true: the commit may still succeed. The client will come again.
                 self.state = State::Storing(storing);
@@ -123,7 +128,9 @@ impl Session {
                 self.state = State::Greeting;
                 self.end(now, Reason::Trouble);
             }
-            Resume::HelloLoad { state, hello, .. } | Resume::Hello { state, hello, .. } => {
+            Resume::HelloLoad { state, hello, .. }
+            | Resume::Hello { state, hello, .. }
+            | Resume::HelloRouted { state, hello, .. } => {
                 self.refuse(now, Some(hello.verb), refusal, state);
             }
             // Nobody knows what could be offered: it is left out.
@@ -133,10 +140,11 @@ impl Session {
             Resume::Auth { hello, .. } | Resume::Login { hello, .. } => {
                 self.login_failed(now, hello, LoginFault::Trouble);
             }
-            Resume::Mail { hello, .. } => {
+            Resume::Mail { hello, .. } | Resume::MailRouted { hello, .. } => {
                 self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));
             }
-            Resume::Rcpt { state, .. } => {
+            Resume::Verified { state, verb } => self.refuse(now, Some(verb), refusal, state),
+            Resume::Rcpt { state, .. } | Resume::RcptRouted { state, .. } => {
                 let state = state.count_refused();
                 self.refuse(now, Some(Verb::Rcpt), refusal, state);
             }

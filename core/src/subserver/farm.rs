@@ -68,9 +68,9 @@ pub enum Input<'a> {
     Tick,
 }
 
-/// All that a farm asks of its hands.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
+/// What the hands of a farm are to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
     /// Start a helper. What it says, and its end, is told under this number.
     Start(HelperId),
     /// Tell a helper these octets.
@@ -79,6 +79,13 @@ pub enum Output {
     LetGo(HelperId),
     /// End the helper and all that it has started, now. Nothing it says counts any more.
     End(HelperId),
+}
+
+/// All that a farm puts out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Something for its hands.
+    Errand(Errand),
     /// The lines of the answer, which may be none; or why there is no answer.
     Answer(JobId, Result<Vec<Vec<u8>>, Fault>),
     /// Something for the log.
@@ -230,6 +237,11 @@ impl Farm {
         helpers.chain(waiting).chain(pause).min()
     }
 
+    /// Other terms hold from now on. Helpers that are too many by them are let go when they are done.
+    pub fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
+    }
+
     /// Jobs that wait for a helper.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
@@ -289,9 +301,9 @@ impl Farm {
         let Some(worker) = self.helpers.get(&helper) else { return };
         if is_hungry(worker) && worker.untrusted {
             self.lose(now, helper, Fault::Unfit, true);
-        } else if is_hungry(worker) && worker.jobs >= self.terms.jobs_max {
+        } else if is_hungry(worker) && (worker.jobs >= self.terms.jobs_max || self.is_overstaffed()) {
             self.helpers.remove(&helper);
-            self.outputs.push_back(Output::LetGo(helper));
+            self.outputs.push_back(Output::Errand(Errand::LetGo(helper)));
         }
     }
 
@@ -299,7 +311,7 @@ impl Farm {
     fn lose(&mut self, now: Instant, helper: HelperId, fault: Fault, end: bool) {
         let Some(worker) = self.helpers.remove(&helper) else { return };
         if end {
-            self.outputs.push_back(Output::End(helper));
+            self.outputs.push_back(Output::Errand(Errand::End(helper)));
         }
         self.outputs.push_back(Output::Note(Note::Lost(helper, fault)));
         if let Some(job) = worker.job() {
@@ -329,7 +341,7 @@ impl Farm {
             self.helpers.iter().filter(|(_, worker)| is_hungry(worker)).map(|(helper, _)| *helper).collect();
         for helper in idle {
             self.helpers.remove(&helper);
-            self.outputs.push_back(Output::LetGo(helper));
+            self.outputs.push_back(Output::Errand(Errand::LetGo(helper)));
         }
         // Another program is another chance.
         self.failures = 0;
@@ -358,7 +370,7 @@ impl Farm {
                 }
                 Some(State::Hungry { .. }) if self.helpers.len() > 1 => {
                     self.helpers.remove(&helper);
-                    self.outputs.push_back(Output::LetGo(helper));
+                    self.outputs.push_back(Output::Errand(Errand::LetGo(helper)));
                 }
                 Some(State::Hungry { .. }) | None => {}
             }
@@ -386,7 +398,7 @@ impl Farm {
         {
             worker.ask(now, job);
             self.asked.insert(job, asked);
-            self.outputs.push_back(Output::Say(helper, line.octets().to_vec()));
+            self.outputs.push_back(Output::Errand(Errand::Say(helper, line.octets().to_vec())));
         }
     }
 
@@ -396,8 +408,13 @@ impl Farm {
             let helper = HelperId(self.next);
             self.next += 1;
             self.helpers.insert(helper, Worker::starting(now));
-            self.outputs.push_back(Output::Start(helper));
+            assert!(!self.is_overstaffed(), "more helpers than are allowed");
+            self.outputs.push_back(Output::Errand(Errand::Start(helper)));
         }
+    }
+
+    fn is_overstaffed(&self) -> bool {
+        self.helpers.len() > self.terms.helpers_max.max(1)
     }
 
     /// One is always wanted; more while more jobs wait than helpers come.
@@ -416,7 +433,6 @@ impl Farm {
     }
 
     fn invariants(&self) {
-        assert!(self.helpers.len() <= self.terms.helpers_max.max(1), "more helpers than are allowed");
         assert!(self.waiting.len() <= self.terms.waiting_max, "more jobs wait than may");
         assert!(!self.broken || self.waiting.is_empty(), "somebody waits for helpers that fail");
         assert!(self.waiting.is_empty() || self.hungry() == 0, "jobs wait while a helper is hungry");

@@ -8,8 +8,27 @@ mod line;
 pub mod router;
 mod worker;
 
-pub use farm::{Farm, Fault, HelperId, Input, JobId, Note, Output, Terms};
+pub use farm::{Errand, Farm, Fault, HelperId, Input, JobId, Note, Output, Terms};
 pub use line::RequestLine;
+
+/// What helpers are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trade {
+    /// The interactive router: judges addresses.
+    Router,
+    /// The content filter: judges messages.
+    Filter,
+}
+
+impl Trade {
+    /// One word for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Trade::Router => "router",
+            Trade::Filter => "contentfilter",
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

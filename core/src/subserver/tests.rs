@@ -47,10 +47,12 @@ impl Yard {
         core::iter::from_fn(|| self.farm.poll())
             .filter(|output| !matches!(output, Output::Note(_)))
             .map(|output| match output {
-                Output::Start(helper) => format!("start {}", helper.0),
-                Output::Say(helper, octets) => format!("{} < {}", helper.0, octets.escape_ascii()),
-                Output::LetGo(helper) => format!("let go {}", helper.0),
-                Output::End(helper) => format!("end {}", helper.0),
+                Output::Errand(Errand::Start(helper)) => format!("start {}", helper.0),
+                Output::Errand(Errand::Say(helper, octets)) => {
+                    format!("{} < {}", helper.0, octets.escape_ascii())
+                }
+                Output::Errand(Errand::LetGo(helper)) => format!("let go {}", helper.0),
+                Output::Errand(Errand::End(helper)) => format!("end {}", helper.0),
                 Output::Answer(job, Ok(lines)) => {
                     let lines: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
                     format!("job {}: {}", job.0, lines.join("|"))
@@ -264,13 +266,13 @@ proptest! {
                     events.insert((seconds + after, serial), (helper, what.map(|s| s.as_bytes().to_vec())));
                 };
                 match output {
-                    Output::Start(helper) => match manners.next().unwrap_or(Manner::Good) {
+                    Output::Errand(Errand::Start(helper)) => match manners.next().unwrap_or(Manner::Good) {
                         Manner::Silent => {}
                         Manner::Dies | Manner::Cut => plan(1, helper, None),
                         Manner::Late => plan(15, helper, Some("#hungry\n")),
                         Manner::Good | Manner::Twice | Manner::Nonsense => plan(1, helper, Some("#hungry\n")),
                     },
-                    Output::Say(helper, _) => match manners.next().unwrap_or(Manner::Good) {
+                    Output::Errand(Errand::Say(helper, _)) => match manners.next().unwrap_or(Manner::Good) {
                         Manner::Good => plan(1, helper, Some("0\n#hungry\n")),
                         Manner::Silent => {}
                         Manner::Dies => plan(1, helper, None),
@@ -279,7 +281,7 @@ proptest! {
                         Manner::Nonsense => plan(1, helper, Some("hm\n#hungry\n")),
                         Manner::Late => plan(25, helper, Some("0\n#hungry\n")),
                     },
-                    Output::LetGo(_) | Output::End(_) | Output::Note(_) => {}
+                    Output::Errand(Errand::LetGo(_)) | Output::Errand(Errand::End(_)) | Output::Note(_) => {}
                     Output::Answer(job, _) => {
                         prop_assert!(answered.insert(job.0, seconds).is_none(), "job {} twice", job.0);
                     }

@@ -11,7 +11,8 @@ use smtpserver_core::server::admission::Limit;
 use smtpserver_core::server::rate_window::Key;
 use smtpserver_core::server::{Input, Output, Server};
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
-use smtpserver_core::{Now, SessionId, Settings};
+use smtpserver_core::subserver::{Errand, Note, Trade};
+use smtpserver_core::{Instant, Now, SessionId, Settings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -52,6 +53,12 @@ pub(super) struct Errands<D> {
     pub(super) entry: Option<Entry>,
     /// What is to be looked up.
     pub(super) looks: Vec<Look>,
+    /// What helpers are to do.
+    pub(super) helpers: Vec<(Trade, Errand)>,
+    /// What is to be said of helpers.
+    pub(super) notes: Vec<(Trade, Note)>,
+    /// When the server wants to be called.
+    pub(super) deadline: Option<Instant>,
     pub(super) posts: Vec<(Arc<Mailbox>, Post)>,
     pub(super) tasks: Vec<Task<D>>,
     pub(super) discarded: Vec<D>,
@@ -182,6 +189,11 @@ impl<D> Books<D> {
         commit.is_some_and(|commit| !commit.cancelled)
     }
 
+    /// When the server wants to be called.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.server.deadline()
+    }
+
     /// Brings an input to the server and sorts what it says. The answer for `asker` is kept apart.
     fn work(
         &mut self,
@@ -204,6 +216,8 @@ impl<D> Books<D> {
                     Output::Look { look_up, question, until } => {
                         errands.looks.push(Look { look_up, question, until });
                     }
+                    Output::Helper(trade, errand) => errands.helpers.push((trade, errand)),
+                    Output::HelperNote(trade, note) => errands.notes.push((trade, note)),
                     Output::Check(_, _, check) => errands.check = Some(check),
                     Output::Advise(session, ticket, advice) => {
                         self.post(session, Post::Advice(ticket, advice), &mut errands);
@@ -242,6 +256,7 @@ impl<D> Books<D> {
                 }
             }
         }
+        errands.deadline = self.server.deadline();
         errands
     }
 
@@ -278,6 +293,9 @@ impl<D> Errands<D> {
             check: None,
             entry: None,
             looks: Vec::new(),
+            helpers: Vec::new(),
+            notes: Vec::new(),
+            deadline: None,
             posts: Vec::new(),
             tasks: Vec::new(),
             discarded: Vec::new(),

@@ -149,7 +149,7 @@ impl Metrics {
     /// Something happened in a session.
     pub(crate) fn note(&self, event: &Event) {
         match event {
-            Event::Heard(_) | Event::Said(_) | Event::Explained { .. } => {}
+            Event::Heard(_) | Event::Said(_) | Event::Filter(_) | Event::Explained { .. } => {}
             Event::Command(verb) => self.commands.add(verb.map_or("other", Verb::name)),
             Event::Reply(code) => self.replies.add(*code),
             Event::Refused { refusal, .. } => self.refusals.add(refusal.name()),
@@ -173,6 +173,7 @@ impl Metrics {
         self.recipients_refused.add(record.recipients_refused.into());
         let (name, whole) = match record.outcome {
             Outcome::Stored(_) => ("stored", true),
+            Outcome::Discarded => ("discarded", true),
             Outcome::Refused(_) => ("refused", true),
             Outcome::Reset => ("reset", false),
             Outcome::Cut(_) => ("cut", false),

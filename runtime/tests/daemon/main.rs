@@ -12,6 +12,7 @@ mod demo;
 mod durable;
 mod e2e;
 mod faults;
+mod helpers;
 mod hostile;
 mod kill9;
 mod limits;

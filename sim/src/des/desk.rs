@@ -201,6 +201,8 @@ impl World<'_> {
                             self.ready.push_back(*id);
                         }
                     }
+                    ServerOutput::HelperNote(..) => {}
+                    ServerOutput::Helper(trade, errand) => self.errands.push_back((trade, errand)),
                     ServerOutput::Advise(session, ticket, advice) => {
                         if let Some(id) = host.by_session.get(&session) {
                             let letter = Letter::Advised(ticket, advice);
@@ -262,6 +264,7 @@ impl World<'_> {
         for (session, ticket, check) in checks {
             self.check(session, ticket, &check);
         }
+        self.run_errands();
     }
 
     pub(super) fn hear_spool(&mut self, word: Word) {

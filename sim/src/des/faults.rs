@@ -34,6 +34,7 @@ impl World<'_> {
             down_us: 0,
         });
         self.note(What::Up);
+        self.open_farms();
     }
 
     pub(super) fn fault(&mut self, index: usize) {
@@ -52,10 +53,7 @@ impl World<'_> {
             Fault::Reconfigure { settings, .. } => {
                 let settings = self.plan.settings(settings).expect("a plan was checked");
                 self.settings = Arc::new(settings);
-                let now = self.clock();
-                if let Some(host) = &mut self.host {
-                    host.server.handle(now, ServerInput::Reconfigured(self.settings.clone()));
-                }
+                self.tell_server(ServerInput::Reconfigured(self.settings.clone()));
             }
             Fault::WallJump { seconds, .. } => self.wall_shift += seconds * 1_000_000,
             Fault::Pause { for_ms, .. } => {

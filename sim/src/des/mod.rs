@@ -7,6 +7,7 @@ mod clients;
 mod desk;
 pub mod disk;
 mod faults;
+mod helpers;
 mod link;
 mod parts;
 mod plant;

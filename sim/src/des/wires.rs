@@ -164,6 +164,8 @@ impl World<'_> {
             }
             server::Output::Answer(..)
             | server::Output::Look { .. }
+            | server::Output::Helper(..)
+            | server::Output::HelperNote(..)
             | server::Output::Check(..)
             | server::Output::Advise(..)
             | server::Output::Sync(_)

@@ -17,8 +17,9 @@ use bytes::Bytes;
 use smtpserver_core::auth::Finding;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::record::Ending;
+use smtpserver_core::subserver::{Errand, HelperId, Trade};
 use smtpserver_core::{Instant, Now, SessionId, Settings, Wall};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What the wall clock says when a world begins: 2026-11-23T00:00:00Z, in microseconds.
@@ -51,6 +52,10 @@ pub(super) enum Happening {
     Checked(u32, SessionId, Ticket, Box<Finding>),
     /// A late or repeated answer.
     Answer(ConnectionId, Ticket, Box<Question>),
+    /// A helper says something, or ends, if the server that started it still lives.
+    Helper(u32, Trade, HelperId, Option<Vec<u8>>),
+    /// The server wants to be called for its helpers.
+    FarmDue(u32),
     /// An operation of the disk is over, if the server that began it still lives.
     Disk(u32, JobId),
     /// A fault of the plan sets in.
@@ -80,6 +85,13 @@ pub(super) struct World<'a> {
     pub(super) disk: Disk,
     pub(super) disk_dice: Dice,
     pub(super) answers_dice: Dice,
+    pub(super) helper_dice: Dice,
+    /// Helpers that were started and not ended.
+    pub(super) helpers: BTreeSet<(Trade, HelperId)>,
+    /// What farms want done.
+    pub(super) errands: VecDeque<(Trade, Errand)>,
+    /// When the server is called for its helpers.
+    pub(super) farm_due: Option<u64>,
     pub(super) logins_dice: Dice,
     pub(super) host: Option<Host>,
     pub(super) life: u32,
@@ -140,6 +152,10 @@ impl<'a> World<'a> {
             disk: Disk::new(plan.seed, Room { capacity, quota }, plan.disk.order(), &errors),
             disk_dice: Dice::new(plan.seed, Purpose::Disk, 0),
             answers_dice: Dice::new(plan.seed, Purpose::Answers, 0),
+            helper_dice: Dice::new(plan.seed, Purpose::Helpers, 0),
+            helpers: BTreeSet::new(),
+            errands: VecDeque::new(),
+            farm_due: None,
             logins_dice: Dice::new(plan.seed, Purpose::Logins, 0),
             host: None,
             life: 0,
@@ -187,6 +203,7 @@ impl<'a> World<'a> {
             self.happen(what);
             self.settle();
         }
+        self.look_at_farms();
         self.note(What::Scanned(self.disk.scan()));
         let rest = self.rest(endless);
         self.note(What::Ended(rest));
@@ -206,6 +223,8 @@ impl<'a> World<'a> {
             Happening::Hasten(id) => self.hasten(id),
             Happening::Lingered(id) => self.release(id),
             Happening::Answer(id, ticket, question) => self.answer_late(id, ticket, *question),
+            Happening::Helper(life, trade, helper, says) => self.helper(life, trade, helper, says),
+            Happening::FarmDue(life) => self.farm_due(life),
             Happening::Checked(life, session, ticket, finding) => {
                 self.checked(life, session, ticket, *finding);
             }
@@ -359,6 +378,8 @@ impl Happening {
             | Happening::Hasten(_)
             | Happening::Lingered(_)
             | Happening::Answer(..)
+            | Happening::Helper(..)
+            | Happening::FarmDue(_)
             | Happening::Checked(..)
             | Happening::Disk(..)
             | Happening::Drained(_) => true,

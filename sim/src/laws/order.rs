@@ -161,6 +161,18 @@ pub(super) fn live(Case { plan, run, .. }: &Case<'_>) -> Result<(), Violation> {
         }
     }
     prompt(plan, run)?;
+    if let Some(lost) = run.trace.entries().iter().find_map(|entry| match &entry.what {
+        What::Farm { trade, hungry, helpers, waiting }
+            if *hungry == 0 || hungry < helpers || *waiting > 0 =>
+        {
+            Some(format!(
+                "{trade}: {hungry} of {helpers} helpers are hungry in the end, and {waiting} jobs wait"
+            ))
+        }
+        _ => None,
+    }) {
+        return wrong(lost);
+    }
     for client in plan.clients.iter().filter(|client| client.start_ms > plan.heal_ms) {
         let beliefs = &run.beliefs[&client.id];
         let wanted = usize::try_from(client.wishes.messages).expect("few");

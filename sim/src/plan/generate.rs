@@ -1,7 +1,9 @@
 //! A seed makes a plan. Which kinds of trouble there are, and how much of each, is drawn first: a world with a little
 //! of everything at all times would hide what only shows in a world with much of one thing.
 
-use super::{AnswersPlan, Cutting, DiskPlan, Ending, Fault, LinkPlan, Plan, PlannedClient, Side, When};
+use super::{
+    AnswersPlan, Cutting, DiskPlan, Ending, Fault, HelpersPlan, LinkPlan, Plan, PlannedClient, Side, When,
+};
 use crate::clients::{Kind, Wishes};
 use crate::des::disk::Failing;
 use crate::dice::{Dice, Purpose};
@@ -71,7 +73,7 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
             wishes,
         });
     }
-    Plan {
+    let plan = Plan {
         seed: seed % SEED_END,
         heal_ms,
         shuffle_ties: dice.chance(500),
@@ -86,11 +88,13 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
             sync_us: *dice.pick(&[100, 5_000, 50_000, 2_000_000]),
         },
         answers: answers(dice),
+        helpers: HelpersPlan::default(),
         clients,
         faults,
         // Drawn last, so that seeds make the plans that they made before.
         sealed: dice.chance(100),
-    }
+    };
+    with_helpers(dice, plan)
 }
 
 /// Many honest clients and no trouble: what the speed of the simulator is measured with.
@@ -127,6 +131,7 @@ pub fn crowd(seed: u64, clients: u32, messages: u32) -> Plan {
             sync_us: 5_000,
         },
         answers: AnswersPlan::default(),
+        helpers: HelpersPlan::default(),
         clients,
         faults: Vec::new(),
     }
@@ -215,6 +220,35 @@ fn answers(dice: &mut Dice) -> AnswersPlan {
         twice: *dice.pick(&[0, 100, 500]),
         never: *dice.pick(&[0, 0, 20, 200]),
     }
+}
+
+/// A third of all worlds has a router, a content filter, or both.
+fn with_helpers(dice: &mut Dice, mut plan: Plan) -> Plan {
+    let (filter, router) = (dice.chance(200), dice.chance(200));
+    if filter {
+        plan.settings.push("contentfilter /filter".into());
+        plan.settings.push(format!("contentfilter-maxpar {}", dice.pick(&[1, 2, 20])));
+        if dice.chance(300) {
+            plan.settings.push("contentfilter-failure defer".into());
+        }
+    }
+    if router {
+        plan.settings.push("enable-router".into());
+    }
+    if filter || router {
+        plan.helpers = HelpersPlan {
+            work_us: *dice.pick(&[100, 10_000, 1_000_000]),
+            freezes: *dice.pick(&[0, 100]),
+            silent: *dice.pick(&[0, 0, 50]),
+            dies: *dice.pick(&[0, 50, 500]),
+            cut: *dice.pick(&[0, 0, 50]),
+            twice: *dice.pick(&[0, 0, 50]),
+            nonsense: *dice.pick(&[0, 0, 50]),
+            late: *dice.pick(&[0, 0, 50]),
+            late_ms: *dice.pick(&[1_000, 60_000, 150_000]),
+        };
+    }
+    plan
 }
 
 fn faults(dice: &mut Dice, heal_ms: u64, clients: &[PlannedClient]) -> Vec<Fault> {

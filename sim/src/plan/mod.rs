@@ -41,6 +41,9 @@ pub struct Plan {
     pub disk: DiskPlan,
     /// What becomes of questions.
     pub answers: AnswersPlan,
+    /// What helpers do, where the settings ask for some.
+    #[serde(default)]
+    pub helpers: HelpersPlan,
     /// Who comes.
     pub clients: Vec<PlannedClient>,
     /// What goes wrong.
@@ -89,6 +92,30 @@ pub struct AnswersPlan {
     pub twice: u32,
     /// There is no answer.
     pub never: u32,
+}
+
+/// What helpers do, each in so many of 1,000 cases, before all is healed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HelpersPlan {
+    /// The longest time of a job, in microseconds; also after the healing.
+    pub work_us: u64,
+    /// The content filter sends a message to the freezer; also after the healing.
+    pub freezes: u32,
+    /// Nothing is said.
+    pub silent: u32,
+    /// It ends.
+    pub dies: u32,
+    /// It says half a line and ends.
+    pub cut: u32,
+    /// It answers twice.
+    pub twice: u32,
+    /// What it says is no answer.
+    pub nonsense: u32,
+    /// It is late.
+    pub late: u32,
+    /// By how much, in milliseconds.
+    pub late_ms: u64,
 }
 
 /// A client of a world.

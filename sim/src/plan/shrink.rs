@@ -1,7 +1,7 @@
 //! Makes a plan that fails small: clients, faults and settings go, messages become few and short, times round, as long
 //! as it still fails. What is left is what somebody has to look at.
 
-use super::{AnswersPlan, Cutting, Fault, LinkPlan, Plan, When};
+use super::{AnswersPlan, Cutting, Fault, HelpersPlan, LinkPlan, Plan, When};
 use std::time::Duration;
 
 /// Trials at most: a plan is small before that, or will not become so.
@@ -80,8 +80,12 @@ impl<F: FnMut(&Plan) -> bool> Search<F> {
 
 type Change = fn(&mut Plan);
 
-fn simplifications() -> [Change; 10] {
+fn simplifications() -> [Change; 11] {
     [
+        |plan| {
+            let HelpersPlan { work_us, .. } = plan.helpers;
+            plan.helpers = HelpersPlan { work_us, ..HelpersPlan::default() };
+        },
         |plan| plan.answers = AnswersPlan::default(),
         |plan| plan.answers.late = 0,
         |plan| plan.answers.twice = 0,

@@ -122,6 +122,8 @@ fn check(plan: &Plan) -> Result<(), String> {
     }
     time("heal_ms", plan.heal_ms)?;
     time("late_ms", plan.answers.late_ms)?;
+    time("late_ms", plan.helpers.late_ms)?;
+    time("work_us", plan.helpers.work_us / 1000)?;
     time("operation_us", plan.disk.operation_us / 1000)?;
     time("sync_us", plan.disk.sync_us / 1000)?;
     for fault in &plan.faults {

@@ -9,18 +9,10 @@ pub(super) mod tls;
 /// Parameters that are read, checked and kept, and on which this version does not act yet. Whoever builds what a
 /// parameter asks for takes its name out of here.
 pub(super) const LATER: &[&str] = &[
-    "EXPNcmd",
-    "VRFYcmd",
     "rcvd-ident",
     "rcvd-whoson",
     "use-tcp-wrapper",
     "report-auth-file",
-    "enable-router",
-    "enable-router-maxpar",
-    "contentfilter",
-    "contentfilter-maxpar",
-    "contentfilter-failure",
-    "debug-contentfilter",
     "perl-hook",
     "smtpserver-cluster",
     "etrn-cluster",

@@ -227,6 +227,8 @@ impl Model {
                 | Output::Drop(_)
                 | Output::Answer(..)
                 | Output::Look { .. }
+                | Output::Helper(..)
+                | Output::HelperNote(..)
                 | Output::Check(..)
                 | Output::Advise(..)
                 | Output::MeasureSpace => {

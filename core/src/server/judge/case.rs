@@ -12,6 +12,7 @@ use crate::policy::evaluate::{self, Chain, Client, No, Ruling, Sender, Step, Tol
 use crate::policy::{Conditions, Denial, Question, Space, Verdict};
 use crate::server::rate_window::{Key, RateWindows};
 use crate::spf;
+use crate::subserver::Trade;
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -113,6 +114,7 @@ impl Case {
             | Question::Load { .. }
             | Question::Client { .. }
             | Question::Handshake { .. }
+            | Question::Router { .. }
             | Question::Content { .. } => {}
         }
     }
@@ -140,6 +142,8 @@ impl Case {
             Question::Load { .. } | Question::Client { .. } | Question::Handshake { .. } => {
                 Judged::Verdict(Verdict::Accept)
             }
+            // Nobody else can answer for it.
+            Question::Router { .. } => Judged::Verdict(Verdict::NoHelper(Trade::Router)),
         }
     }
 
@@ -168,8 +172,11 @@ impl Case {
             }
         }
         let terms = client.terms();
-        let conditions =
-            Conditions { message_octets_max: terms.message_octets_max, bare_newline: terms.bare_newline };
+        let conditions = Conditions {
+            message_octets_max: terms.message_octets_max,
+            bare_newline: terms.bare_newline,
+            skips_filter: !client.is_filtered(),
+        };
         self.standing = Standing::Welcome(Box::new(client));
         Judged::Verdict(Verdict::Welcome(conditions))
     }

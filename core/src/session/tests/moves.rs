@@ -6,7 +6,7 @@ use crate::config::manners::Batch;
 use crate::policy::Verdict;
 use crate::policy::evaluate::Why;
 use crate::server::tarpit::TarpitRule;
-use crate::spool::Stored;
+use crate::spool::{DraftPath, Stored};
 use crate::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use alloc::collections::BTreeSet;
 use core::fmt::Write;
@@ -87,6 +87,9 @@ impl Walk {
             if number.is_multiple_of(7) {
                 settings.manners.greet_pause = Duration::from_secs(2);
             }
+            if number.is_multiple_of(5) {
+                settings.helpers.filter = Some("/bin/filter".into());
+            }
             if number.is_multiple_of(11) {
                 let batch = Batch { marked: false, echo: false, unix_lines: false, user: 7 };
                 settings.manners.batch = Some(batch);
@@ -137,6 +140,12 @@ impl Walk {
         }
         match &self.bench.session.state {
             State::Asking { .. } => self.answer(),
+            State::Showing(_) => {
+                let path = DraftPath::new("public/7").expect("short");
+                let report =
+                    if self.pick(3) == 0 { Report::Failed(SpoolFault::Broken) } else { Report::Shown(path) };
+                self.bring("report", Input::Reported(report))
+            }
             State::Storing(_) => {
                 let stored = Stored { inode: 7, mtime_seconds: 1_700_000_000, mtime_nanos: 0 };
                 let report = if self.pick(3) == 0 {

@@ -5,7 +5,7 @@ use crate::mail::transaction::Opened;
 use crate::now::Now;
 use crate::policy::Question;
 use crate::refusal::Refusal;
-use crate::reply::catalog;
+use crate::reply::{Words, catalog};
 use crate::session::Session;
 use crate::session::state::{InTransaction, Resume, State};
 use crate::wire::command::Verb;
@@ -80,17 +80,19 @@ impl Session {
         }
     }
 
+    /// Opens the transaction; the router's words, if it has any, are said.
     pub(in crate::session) fn mail_proceed(
         &mut self,
         now: Now,
         hello: Hello,
         sender: Sender,
         trace: Option<String>,
+        words: &Words,
     ) {
         self.record.transactions = self.record.transactions.saturating_add(1);
         // What was refused before is no part of this transaction.
         self.verdicts.clear();
-        self.say(&catalog::sender_ok(&sender.path));
+        self.say(&catalog::sender_ok(&sender.path, words));
         let transaction = Opened::new(self.transaction_id(), sender, trace, now.instant);
         self.state = State::Opened(Box::new(InTransaction { hello, transaction }));
     }

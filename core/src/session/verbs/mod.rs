@@ -9,8 +9,11 @@ mod hello;
 mod mail;
 mod others;
 mod rcpt;
+mod routed;
 mod starttls;
 mod xclient;
+
+pub(in crate::session) use routed::routed;
 
 use super::Session;
 use super::state::State;
@@ -39,8 +42,8 @@ impl Session {
             Command::Noop { verb } => self.noop(state, verb),
             Command::Help(topic) => self.help(state, topic.as_deref()),
             Command::Quit => self.quit(now, state),
-            Command::Vrfy { verb, .. } => self.not_verified(state, verb),
-            Command::Expn(_) => self.not_verified(state, Verb::Expn),
+            Command::Vrfy { verb, argument } => self.verify(now, state, verb, argument),
+            Command::Expn(argument) => self.verify(now, state, Verb::Expn, argument),
             Command::Verbose => self.verbose(state),
             Command::Tick(argument) => self.tick_command(state, &argument),
             Command::Turn => self.not_offered(now, state, Verb::Turn),

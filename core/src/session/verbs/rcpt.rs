@@ -5,7 +5,7 @@ use crate::now::Now;
 use crate::policy::evaluate::Why;
 use crate::policy::{Question, Verdict};
 use crate::refusal::{Refusal, Trouble};
-use crate::reply::catalog;
+use crate::reply::{Words, catalog};
 use crate::session::Session;
 use crate::session::state::{InTransaction, Resume, State};
 use crate::spool::{Order, control};
@@ -44,8 +44,8 @@ impl Session {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a state that is not named refuses or ignores it")]
-    pub(in crate::session) fn rcpt_proceed(
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a verdict that is not named refuses")]
+    pub(in crate::session) fn rcpt_judged(
         &mut self,
         now: Now,
         state: State,
@@ -53,22 +53,28 @@ impl Session {
         params: RcptParams,
         verdict: Verdict,
     ) {
-        let (admitted, place) = match verdict {
-            Verdict::Admit(admitted, place) => (admitted, place),
+        match verdict {
+            Verdict::Admit(admitted, place) => {
+                let mut params = params;
+                if self.settings.notify_never {
+                    params.notify = Some(Notify::never());
+                }
+                self.route_recipient(now, state, Recipient::new(path, params, admitted, place));
+            }
             refused => {
                 // A plain "accept" is no proof that policy looked at a recipient.
                 let refusal = catalog::verdict_refusal(&refused)
                     .or_else(|| catalog::verdict_refusal(&Verdict::refuse(Why::NotAdmitted)))
                     .expect("a refusal");
-                return self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused());
+                self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused());
             }
-        };
-        let mut params = params;
-        if self.settings.notify_never {
-            params.notify = Some(Notify::never());
         }
-        let recipient = Recipient::new(path, params, admitted, place);
-        self.say(&catalog::recipient_ok(recipient.path()));
+    }
+
+    /// Adds the recipient; the router's words, if it has any, are said.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "in no other state is anybody asked")]
+    pub(in crate::session) fn rcpt_proceed(&mut self, state: State, recipient: Recipient, words: &Words) {
+        self.say(&catalog::recipient_ok(recipient.path(), words));
         self.state = match state {
             State::Opened(inside) => {
                 let InTransaction { hello, transaction } = *inside;

@@ -50,6 +50,7 @@ impl Session {
             | State::Swallowing(_)
             | State::Skipping { .. }
             | State::Asking { .. }
+            | State::Showing(_)
             | State::Storing(_)
             | State::Paused { .. }
             | State::Turning(_)

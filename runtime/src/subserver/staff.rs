@@ -1,0 +1,233 @@
+//! The network process's end: carries the errands of farms to the host, or to a named socket, and what helpers say back.
+
+use super::Foreman;
+use super::frame::{Frame, Kind};
+use super::host::HostArgs;
+use super::socket::{self, Tell};
+use crate::Stop;
+use crate::args::DaemonArgs;
+use crate::config_file::Loaded;
+use crate::limits::HELPER_FRAMES_WAITING_MAX;
+use crate::lines::printable;
+use smtpserver_core::server::{News, Staff as Kinds};
+use smtpserver_core::subserver::{Errand, HelperId, Trade};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream as Socket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncWriteExt, ReadHalf};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+/// Which helpers the configuration asks for, looked at before anything is started. What it names holds until a new start: a
+/// running server cannot reach other programs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    host: HostArgs,
+    socket: Option<PathBuf>,
+}
+
+impl Plan {
+    /// What the settings ask for. An error is a sentence about what cannot be.
+    pub(crate) fn of(args: &DaemonArgs, loaded: &Loaded, postoffice: &Path) -> Result<Plan, Stop> {
+        let (settings, zenv) = (loaded.configuration.global(), &loaded.configuration.zenv);
+        let (zenv_file, router) = (loaded.zenv.as_deref(), args.router.as_deref());
+        let mut plan = Plan::default();
+        plan.host.postoffice = postoffice.to_path_buf();
+        plan.host.zenv = zenv_file.map(Path::to_path_buf);
+        plan.host.path = zenv.get("PATH").filter(|path| !path.is_empty()).map(Into::into);
+        if settings.helpers.router {
+            let usual = || Path::new(zenv.get("MAILBIN").unwrap_or_default()).join("router");
+            let program = router.map_or_else(usual, Path::to_path_buf);
+            let unfit = |why| loaded.blame("enable-router", format!("{}: {why}", program.display()));
+            check(&program).map_err(unfit)?;
+            plan.host.router = Some(program);
+        }
+        if let Some(filter) = &settings.helpers.filter {
+            let filter = PathBuf::from(filter);
+            if filter.metadata().is_ok_and(|stat| stat.file_type().is_socket()) {
+                plan.socket = Some(filter);
+            } else {
+                let unfit = |why| loaded.blame("contentfilter", format!("{}: {why}", filter.display()));
+                check(&filter).map_err(unfit)?;
+                plan.host.filter = Some(filter);
+            }
+        }
+        Ok(plan)
+    }
+
+    fn wants_host(&self) -> bool {
+        self.host.router.is_some() || self.host.filter.is_some()
+    }
+
+    /// Starts the host, with the rights of now: so after those that it shall not have were given up, and before the fence.
+    pub(crate) fn hire(&self) -> Result<Hired, String> {
+        let host = if self.wants_host() { Some(self.start().map_err(cannot_start)?) } else { None };
+        Ok(Hired { plan: self.clone(), host })
+    }
+
+    fn start(&self) -> std::io::Result<(Child, Socket)> {
+        let (ours, its) = Socket::pair()?;
+        // Our own program, even when another one has taken its place on disk since.
+        let child = Command::new("/proc/self/exe")
+            .args(self.host.words())
+            .stdin(OwnedFd::from(its))
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok((child, ours))
+    }
+}
+
+fn cannot_start(error: std::io::Error) -> String {
+    format!("the host of helpers cannot be started: {error}")
+}
+
+/// Whether a program can be one of ours.
+fn check(program: &Path) -> Result<(), String> {
+    let stat = program.metadata().map_err(|error| error.to_string())?;
+    if !stat.is_file() {
+        return Err("it is neither a program nor a socket".into());
+    }
+    if stat.permissions().mode() & 0o111 == 0 {
+        return Err("it is not executable".into());
+    }
+    Ok(())
+}
+
+/// Helpers that can be started.
+#[derive(Debug, Default)]
+pub(crate) struct Hired {
+    plan: Plan,
+    /// The host, which goes by itself when its line does.
+    host: Option<(Child, Socket)>,
+}
+
+/// Helpers of these trades can be started.
+pub(crate) type Open = Vec<(Trade, Kinds)>;
+
+impl Hired {
+    /// Puts them to work: `tell` hears what they say, and is to be told that they are open. Needs a tokio runtime around it.
+    pub(crate) fn begin(self, tell: Tell) -> std::io::Result<(Arc<Staff>, Open)> {
+        let Hired { plan, host } = self;
+        let mut staff =
+            Staff { host: None, socket: plan.socket.map(Arc::new), talks: Mutex::default(), tell };
+        let mut open = Vec::new();
+        if let Some((child, socket)) = host {
+            socket.set_nonblocking(true)?;
+            let (reader, mut writer) = tokio::io::split(UnixStream::from_std(socket)?);
+            let (line, mut frames) = mpsc::channel::<Frame>(HELPER_FRAMES_WAITING_MAX);
+            tokio::spawn(async move {
+                while let Some(frame) = frames.recv().await {
+                    if writer.write_all(&frame.encode()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            tokio::spawn(listen(reader, staff.tell.clone(), child));
+            staff.host = Some(line);
+            open.extend(plan.host.router.map(|_| (Trade::Router, Kinds::Processes)));
+            open.extend(plan.host.filter.map(|_| (Trade::Filter, Kinds::Processes)));
+        }
+        open.extend(staff.socket.as_ref().map(|_| (Trade::Filter, Kinds::Connections)));
+        Ok((Arc::new(staff), open))
+    }
+}
+
+/// All helpers of the server.
+pub struct Staff {
+    host: Option<mpsc::Sender<Frame>>,
+    socket: Option<Arc<PathBuf>>,
+    /// The connections to the socket.
+    talks: Mutex<BTreeMap<HelperId, mpsc::Sender<Vec<u8>>>>,
+    tell: Tell,
+}
+
+impl Foreman for Staff {
+    fn run(&self, trade: Trade, errand: Errand) {
+        match (trade, &self.socket) {
+            (Trade::Filter, Some(path)) => self.run_at(path, trade, errand),
+            (Trade::Filter | Trade::Router, _) => self.run_in_host(trade, errand),
+        }
+    }
+}
+
+impl Staff {
+    fn run_in_host(&self, trade: Trade, errand: Errand) {
+        let (kind, helper, octets) = match errand {
+            Errand::Start(helper) => (Kind::Start, helper, Vec::new()),
+            Errand::Say(helper, octets) => (Kind::Say, helper, octets),
+            Errand::LetGo(helper) => (Kind::LetGo, helper, Vec::new()),
+            Errand::End(helper) => (Kind::End, helper, Vec::new()),
+        };
+        let frame = Frame::new(kind, trade, helper, octets);
+        let sent = self.host.as_ref().is_some_and(|host| host.try_send(frame).is_ok());
+        if !sent && matches!(kind, Kind::Start | Kind::Say) {
+            self.ended(trade, helper);
+        }
+    }
+
+    fn run_at(&self, path: &Arc<PathBuf>, trade: Trade, errand: Errand) {
+        let mut talks = self.talks.lock().unwrap_or_else(PoisonError::into_inner);
+        match errand {
+            Errand::Start(helper) => {
+                // One line is said at a time.
+                let (line, told) = mpsc::channel(1);
+                talks.retain(|_, line| !line.is_closed());
+                talks.insert(helper, line);
+                tokio::spawn(socket::tend(path.clone(), trade, helper, told, self.tell.clone()));
+            }
+            Errand::Say(helper, octets) => {
+                let sent = talks.get(&helper).is_some_and(|line| line.try_send(octets).is_ok());
+                drop(talks);
+                if !sent {
+                    self.ended(trade, helper);
+                }
+            }
+            Errand::LetGo(helper) | Errand::End(helper) => {
+                talks.remove(&helper);
+            }
+        }
+    }
+
+    /// Not at once: whoever gives errands is in the middle of something.
+    fn ended(&self, trade: Trade, helper: HelperId) {
+        let tell = self.tell.clone();
+        tokio::spawn(async move { tell(trade, News::Ended(helper)) });
+    }
+}
+
+/// Hears the host to its end.
+async fn listen(mut reader: ReadHalf<UnixStream>, tell: Tell, mut child: Child) {
+    let mut heard = BTreeSet::new();
+    while let Ok(Some(Frame { kind, trade, helper, octets })) = Frame::read(&mut reader).await {
+        match kind {
+            Kind::Said => {
+                heard.insert((trade, helper));
+                tell(trade, News::Said(helper, octets));
+            }
+            Kind::Ended => {
+                heard.remove(&(trade, helper));
+                tell(trade, News::Ended(helper));
+            }
+            Kind::Renewed => {
+                tracing::info!("{}: its program is another one now", trade.name());
+                tell(trade, News::Renewed);
+            }
+            Kind::Complained => {
+                let line = String::from_utf8_lossy(&octets);
+                tracing::warn!("{} {}: {}", trade.name(), helper.0, printable(&line));
+            }
+            Kind::Start | Kind::Say | Kind::LetGo | Kind::End => break,
+        }
+    }
+    tracing::error!(
+        "the host of helpers has ended: no helper can be started until the server is started anew"
+    );
+    for (trade, helper) in heard {
+        tell(trade, News::Ended(helper));
+    }
+    let _ = tokio::task::spawn_blocking(move || child.wait()).await;
+}

@@ -1,0 +1,152 @@
+//! Helpers of the server as the plan has them: slow, silent, late, dying, lying, saying half a line or an answer twice.
+//! They are good as soon as everything is healed.
+
+use super::world::{Happening, World};
+use crate::trace::What;
+use smtpserver_core::Instant;
+use smtpserver_core::server::{Input as ServerInput, News, Staff};
+use smtpserver_core::subserver::{Errand, HelperId, Trade};
+
+const TRADES: [Trade; 2] = [Trade::Router, Trade::Filter];
+
+/// What a helper does when it is started or asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Good,
+    Silent,
+    Dies,
+    Cut,
+    Twice,
+    Nonsense,
+    Late,
+}
+
+impl World<'_> {
+    /// The server has begun a life: helpers that its settings ask for can be started.
+    pub(super) fn open_farms(&mut self) {
+        self.helpers.clear();
+        self.errands.clear();
+        self.farm_due = None;
+        let wish = &self.settings.helpers;
+        let wanted = [(Trade::Router, wish.router), (Trade::Filter, wish.filter.is_some())];
+        for (trade, wanted) in wanted {
+            if wanted {
+                self.tell_server(ServerInput::Helper(trade, News::Open(Staff::Processes)));
+            }
+        }
+    }
+
+    /// Does what the farms want done, and sees to it that the server is called when it wants to be.
+    pub(super) fn run_errands(&mut self) {
+        while let Some((trade, errand)) = self.errands.pop_front() {
+            match errand {
+                Errand::Start(helper) => {
+                    self.helpers.insert((trade, helper));
+                    let ready = "#hungry\n";
+                    self.behave(trade, helper, ready, ready);
+                }
+                Errand::Say(helper, _) => {
+                    let (good, nonsense) = match trade {
+                        Trade::Router => ("250\n#hungry\n", "#hungry\n"),
+                        Trade::Filter if self.helper_dice.chance(self.plan.helpers.freezes) => {
+                            ("1\n#hungry\n", "what?\n#hungry\n")
+                        }
+                        Trade::Filter => ("0\n#hungry\n", "what?\n#hungry\n"),
+                    };
+                    self.behave(trade, helper, good, nonsense);
+                }
+                Errand::LetGo(helper) | Errand::End(helper) => {
+                    self.helpers.remove(&(trade, helper));
+                }
+            }
+        }
+        let Some(host) = &self.host else { return };
+        let deadline = host.server.deadline().map(Instant::micros);
+        if let Some(deadline) = deadline
+            && self.farm_due.is_none_or(|due| deadline < due)
+        {
+            let at = deadline.max(self.now + 1);
+            self.farm_due = Some(at);
+            self.queue.put(at, Happening::FarmDue(self.life));
+        }
+    }
+
+    fn behave(&mut self, trade: Trade, helper: HelperId, good: &str, nonsense: &str) {
+        let plan = self.plan.helpers;
+        let manner = self.manner();
+        let takes = self.helper_dice.between(1, plan.work_us.max(1));
+        let (first, second): (Option<String>, Option<u64>) = match manner {
+            Manner::Good => (Some(good.into()), None),
+            Manner::Silent => return,
+            Manner::Dies => (None, None),
+            // A line that is begun, and then nothing.
+            Manner::Cut => (Some(good[..1].into()), Some(takes + 1)),
+            Manner::Twice => (Some(good.repeat(2)), None),
+            Manner::Nonsense => (Some(nonsense.into()), None),
+            Manner::Late => (Some(good.into()), None),
+        };
+        let takes = if manner == Manner::Late { takes + plan.late_ms * 1000 } else { takes };
+        let says = first.map(String::into_bytes);
+        self.put(self.now + takes, Happening::Helper(self.life, trade, helper, says));
+        if let Some(end) = second {
+            self.put(self.now + end, Happening::Helper(self.life, trade, helper, None));
+        }
+    }
+
+    fn manner(&mut self) -> Manner {
+        let plan = self.plan.helpers;
+        if self.healed {
+            return Manner::Good;
+        }
+        let dice = &mut self.helper_dice;
+        [
+            (plan.silent, Manner::Silent),
+            (plan.dies, Manner::Dies),
+            (plan.cut, Manner::Cut),
+            (plan.twice, Manner::Twice),
+            (plan.nonsense, Manner::Nonsense),
+            (plan.late, Manner::Late),
+        ]
+        .into_iter()
+        .find_map(|(chance, manner)| dice.chance(chance).then_some(manner))
+        .unwrap_or(Manner::Good)
+    }
+
+    /// A helper says something, or ends, if it was not ended before.
+    pub(super) fn helper(&mut self, life: u32, trade: Trade, helper: HelperId, says: Option<Vec<u8>>) {
+        if life != self.life || !self.helpers.contains(&(trade, helper)) {
+            return;
+        }
+        let news = match says {
+            Some(octets) => News::Said(helper, octets),
+            None => {
+                self.helpers.remove(&(trade, helper));
+                News::Ended(helper)
+            }
+        };
+        self.tell_server(ServerInput::Helper(trade, news));
+    }
+
+    pub(super) fn farm_due(&mut self, life: u32) {
+        if life != self.life || self.farm_due.is_none_or(|due| due > self.now) {
+            return;
+        }
+        self.farm_due = None;
+        self.tell_server(ServerInput::Tick);
+    }
+
+    /// How the farms are when nothing more happens.
+    pub(super) fn look_at_farms(&mut self) {
+        let Some(host) = &self.host else { return };
+        let farms: Vec<_> = TRADES
+            .iter()
+            .filter_map(|trade| {
+                let farm = host.server.farm(*trade)?;
+                Some((trade.name(), farm.hungry(), farm.helpers(), farm.waiting()))
+            })
+            .collect();
+        for (trade, hungry, helpers, waiting) in farms {
+            self.note(What::Farm { trade, hungry, helpers, waiting });
+        }
+    }
+}
