@@ -14,6 +14,7 @@ mod demo;
 pub mod desk;
 mod doors;
 pub mod drive;
+mod freezer;
 pub mod journal;
 mod limits;
 pub mod lines;
@@ -48,7 +49,8 @@ mod spool_read;
 pub mod subserver;
 pub mod tls;
 
-use args::{Args, Command, PolicyCommand, SpoolCommand};
+use args::{Args, Command, FreezerCommand, PolicyCommand, SpoolCommand};
+use spool_fs::FREEZER;
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
@@ -64,8 +66,18 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::HelperHost(host)) => subserver::host::run(host),
         Some(Command::Replay { files }) => replay::run(&files),
-        Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
-        Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),
+        Some(Command::Spool(SpoolCommand::List { postoffice, json })) => {
+            spool_read::list(&spool_read::queue(&postoffice), json)
+        }
+        Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => {
+            spool_read::show(&spool_read::queue(&postoffice), &id)
+        }
+        Some(Command::Freezer(command)) => match command {
+            FreezerCommand::List { postoffice, json } => spool_read::list(&postoffice.join(FREEZER), json),
+            FreezerCommand::Show { id, postoffice } => spool_read::show(&postoffice.join(FREEZER), &id),
+            FreezerCommand::Release { id, postoffice } => freezer::release(&postoffice, &id),
+            FreezerCommand::Delete { id, postoffice } => freezer::delete(&postoffice, &id),
+        },
     }
 }
 
