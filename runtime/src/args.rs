@@ -174,6 +174,9 @@ pub enum Command {
     /// Look at stored messages
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Look at frozen messages, let them go, or delete them
+    #[command(subcommand)]
+    Freezer(FreezerCommand),
     /// Say what is wrong with the configuration, or what would run; takes the server's options
     CheckConfig(DaemonArgs),
     /// Make the running server read its configuration again; takes the server's options
@@ -252,6 +255,44 @@ pub enum SpoolCommand {
     },
     /// One message: its envelope explained, then the message itself
     Show {
+        /// A spool id such as S1234567AfrKWFoj, or a file's number
+        id: String,
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+    },
+}
+
+/// What to do with frozen messages.
+#[derive(Debug, Subcommand)]
+pub enum FreezerCommand {
+    /// One line for each message
+    List {
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+        /// One JSON object for each message instead
+        #[arg(long)]
+        json: bool,
+    },
+    /// One message: its envelope explained, then the message itself
+    Show {
+        /// A spool id such as S1234567AfrKWFoj, or a file's number
+        id: String,
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+    },
+    /// Give a message to the router
+    Release {
+        /// A spool id such as S1234567AfrKWFoj, or a file's number
+        id: String,
+        /// Spool directory
+        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+        postoffice: PathBuf,
+    },
+    /// Delete a message
+    Delete {
         /// A spool id such as S1234567AfrKWFoj, or a file's number
         id: String,
         /// Spool directory

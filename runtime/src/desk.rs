@@ -276,6 +276,16 @@ impl<S: Spool> Desk<S> {
         self.run(errands);
     }
 
+    /// Lines about what rate windows know, behind this key, so many at most; the last key where more may follow.
+    pub(crate) fn save_rates(&self, last: Option<Key>, most: usize, out: &mut String) -> Option<Key> {
+        self.books().save_rates(last, most, out)
+    }
+
+    /// Takes such lines in.
+    pub(crate) fn restore_rates(&self, lines: &[&str]) {
+        self.books().restore_rates(self.now(), lines);
+    }
+
     /// Questions of sessions that wait for what is being looked up.
     pub fn waiting(&self) -> usize {
         self.books().waiting()

@@ -15,6 +15,7 @@ pub mod desk;
 mod doors;
 pub mod drive;
 mod explain;
+mod freezer;
 pub mod journal;
 mod limits;
 pub mod lines;
@@ -34,6 +35,7 @@ mod policy_tools;
 mod policy_watch;
 mod port_holder;
 mod process;
+mod rate_file;
 pub mod recorder;
 mod reload;
 mod replay;
@@ -50,7 +52,8 @@ mod stats;
 pub mod subserver;
 pub mod tls;
 
-use args::{Args, Command, PolicyCommand, SpoolCommand};
+use args::{Args, Command, FreezerCommand, PolicyCommand, SpoolCommand};
+use spool_fs::FREEZER;
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
@@ -70,8 +73,18 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::HelperHost(host)) => subserver::host::run(host),
         Some(Command::Replay { files }) => replay::run(&files),
-        Some(Command::Spool(SpoolCommand::List { postoffice, json })) => spool_read::list(&postoffice, json),
-        Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => spool_read::show(&postoffice, &id),
+        Some(Command::Spool(SpoolCommand::List { postoffice, json })) => {
+            spool_read::list(&spool_read::queue(&postoffice), json)
+        }
+        Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => {
+            spool_read::show(&spool_read::queue(&postoffice), &id)
+        }
+        Some(Command::Freezer(command)) => match command {
+            FreezerCommand::List { postoffice, json } => spool_read::list(&postoffice.join(FREEZER), json),
+            FreezerCommand::Show { id, postoffice } => spool_read::show(&postoffice.join(FREEZER), &id),
+            FreezerCommand::Release { id, postoffice } => freezer::release(&postoffice, &id),
+            FreezerCommand::Delete { id, postoffice } => freezer::delete(&postoffice, &id),
+        },
     }
 }
 

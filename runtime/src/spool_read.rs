@@ -35,12 +35,11 @@ struct Message {
 }
 
 /// Prints a line for each message, the oldest first.
-pub(crate) fn list(postoffice: &Path, json: bool) -> Result<(), Stop> {
-    let router = postoffice.join(ROUTER);
+pub(crate) fn list(folder: &Path, json: bool) -> Result<(), Stop> {
     let mut messages = Vec::new();
-    for file in files(&router)? {
+    for file in files(folder)? {
         // Whatever cannot be opened any more was taken by the router.
-        if let Ok(message) = Message::open(&router.join(file)) {
+        if let Ok(message) = Message::open(&folder.join(file)) {
             messages.push((message.written, line(&message, json)));
         }
     }
@@ -56,19 +55,8 @@ pub(crate) fn list(postoffice: &Path, json: bool) -> Result<(), Stop> {
 }
 
 /// Prints one message: its envelope explained, an empty line, the message.
-pub(crate) fn show(postoffice: &Path, id: &str) -> Result<(), Stop> {
-    let router = postoffice.join(ROUTER);
-    let name = SpoolId::file_name(id)
-        .ok_or_else(|| Stop::failed(format!("{} is neither a spool id nor a number", printable(id))))?;
-    // A file whose plain name was taken has a number behind it.
-    let suffixed = format!("{name}-");
-    let files = files(&router)?.into_iter().filter(|file| file == name || file.starts_with(&suffixed));
-    let message = files
-        .filter_map(|file| Message::open(&router.join(file)).ok())
-        .find(|message| id == name || message.id.as_str() == id);
-    let Some(mut message) = message else {
-        return Err(Stop::failed(format!("no message {} in {}", printable(id), router.display())));
-    };
+pub(crate) fn show(folder: &Path, id: &str) -> Result<(), Stop> {
+    let mut message = message(folder, id)?;
     if !message.whole {
         print(|out| out.write_all(explain(&message).as_bytes()))?;
         return Err(Stop::failed(format!("message {} is damaged: its envelope has no end", printable(id))));
@@ -82,6 +70,32 @@ pub(crate) fn show(postoffice: &Path, id: &str) -> Result<(), Stop> {
             std::io::copy(&mut message.rest, out).map(drop)
         }
     })
+}
+
+/// The file of this message.
+pub(crate) fn find(folder: &Path, id: &str) -> Result<PathBuf, Stop> {
+    Ok(message(folder, id)?.path)
+}
+
+/// The messages that wait for the router.
+pub(crate) fn queue(postoffice: &Path) -> PathBuf {
+    postoffice.join(ROUTER)
+}
+
+fn message(folder: &Path, id: &str) -> Result<Message, Stop> {
+    let name = SpoolId::file_name(id)
+        .ok_or_else(|| Stop::failed(format!("{} is neither a spool id nor a number", printable(id))))?;
+    // Behind the number may stand another one, where the plain name was taken, and why it was frozen.
+    let is_its = |file: &String| {
+        let rest = file.strip_prefix(name);
+        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+    };
+    let message = files(folder)?
+        .into_iter()
+        .filter(is_its)
+        .filter_map(|file| Message::open(&folder.join(file)).ok())
+        .find(|message| id == name || message.id.as_str() == id);
+    message.ok_or_else(|| Stop::failed(format!("no message {} in {}", printable(id), folder.display())))
 }
 
 impl Message {

@@ -82,6 +82,18 @@ impl<D> Books<D> {
         self.places.len()
     }
 
+    /// Lines about what rate windows know, behind this key.
+    pub(super) fn save_rates(&self, last: Option<Key>, most: usize, out: &mut String) -> Option<Key> {
+        self.server.rates().save(last, most, out)
+    }
+
+    /// Takes such lines in. What is none is left out.
+    pub(super) fn restore_rates(&mut self, now: Now, lines: &[&str]) {
+        for line in lines {
+            let _ = self.server.rates_mut().restore(line, now.instant);
+        }
+    }
+
     /// Questions that wait for what is being looked up.
     pub(super) fn waiting(&self) -> usize {
         self.server.waiting()

@@ -24,7 +24,7 @@ mod temp;
 
 pub use draft::FileDraft;
 pub use layout::Layout;
-pub(crate) use place::ROUTER;
+pub(crate) use place::{FREEZER, ROUTER};
 pub use prepare::{Unusable, prepare};
 pub(crate) use prepare::{find, folders, make};
 

@@ -90,6 +90,28 @@ fn the_sample_filter_keeps_destroys_and_freezes() {
     assert_eq!(spool.all().len(), 1);
     let frozen = frozen(folder.path());
     assert!(frozen.len() == 1 && frozen[0].ends_with("policy-1"), "{frozen:?}");
+    let inode = frozen[0].strip_suffix("policy-1").expect("as was seen");
+    let freezer = |words: &[&str]| {
+        let mut command = std::process::Command::new(crate::server::PROGRAM);
+        let output =
+            command.arg("freezer").args(words).arg("-P").arg(folder.path()).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, list) = freezer(&["list"]);
+    assert!(code == Some(0) && list.contains("a@c.example"), "{list}");
+    let (code, shown) = freezer(&["show", inode]);
+    assert!(code == Some(0) && shown.contains("X-Sample-Verdict: freeze"), "{shown}");
+    assert_eq!(freezer(&["delete", "1"]).0, Some(1));
+    assert_eq!(freezer(&["release", inode]).0, Some(0));
+    assert_eq!(spool.all().len(), 2);
+    assert_eq!(freezer(&["release", inode]).0, Some(1), "it is not there any more");
+    let mut talk = Talk::with(&server);
+    talk.send("X-Sample-Verdict: freeze");
+    talk.hear();
+    let frozen = self::frozen(folder.path());
+    let inode = frozen[0].strip_suffix("policy-1").expect("as before");
+    assert_eq!(freezer(&["delete", inode]).0, Some(0));
+    assert!(self::frozen(folder.path()).is_empty() && spool.all().len() == 2);
 }
 
 #[test]
