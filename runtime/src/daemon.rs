@@ -16,6 +16,7 @@ use crate::process::detach::{self, Caller};
 use crate::process::fence::{Fence, Ground};
 use crate::process::privileges::{self, Account, Kind};
 use crate::process::{Duty, systemd};
+use crate::rate_file::RateFile;
 use crate::recorder::Wish;
 use crate::serve::{self, Office};
 use crate::spool_fs::{self, FileSpool, Layout};
@@ -105,14 +106,22 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         let (counted, writing) = (metrics.clone(), writers.clone());
         duty.shown_at(door, Arc::new(move || counted.page(writing.lost())));
     }
+    let rates = RateFile::in_folder(&postoffice);
     let spool = FileSpool::open(&postoffice, &settings.host, layout);
     let recorder = serve::start_recorder(wish.as_ref())?;
     if let Some(caller) = caller {
         duty.told_to(caller, writers.clone());
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
-    let ended =
-        serve::serve(settings, spool, doors, logbook, recorder, logins, Some(Office { source, duty, hired }));
+    let ended = serve::serve(
+        settings,
+        spool,
+        doors,
+        logbook,
+        recorder,
+        logins,
+        Some(Office { source, duty, hired, rates }),
+    );
     writers.flush();
     ended
 }

@@ -25,6 +25,7 @@ use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::commit::Publication;
 use smtpserver_core::server::judge::LookUp;
+use smtpserver_core::server::rate_window::Key;
 use smtpserver_core::server::{Input, News};
 use smtpserver_core::spool::{SpoolFault, Stored};
 use smtpserver_core::subserver::Trade;
@@ -261,6 +262,16 @@ impl<S: Spool> Desk<S> {
     pub(crate) fn looked(self: &Arc<Self>, look_up: LookUp, answer: dns::Answer) {
         let errands = self.books().bring(self.now(), Input::Looked(look_up, answer));
         self.run(errands);
+    }
+
+    /// Lines about what rate windows know, behind this key, so many at most; the last key where more may follow.
+    pub(crate) fn save_rates(&self, last: Option<Key>, most: usize, out: &mut String) -> Option<Key> {
+        self.books().save_rates(last, most, out)
+    }
+
+    /// Takes such lines in.
+    pub(crate) fn restore_rates(&self, lines: &[&str]) {
+        self.books().restore_rates(self.now(), lines);
     }
 
     /// Questions of sessions that wait for what is being looked up.

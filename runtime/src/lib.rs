@@ -33,6 +33,7 @@ pub mod policy_db;
 mod policy_watch;
 mod port_holder;
 mod process;
+mod rate_file;
 pub mod recorder;
 mod reload;
 mod replay;

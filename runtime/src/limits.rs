@@ -180,6 +180,13 @@ pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;
 /// How often compiled policies are looked at for new ones.
 pub(crate) const POLICY_LOOK: Duration = Duration::from_secs(2);
 
+/// How often what rate windows know is written down: so much is forgiven when a process is killed.
+pub(crate) const RATE_SAVE: Duration = Duration::from_secs(60);
+/// Keys of rate windows that are written down or taken in while sessions wait.
+pub(crate) const RATE_KEYS_AT_ONCE: usize = 1_000;
+/// Octets of the file of rate windows: a million keys, most of whose counts are small.
+pub(crate) const RATE_FILE_OCTETS_MAX: u64 = 512 << 20;
+
 // Logins.
 
 /// How long a back end may take for an answer, the wait for others included. Sessions wait longer

@@ -8,6 +8,7 @@ use crate::spool::Task;
 use smtpserver_core::auth::Check;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::admission::Limit;
+use smtpserver_core::server::rate_window::Key;
 use smtpserver_core::server::{Input, Output, Server};
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
 use smtpserver_core::subserver::{Errand, Note, Trade};
@@ -76,6 +77,18 @@ impl<D> Books<D> {
     /// Sessions that are there.
     pub(super) fn sessions(&self) -> usize {
         self.places.len()
+    }
+
+    /// Lines about what rate windows know, behind this key.
+    pub(super) fn save_rates(&self, last: Option<Key>, most: usize, out: &mut String) -> Option<Key> {
+        self.server.rates().save(last, most, out)
+    }
+
+    /// Takes such lines in. What is none is left out.
+    pub(super) fn restore_rates(&mut self, now: Now, lines: &[&str]) {
+        for line in lines {
+            let _ = self.server.rates_mut().restore(line, now.instant);
+        }
     }
 
     /// Questions that wait for what is being looked up.
