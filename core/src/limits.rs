@@ -94,6 +94,8 @@ pub const TLS_TEXT_MAX: usize = 256;
 pub const TLS_NAMES_MAX: usize = 16;
 /// How long a client on another port than 25 may take to begin TLS where a greeting is due (manual, `outlook-tls-bug`).
 pub const OUTLOOK_WAIT: Duration = Duration::from_secs(2);
+/// Sources that are looked at for one dump in a reply, of which there is room for a few.
+pub const DUMP_LOOKED_AT_MAX: usize = 1_000;
 /// Sources that a rate window or failure window remembers.
 pub const TRACKED_SOURCES_MAX: usize = 1_000_000;
 /// Longest line of a configuration file in octets, also with its variables put in.

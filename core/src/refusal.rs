@@ -63,6 +63,8 @@ pub enum Refusal {
     Policy(Box<Denial>),
     /// No service for this client: it was told so in place of a greeting.
     Unwelcome,
+    /// hosts.allow and hosts.deny keep the client out; the session ends.
+    KeptOut,
     /// Too many recipients for a message with the null reverse-path.
     TooManyErrorRecipients,
     /// Mode R with less time than the least that is offered (RFC 2852 §4).
@@ -153,6 +155,7 @@ impl Refusal {
             Refusal::ChunkAfterRefusal => "chunk-after-refusal",
             Refusal::Policy(denial) => why(denial.no.why),
             Refusal::Unwelcome => "unwelcome",
+            Refusal::KeptOut => "kept-out",
             Refusal::TooManyErrorRecipients => "too-many-error-recipients",
             Refusal::DeliverByTooSoon => "deliverby-too-soon",
             Refusal::DeclaredTooBig => "declared-too-big",
@@ -199,6 +202,7 @@ impl Refusal {
                 | Refusal::Unroutable(_)
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
+                | Refusal::KeptOut
                 | Refusal::CertificateFirst(_)
                 | Refusal::TooManyErrorRecipients
                 | Refusal::SenderNotUser
@@ -237,6 +241,7 @@ impl Refusal {
             | Refusal::TooManyUnknown
             | Refusal::EndlessLine
             | Refusal::EarlyTalker
+            | Refusal::KeptOut
             | Refusal::SentAhead
             | Refusal::SecuredAlready
             | Refusal::SecuredByProxy

@@ -17,9 +17,11 @@ mod fault;
 mod params;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod words;
 
 pub(crate) use params::{host_name, set_params, settings};
+pub use tools::{ConfigArgs, ExplainArgs, PolicyDiffArgs, PolicyTestArgs, StatsArgs};
 
 /// Receives mail over SMTP and never loses what it said 250 to.
 #[derive(Debug, Parser)]
@@ -179,9 +181,15 @@ pub enum Command {
     CheckConfig(DaemonArgs),
     /// Make the running server read its configuration again; takes the server's options
     Reload(DaemonArgs),
-    /// Make a policy
+    /// Make a policy, or try one
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Say what led to a refusal, by the token in its reply; see the parameter explain-token
+    ///
+    /// It is looked for in the logs that are named, and else in those of syslog and in the journal of the system.
+    Explain(ExplainArgs),
+    /// Show what the running server counts of sources and users, or of one of them
+    Stats(StatsArgs),
     /// Run recorded sessions again and say whether they come out the same
     Replay {
         /// Recordings
@@ -222,6 +230,15 @@ pub enum PolicyCommand {
         #[arg(short = 'o', value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Say what the policy would answer to a client, and why; nothing is sent or stored
+    ///
+    /// Names are looked up as the server would. Exit code 0: everything would be accepted; 1: something would not.
+    Test(PolicyTestArgs),
+    /// Put the questions of recorded sessions to two policies, and list the verdicts that change
+    ///
+    /// What hangs on names, which no recording holds, is listed as unknown. Exit code 0: nothing changes, as far as it
+    /// is known; 1: something does.
+    Diff(PolicyDiffArgs),
 }
 
 /// What to look at.
@@ -350,19 +367,9 @@ impl RecordArgs {
 }
 
 impl DaemonArgs {
-    /// What is asked for and this version does not have: it would be a lie to go on.
-    pub(crate) fn refuse_what_is_missing(&self) -> Result<(), Stop> {
-        for (asked, option, what) in [(self.test_address.is_some(), "-T", "to test the policy")] {
-            if asked {
-                return Err(Stop::unfit(format!("{option}: {what} is not in this version yet")));
-            }
-        }
-        Ok(())
-    }
-
     /// Options on which this version does not act yet, and which do no harm.
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
-        [(self.ident, "-a"), (self.gullible, "-g"), (self.whoson, "-w"), (self.debug > 0, "-d")]
+        [(self.ident, "-a"), (self.gullible, "-g"), (self.whoson, "-w")]
             .into_iter()
             .filter_map(|(asked, option)| asked.then_some(option))
             .collect()

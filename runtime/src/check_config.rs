@@ -5,17 +5,19 @@ use crate::args::DaemonArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::config_file::{self, Loaded};
 use crate::process::privileges;
+use crate::subserver::Plan;
 use smtpserver_core::Duration;
 use smtpserver_core::config::worst::{self, Worst};
 use std::fmt::Write;
 
 /// Checks, and prints what would run.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
-    args.refuse_what_is_missing()?;
     let loaded = config_file::load(&args, &[]).map_err(config_file::LoadFault::tell)?;
     loaded.tell();
     privileges::exists(loaded.configuration.global().run_as.as_ref())
         .map_err(|why| loaded.blame("user", why))?;
+    // Whether what it names can be started.
+    Plan::of(&args, &loaded, &loaded.postoffice)?;
     print!("{}", page(&loaded));
     Ok(())
 }

@@ -14,20 +14,22 @@ pub trait Clock: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct SystemClock {
     origin: std::time::Instant,
+    /// What the steady clock shows at its origin.
+    began: Instant,
 }
 
 impl Default for SystemClock {
-    /// The steady clock counts from here.
+    /// The steady clock begins with the hour that it is, so that what is kept by it goes on in another process.
     fn default() -> Self {
-        SystemClock { origin: std::time::Instant::now() }
+        let hour = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        SystemClock { origin: std::time::Instant::now(), began: Instant::ZERO + hour }
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
-        let instant = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let wall = i64::try_from(wall.as_micros()).unwrap_or(i64::MAX);
-        Now { instant: Instant::from_micros(instant), wall: Wall::from_micros(wall) }
+        Now { instant: self.began + self.origin.elapsed(), wall: Wall::from_micros(wall) }
     }
 }

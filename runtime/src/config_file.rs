@@ -237,6 +237,7 @@ fn heed(args: &DaemonArgs, configuration: &mut Configuration) -> Vec<Remark> {
         }
         group.settings.manners.load_max = args.load_max.or(group.settings.manners.load_max);
         group.settings.manners.hello_syntax |= args.check_helo;
+        group.settings.reasons = args.debug > 0;
         group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
     }
     errors

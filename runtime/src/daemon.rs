@@ -12,23 +12,27 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::metrics::door::Door as MetricsDoor;
 use crate::places::Passed;
+use crate::policy_tools::dialogue;
 use crate::process::detach::{self, Caller};
 use crate::process::fence::{Fence, Ground};
 use crate::process::privileges::{self, Account, Kind};
 use crate::process::{Duty, systemd};
+use crate::rate_file::RateFile;
 use crate::recorder::Wish;
 use crate::serve::{self, Office};
 use crate::spool_fs::{self, FileSpool, Layout};
+use crate::stats::door::Door as StatsDoor;
 use crate::subserver::{Hired, Plan};
-use crate::{Stop, signals, single};
+use crate::{Stop, signals, single, stats};
+use smtpserver_core::Settings;
+use smtpserver_core::config::choices::StatsSocket;
 use smtpserver_core::config::logs::MetricsPlace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The daemon, from its options to its end.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
-    args.refuse_what_is_missing()?;
-    if args.inetd || args.interactive {
+    if args.inetd || args.interactive || args.test_address.is_some() {
         return alone(args);
     }
     if !args.foreground && !args.detached {
@@ -77,6 +81,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     let place = settings.logs.metrics.as_ref();
     let door = place.map(|place| MetricsDoor::open(place, &mut given)).transpose();
     let door = door.map_err(|fault| loaded.blame("metrics", whose(fault).line))?;
+    let stats = stats_door(&settings, &postoffice)
+        .map_err(|fault| loaded.blame("stats-socket", whose(fault).line))?;
     // What we have not taken of it is the other server's alone, and goes with that.
     drop(given);
     listen::start(&doors).map_err(Stop::unfit)?;
@@ -105,16 +111,30 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         let (counted, writing) = (metrics.clone(), writers.clone());
         duty.shown_at(door, Arc::new(move || counted.page(writing.lost())));
     }
+    let rates = RateFile::in_folder(&postoffice);
     let spool = FileSpool::open(&postoffice, &settings.host, layout);
     let recorder = serve::start_recorder(wish.as_ref())?;
     if let Some(caller) = caller {
         duty.told_to(caller, writers.clone());
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
-    let ended =
-        serve::serve(settings, spool, doors, logbook, recorder, logins, Some(Office { source, duty, hired }));
+    let office = Some(Office { source, duty, stats, hired, rates });
+    let ended = serve::serve(settings, spool, doors, logbook, recorder, logins, office);
     writers.flush();
     ended
+}
+
+/// The socket for statistics. Where nobody has asked for it in so many words, it is done without if need be.
+fn stats_door(settings: &Settings, postoffice: &Path) -> Result<Option<StatsDoor>, Stop> {
+    let Some(path) = stats::place(settings, postoffice) else { return Ok(None) };
+    match StatsDoor::open(&path) {
+        Ok(door) => Ok(Some(door)),
+        Err(fault) if settings.sources.stats_socket == StatsSocket::InPostoffice => {
+            eprintln!("smtpserver: {}", fault.line);
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// One session, and no daemon.
@@ -130,7 +150,9 @@ fn alone(args: DaemonArgs) -> Result<(), Stop> {
     if !source.args.inetd {
         loaded.tell();
     }
-    if source.args.inetd {
+    if let Some(address) = source.args.test_address {
+        dialogue::run(&source.args, &loaded, address)
+    } else if source.args.inetd {
         single::inetd(&source.args, &loaded)
     } else {
         single::batch(&source.args, &loaded)
@@ -182,6 +204,9 @@ pub(crate) fn give_up_rights(
     match &loaded.configuration.global().logs.metrics {
         Some(MetricsPlace::Unix(path)) => ground.socket(Path::new(path)),
         Some(MetricsPlace::Tcp(_)) | None => {}
+    }
+    if let StatsSocket::At(path) = &loaded.configuration.global().sources.stats_socket {
+        ground.socket(Path::new(path));
     }
     Ok((ground.close().map_err(Stop::failed)?, wish, hired))
 }

@@ -25,6 +25,8 @@ use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::commit::Publication;
 use smtpserver_core::server::judge::LookUp;
+use smtpserver_core::server::rate_window::Key;
+use smtpserver_core::server::report::Tracked;
 use smtpserver_core::server::{Input, News};
 use smtpserver_core::spool::{SpoolFault, Stored};
 use smtpserver_core::subserver::Trade;
@@ -214,6 +216,17 @@ impl<S: Spool> Desk<S> {
         drop(self.deliver(errands));
     }
 
+    /// What is known of a source or user.
+    pub(crate) fn tracked(&self, key: Key) -> Tracked {
+        self.books().tracked(self.now(), key)
+    }
+
+    /// The same of many, in the order of their keys, behind one that was looked at last; where more may follow, the last
+    /// that was looked at now.
+    pub(crate) fn tracked_behind(&self, last: Option<Key>, most: usize) -> (Vec<Tracked>, Option<Key>) {
+        self.books().tracked_behind(self.now(), last, most)
+    }
+
     /// The settings of the whole process.
     pub fn settings(&self) -> Arc<Settings> {
         self.books().settings()
@@ -261,6 +274,16 @@ impl<S: Spool> Desk<S> {
     pub(crate) fn looked(self: &Arc<Self>, look_up: LookUp, answer: dns::Answer) {
         let errands = self.books().bring(self.now(), Input::Looked(look_up, answer));
         self.run(errands);
+    }
+
+    /// Lines about what rate windows know, behind this key, so many at most; the last key where more may follow.
+    pub(crate) fn save_rates(&self, last: Option<Key>, most: usize, out: &mut String) -> Option<Key> {
+        self.books().save_rates(last, most, out)
+    }
+
+    /// Takes such lines in.
+    pub(crate) fn restore_rates(&self, lines: &[&str]) {
+        self.books().restore_rates(self.now(), lines);
     }
 
     /// Questions of sessions that wait for what is being looked up.
@@ -400,6 +423,9 @@ impl<S: Spool> Desk<S> {
 
     /// Does what is left to do, but for the tasks.
     fn deliver(&self, errands: Errands<S::Draft>) -> Vec<Task<S::Draft>> {
+        for (session, reasons) in errands.reasons {
+            self.journal.reasoned(self.now(), session, &reasons);
+        }
         if let Some(deadline) = errands.deadline
             && deadline.micros() < self.alarm_at.fetch_min(deadline.micros(), Ordering::Relaxed)
         {

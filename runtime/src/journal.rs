@@ -20,6 +20,8 @@ pub trait Journal: Send + Sync + 'static {
     fn opened(&self, now: Now, session: SessionId, peer: &Peer);
     /// Something happened in it.
     fn note(&self, now: Now, session: SessionId, peer: &Peer, event: &Event);
+    /// This leads to the answer that a session is about to get; only where its settings want it told.
+    fn reasoned(&self, _now: Now, _session: SessionId, _reasons: &[String]) {}
     /// The hands did something that no session tells of.
     fn count(&self, _work: Work) {}
     /// Files may have been moved away: they are looked for anew.
@@ -146,6 +148,11 @@ impl Journal for Logbook {
         if let Some(log) = &self.session_log {
             log.note(now, session, event);
         }
+    }
+
+    fn reasoned(&self, now: Now, session: SessionId, reasons: &[String]) {
+        let fields = [("session", Value::Word(&session)), ("chain", Value::Texts(reasons))];
+        self.say(now, Level::INFO, "reasoned", &fields);
     }
 
     fn count(&self, work: Work) {

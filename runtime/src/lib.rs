@@ -14,6 +14,7 @@ mod demo;
 pub mod desk;
 mod doors;
 pub mod drive;
+mod explain;
 mod freezer;
 pub mod journal;
 mod limits;
@@ -30,9 +31,11 @@ mod pipe;
 mod places;
 mod policy_build;
 pub mod policy_db;
+mod policy_tools;
 mod policy_watch;
 mod port_holder;
 mod process;
+mod rate_file;
 pub mod recorder;
 mod reload;
 mod replay;
@@ -45,6 +48,7 @@ mod single;
 pub mod spool;
 pub mod spool_fs;
 mod spool_read;
+mod stats;
 pub mod subserver;
 pub mod tls;
 
@@ -61,6 +65,10 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
             policy_build::run(&folder, &base, output)
         }
+        Some(Command::Policy(PolicyCommand::Test(test))) => policy_tools::test::run(&test),
+        Some(Command::Policy(PolicyCommand::Diff(diff))) => policy_tools::diff::run(&diff),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Stats(args)) => stats::run(&args),
         Some(Command::Passwd(passwd)) => passwd::run(&passwd),
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::HelperHost(host)) => subserver::host::run(host),

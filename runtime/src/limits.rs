@@ -177,8 +177,27 @@ pub(crate) const CONFIG_OCTETS_MAX: u64 = 16 << 20;
 /// Octets of a policy's source or of a compiled policy: sixty of them for each of sixteen million entries.
 pub(crate) const POLICY_SOURCE_OCTETS_MAX: u64 = 1 << 30;
 
+/// Who asks for statistics at a time.
+pub(crate) const STATS_CALLERS_MAX: usize = 4;
+/// Octets of such a request.
+pub(crate) const STATS_REQUEST_MAX: u64 = 1_024;
+/// Sources that are looked at without letting a session's question in between.
+pub(crate) const STATS_PAGE: usize = 500;
+/// How long an answer may take, and how long it is waited for.
+pub(crate) const STATS_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Octets of a line of a log in which an explanation is looked for: a chain of policy is shorter by far.
+pub(crate) const EXPLAIN_LINE_MAX: u64 = 1 << 20;
+/// Letters of a token of an explanation.
+pub(crate) const EXPLAIN_TOKEN_MAX: usize = 32;
 /// How often compiled policies are looked at for new ones.
 pub(crate) const POLICY_LOOK: Duration = Duration::from_secs(2);
+
+/// How often what rate windows know is written down: so much is forgiven when a process is killed.
+pub(crate) const RATE_SAVE: Duration = Duration::from_secs(60);
+/// Keys of rate windows that are written down or taken in while sessions wait.
+pub(crate) const RATE_KEYS_AT_ONCE: usize = 1_000;
+/// Octets of the file of rate windows: a million keys, most of whose counts are small.
+pub(crate) const RATE_FILE_OCTETS_MAX: u64 = 512 << 20;
 
 // Logins.
 

@@ -37,6 +37,13 @@ impl PolicyDb {
         }
     }
 
+    /// A file of either kind, which its beginning tells.
+    pub(crate) fn either(path: &Path) -> Result<PolicyDb, String> {
+        let octets = read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let path = path.to_owned();
+        Ok(if Rules::is_compiled(&octets) { PolicyDb::Compiled(path) } else { PolicyDb::Text(path) })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         let (PolicyDb::Text(path) | PolicyDb::Compiled(path)) = self;

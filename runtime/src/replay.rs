@@ -52,7 +52,8 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Stop> {
     }
 }
 
-fn slurp(file: &Path) -> std::io::Result<Vec<u8>> {
+/// Reads a recording whole.
+pub(crate) fn slurp(file: &Path) -> std::io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     File::open(file)?.take(RECORDING_OCTETS_MAX + 1).read_to_end(&mut octets)?;
     if u64::try_from(octets.len()).is_ok_and(|octets| octets > RECORDING_OCTETS_MAX) {

@@ -8,17 +8,20 @@ use crate::desk::Desk;
 use crate::doors::{self, Doors};
 use crate::journal::Journal;
 use crate::limits::{
-    CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, POLICY_LOOK, STOP_GRACE, THREADS_MAX,
+    CERTIFICATE_LOOK, LAST_WORDS_MAX, LAST_WRITES_MAX, LINGER_MAX, POLICY_LOOK, RATE_SAVE, STOP_GRACE,
+    THREADS_MAX,
 };
 use crate::listen::Door;
 use crate::policy_watch::Seen;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
+use crate::rate_file::RateFile;
 use crate::recorder::{Recorder, Wish};
 use crate::reload::Reloader;
 use crate::resolver::Resolver;
 use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
+use crate::stats::door::Door as StatsDoor;
 use crate::subserver::{self, Hired};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
@@ -33,6 +36,10 @@ pub(crate) struct Office {
     pub(crate) source: Source,
     /// The duty, which begins when everything is ready.
     pub(crate) duty: Duty,
+    /// Where an operator is told what is counted.
+    pub(crate) stats: Option<StatsDoor>,
+    /// Where rates outlive the process.
+    pub(crate) rates: RateFile,
     /// Helpers that can be started.
     pub(crate) hired: Hired,
 }
@@ -64,10 +71,16 @@ pub(crate) fn serve(
     }
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
-    let (source, duty, hired) = match office {
-        Some(Office { source, duty, hired }) => (Some(source), Some(duty), hired),
-        None => (None, None, Hired::default()),
+    let (source, duty, stats, hired, rates) = match office {
+        Some(Office { source, duty, stats, hired, rates }) => {
+            (Some(source), Some(duty), stats, hired, Some(rates))
+        }
+        None => (None, None, None, Hired::default(), None),
     };
+    if let Some(rates) = &rates {
+        rates.restore(&desk);
+    }
+    let saving = rates.clone();
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         subserver::employ(&desk, hired).map_err(fault)?;
@@ -86,6 +99,14 @@ pub(crate) fn serve(
             }
         };
         let doors = Doors::start(&desk, ready);
+        // Its name is kept until the end: who has asked is answered.
+        let _stats = stats.and_then(|door| match door.answer(&desk) {
+            Ok(named) => Some(named),
+            Err(error) => {
+                tracing::warn!("statistics are told to nobody: {error}");
+                None
+            }
+        });
         let reloader = Arc::new(Reloader::new(source, doors, &desk, Box::new(offer)));
         let (journal, reloads) = (desk.journal().clone(), reloader.clone());
         tokio::spawn(async move {
@@ -100,6 +121,9 @@ pub(crate) fn serve(
                 tokio::time::sleep(CERTIFICATE_LOOK).await;
             }
         });
+        if let Some(rates) = saving {
+            tokio::spawn(save_rates(rates, desk.clone()));
+        }
         let reloads = reloader.clone();
         tokio::spawn(async move {
             let mut seen = Seen::default();
@@ -137,6 +161,9 @@ pub(crate) fn serve(
         }
         Ok(duty)
     });
+    if let Some(rates) = rates {
+        let _ = rates.save(&desk);
+    }
     // Sessions that are still there end here, and their drafts with them.
     runtime.shutdown_timeout(LAST_WRITES_MAX);
     desk.spool().wait_for_rest(LAST_WRITES_MAX);
@@ -196,6 +223,18 @@ fn hand_over(duty: &Mutex<Option<OnDuty>>, to: HandOver) {
 
 fn lock(duty: &Mutex<Option<OnDuty>>) -> MutexGuard<'_, Option<OnDuty>> {
     duty.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes rates down from time to time. Where that cannot be done it was said once, and is tried no more.
+async fn save_rates(rates: RateFile, desk: Arc<Desk<FileSpool>>) {
+    loop {
+        tokio::time::sleep(RATE_SAVE).await;
+        let (rates, desk) = (rates.clone(), desk.clone());
+        let saved = tokio::task::spawn_blocking(move || rates.save(&desk)).await;
+        if !matches!(saved, Ok(Ok(()))) {
+            return;
+        }
+    }
 }
 
 /// Says that we live, as long as tasks are run and the desk answers.

@@ -130,19 +130,19 @@ where
     // There is no other session that could fill the place.
     let Admission::Welcome(settings, seat) = desk.admit(&peer) else { return };
     let mut settings = Settings::clone(&settings);
-    let mut lines = None;
+    let mut lines = Lines::Wire;
     if UnixLines::begin(&head) {
         let mut converted = Vec::new();
         let mut unix = UnixLines::default();
         unix.convert(&head, &mut converted);
         head = converted;
-        lines = Some(unix);
+        lines = Lines::Unix(unix);
         if let Some(batch) = &mut settings.manners.batch {
             batch.unix_lines = true;
         }
     }
     let session = Session::new(Arc::new(settings), seat.session(), peer);
-    drive_on(Stream { input, output, lines, over: Vec::new() }, head, session, seat).await;
+    drive_on(Stream::new(input, output, lines), head, session, seat).await;
 }
 
 /// Sets up what a session needs, lets `serve` have it, and waits for the disk.
@@ -230,14 +230,29 @@ impl Journal for Both {
     }
 }
 
+/// How the input ends its lines.
+pub(crate) enum Lines {
+    /// Its first line will tell.
+    Undecided,
+    /// As the wire has it.
+    Wire,
+    /// With LF.
+    Unix(UnixLines),
+}
+
 /// A stream in and a stream out as one. What is written leaves at once: nobody else waits for this thread.
-struct Stream<R, W> {
+pub(crate) struct Stream<R, W> {
     input: R,
     output: W,
-    /// The input ends its lines with LF.
-    lines: Option<UnixLines>,
+    lines: Lines,
     /// What there was no room for: lines grow when their CR is put in.
     over: Vec<u8>,
+}
+
+impl<R, W> Stream<R, W> {
+    pub(crate) fn new(input: R, output: W, lines: Lines) -> Stream<R, W> {
+        Stream { input, output, lines, over: Vec::new() }
+    }
 }
 
 impl<R: AsyncRead + Unpin, W: Unpin> AsyncRead for Stream<R, W> {
@@ -247,12 +262,19 @@ impl<R: AsyncRead + Unpin, W: Unpin> AsyncRead for Stream<R, W> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         let Stream { input, lines, over, .. } = self.get_mut();
-        let Some(lines) = lines else { return Pin::new(input).poll_read(context, buffer) };
         if over.is_empty() {
             let mut octets = vec![0; buffer.remaining()];
             let mut plain = ReadBuf::new(&mut octets);
             ready!(Pin::new(input).poll_read(context, &mut plain))?;
-            lines.convert(plain.filled(), over);
+            let heard = plain.filled();
+            if matches!(lines, Lines::Undecided) && heard.contains(&b'\n') {
+                *lines =
+                    if UnixLines::begin(heard) { Lines::Unix(UnixLines::default()) } else { Lines::Wire };
+            }
+            match lines {
+                Lines::Unix(unix) => unix.convert(heard, over),
+                Lines::Undecided | Lines::Wire => over.extend_from_slice(heard),
+            }
         }
         let rest = over.split_off(over.len().min(buffer.remaining()));
         buffer.put_slice(&std::mem::replace(over, rest));

@@ -265,8 +265,22 @@ pub struct Sources {
     pub resolvers: Vec<SocketAddr>,
     /// Who may use Z-REPORT (`report-auth-file`), an absolute path.
     pub report_auth_file: Option<String>,
+    /// Where an operator on this machine is told what is counted (`stats-socket`).
+    pub stats_socket: StatsSocket,
     /// Which files say who may connect (`use-tcp-wrapper`).
     pub tcp_wrapper: Option<WrapperFiles>,
+}
+
+/// Where an operator on this machine is told what is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StatsSocket {
+    /// At a socket of the usual name in the POSTOFFICE.
+    #[default]
+    InPostoffice,
+    /// At this one, an absolute path.
+    At(String),
+    /// Nowhere.
+    Off,
 }
 
 /// The files of `use-tcp-wrapper`, absolute paths.

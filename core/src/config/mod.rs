@@ -101,6 +101,8 @@ pub struct Settings {
     pub own_addresses: Arc<BTreeSet<IpAddr>>,
     /// A refusal by the rules shows a token, under which the log tells what led to it (`explain-token`).
     pub explain_token: bool,
+    /// Whether judgements tell what led to them (`Server::take_reasons`), for a person who tests a policy.
+    pub reasons: bool,
     /// What becomes of bare newlines in messages.
     pub bare_newline: BareNewline,
     /// Lines added to the reply to HELP.
@@ -183,6 +185,7 @@ impl Settings {
             submit_rules: None,
             own_addresses: Arc::default(),
             explain_token: false,
+            reasons: false,
             bare_newline: BareNewline::default(),
             help: Vec::new(),
             run_as: None,

@@ -9,7 +9,7 @@ mod space;
 mod verdict;
 
 pub use local::Policy;
-pub use question::{Answer, Question, Ticket};
+pub use question::{Answer, Question, ReportClaim, Ticket};
 pub use rules::Rules;
 pub use source::{Role, SourceFile, compile};
 pub use space::{Space, judge_load};

@@ -5,6 +5,8 @@ use crate::peer::Peer;
 use crate::spool::DraftPath;
 use crate::subserver::router::Function;
 use crate::wire::path::{ForwardPath, ReversePath};
+use crate::wire::report::ReportWish;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
@@ -13,6 +15,11 @@ use alloc::sync::Arc;
 pub struct Ticket(pub(crate) u64);
 
 impl Ticket {
+    /// A ticket of this number, for whoever asks without being a session.
+    pub fn numbered(number: u64) -> Ticket {
+        Ticket(number)
+    }
+
     /// The ticket's number, for logs and recordings.
     pub fn number(self) -> u64 {
         self.0
@@ -57,6 +64,8 @@ pub enum Question {
         /// Who is connected.
         peer: Arc<Peer>,
     },
+    /// What is counted, for an operator elsewhere?
+    Report(Box<ReportClaim>),
     /// The message is complete: may it be kept, and is there still room?
     Content {
         /// Octets of the message.
@@ -71,6 +80,17 @@ pub enum Question {
         /// With what.
         argument: String,
     },
+}
+
+/// Somebody who wants a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportClaim {
+    /// Who is connected.
+    pub peer: Arc<Peer>,
+    /// Nobody else heard the password: it came within TLS, or from this machine, or the operator does not mind.
+    pub is_private: bool,
+    /// Who he says he is, and what he wants to know.
+    pub wish: ReportWish,
 }
 
 /// The answer to a question.

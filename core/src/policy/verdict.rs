@@ -27,6 +27,10 @@ pub enum Verdict {
     Busy,
     /// Not now: too many connections from there, or in all.
     TurnAway,
+    /// Not here: hosts.allow and hosts.deny keep the client out.
+    KeptOut,
+    /// The lines of a report; none for whoever may have none.
+    Report(Option<Vec<String>>),
     /// The content filter's sentence about a message.
     Judged(Box<Sentence>),
     /// What the interactive router said.
@@ -40,6 +44,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the message goes to the freezer by it.
+    pub fn is_freezing(&self) -> bool {
+        matches!(self, Verdict::Admit(_, Place::Freezer))
+    }
+
     /// No, for this reason, without a word about how it came to be.
     pub fn refuse(why: Why) -> Verdict {
         Verdict::Refuse(Box::new(Denial { no: No { why, text: None }, chain: None }))

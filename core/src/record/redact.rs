@@ -7,6 +7,7 @@
 
 use crate::auth::{Check, Inquiry};
 use crate::reply::catalog;
+use crate::wire::report::ReportWish;
 use crate::wire::verb::Verb;
 use crate::wire::{command, text::COUNTED_FIELD};
 use alloc::vec::Vec;
@@ -74,6 +75,10 @@ pub(super) fn fill_line(line: &mut [u8]) {
     let end = line.iter().rposition(|octet| !matches!(octet, b'\r' | b'\n' | 0)).map_or(0, |at| at + 1);
     let from = match command::verb(&line[..end]) {
         Some(Verb::Auth) => Verb::Auth.name().len(),
+        Some(Verb::ZReport) => {
+            let password = ReportWish::password_in(&line[..end]);
+            return fill_rest(&mut line[password]);
+        }
         Some(_) => return,
         // These four letters count even where no blank is behind them.
         None if line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"BDAT")) => 4,
@@ -124,7 +129,7 @@ impl fmt::Display for Harmless<'_> {
 /// A line as a transcript tells it, as far as it may be told.
 pub(super) fn heard(line: &str) -> &str {
     match command::verb(line.as_bytes()) {
-        Some(Verb::Auth) | None => "",
+        Some(Verb::Auth | Verb::ZReport) | None => "",
         Some(_) => line,
     }
 }
@@ -158,6 +163,7 @@ mod tests {
             (b"Subject: hi\xe9\n", b"xxxxxxxx xx\xf8\n"),
             (b"BDATA 12\n", b"BDATx xx\n"),
             (b"QUIT\n", b"QUIT\n"),
+            (b"z-report ann pencil IP 192.0.2.7\r\n", b"z-report ann xxxxxx IP 192.0.2.7\r\n"),
             (b"\r\n", b"\r\n"),
         ] {
             let mut octets = line.to_vec();

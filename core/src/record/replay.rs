@@ -3,7 +3,10 @@
 use super::entry::{Brought, Ending, Entry};
 use super::log::Log;
 use super::said::{Said, Sayer};
+use crate::auth::{Attempt, LoggedIn};
 use crate::now::Now;
+use crate::output::Output;
+use crate::policy::Question;
 use crate::session::Session;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -17,6 +20,8 @@ pub struct Replay<'a> {
     now: Now,
     next: usize,
     over: bool,
+    asked: Option<Question>,
+    logged_in: Option<LoggedIn>,
 }
 
 /// The first place at which the session did something else.
@@ -61,6 +66,8 @@ impl<'a> Replay<'a> {
             log,
             next: 0,
             over: false,
+            asked: None,
+            logged_in: None,
         }
     }
 
@@ -98,6 +105,25 @@ impl<'a> Replay<'a> {
         Some(Ok(entry))
     }
 
+    /// What the session asked in the last step, if it asked something. The log answers it.
+    pub fn take_question(&mut self) -> Option<Question> {
+        self.asked.take()
+    }
+
+    /// Who has logged in with the last step, if somebody did.
+    pub fn take_login(&mut self) -> Option<LoggedIn> {
+        self.logged_in.take()
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is kept for whoever looks on")]
+    fn look_at(&mut self, output: Output) {
+        match output {
+            Output::Ask(_, question) => self.asked = Some(question),
+            Output::Attempt(Attempt::Passed(logged_in)) => self.logged_in = Some(logged_in),
+            _ => {}
+        }
+    }
+
     fn bring(&mut self, brought: &Brought<'a>) -> Option<Unlike> {
         if let Brought::Bytes(octets) = brought {
             let wanted = self.session.wants_bytes();
@@ -110,7 +136,10 @@ impl<'a> Replay<'a> {
     }
 
     fn poll(&mut self) -> Option<Said> {
-        self.session.poll().map(|output| self.sayer.said(&output))
+        let output = self.session.poll()?;
+        let said = self.sayer.said(&output);
+        self.look_at(output);
+        Some(said)
     }
 
     fn difference(&self, unlike: Unlike) -> Box<Difference> {

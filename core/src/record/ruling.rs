@@ -34,6 +34,10 @@ pub enum Ruling {
     Welcome(Conditions),
     /// [`Verdict::Traced`].
     Traced(String),
+    /// [`Verdict::KeptOut`].
+    KeptOut,
+    /// [`Verdict::Report`].
+    Report(Option<Vec<String>>),
     /// [`Verdict::LoginFirst`].
     LoginFirst,
     /// [`Verdict::Refuse`].
@@ -56,6 +60,8 @@ impl Ruling {
             Verdict::TurnAway => Ruling::TurnAway,
             Verdict::Welcome(conditions) => Ruling::Welcome(*conditions),
             Verdict::Traced(field) => Ruling::Traced(field.clone()),
+            Verdict::KeptOut => Ruling::KeptOut,
+            Verdict::Report(lines) => Ruling::Report(lines.clone()),
             Verdict::LoginFirst => Ruling::LoginFirst,
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
             Verdict::Judged(sentence) => Ruling::Judged(sentence.clone()),
@@ -75,6 +81,8 @@ impl Ruling {
             Ruling::TurnAway => Verdict::TurnAway,
             Ruling::Welcome(conditions) => Verdict::Welcome(conditions),
             Ruling::Traced(field) => Verdict::Traced(field),
+            Ruling::KeptOut => Verdict::KeptOut,
+            Ruling::Report(lines) => Verdict::Report(lines),
             Ruling::LoginFirst => Verdict::LoginFirst,
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
             Ruling::Judged(sentence) => Verdict::Judged(sentence),
@@ -92,6 +100,8 @@ const TURN_AWAY: u8 = 4;
 const WELCOME: u8 = 5;
 const TRACED: u8 = 6;
 const REFUSE: u8 = 7;
+const KEPT_OUT: u8 = 16;
+const REPORT: u8 = 17;
 const LOGIN_FIRST: u8 = 8;
 const JUDGED: u8 = 9;
 const ROUTED: u8 = 10;
@@ -137,6 +147,11 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
         Ruling::Traced(field) => {
             out.push(TRACED);
             put_text(out, field);
+        }
+        Ruling::KeptOut => out.push(KEPT_OUT),
+        Ruling::Report(lines) => {
+            out.push(REPORT);
+            put_texts(out, lines.as_deref());
         }
         Ruling::Judged(sentence) => {
             out.push(JUDGED);
@@ -265,6 +280,8 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
         ROUTED => Ruling::Routed(Box::new(words(cursor)?)),
         NO_HELPER => Ruling::NoHelper(decoded(&TRADES, cursor, "an unknown trade")?),
         TRACED => Ruling::Traced(text(cursor)?),
+        KEPT_OUT => Ruling::KeptOut,
+        REPORT => Ruling::Report(texts(cursor)?),
         REFUSE => Ruling::Refuse(Box::new(denial(cursor)?)),
         _ => return Err(cursor.fault(LogFaultKind::Unfit("an unknown verdict"))),
     })
@@ -329,6 +346,9 @@ mod tests {
             Ruling::NoSpace,
             Ruling::Busy,
             Ruling::TurnAway,
+            Ruling::KeptOut,
+            Ruling::Report(None),
+            Ruling::Report(Some(vec!["a".into()])),
             Ruling::LoginFirst,
             Ruling::Welcome(Conditions::default()),
             Ruling::Welcome(conditions),

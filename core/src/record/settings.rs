@@ -30,6 +30,7 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
         submit_rules: _,
         own_addresses: _,
         explain_token: _,
+        reasons: _,
         bare_newline,
         help,
         run_as: _,

@@ -109,6 +109,11 @@ pub fn message_condemned(words: &Words) -> Reply {
     words.or(Reply::new(C550_REFUSED, E5_7_1_REFUSED, "message refused: its content is not wanted here"))
 }
 
+/// `200`: Z-REPORT, with what is counted (manual, Z-REPORT).
+pub fn report(lines: Vec<String>) -> Reply {
+    Reply::plain(C200_REPORT, lines.into_iter().map(Cow::Owned).collect())
+}
+
 /// `250 2.0.0`: NOOP and its like.
 pub fn noop_ok(verb: Verb) -> Reply {
     Reply::new(C250_OK, E2_0_0_OK, format!("{} ok", verb.name()))
@@ -166,7 +171,12 @@ pub fn too_many_connections(host: &str) -> Reply {
 /// What a question's verdict says when it is not yes.
 pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
     match verdict {
-        Verdict::Accept | Verdict::Welcome(_) | Verdict::Traced(_) | Verdict::Admit(..) => None,
+        Verdict::Accept
+        | Verdict::Welcome(_)
+        | Verdict::Traced(_)
+        | Verdict::Report(_)
+        | Verdict::Admit(..) => None,
+        Verdict::KeptOut => Some(Refusal::KeptOut),
         Verdict::Judged(_) | Verdict::Routed(_) => None,
         Verdict::NoHelper(Trade::Router) => Some(Refusal::Trouble(Trouble::Router)),
         Verdict::NoHelper(Trade::Filter) => Some(Refusal::Trouble(Trouble::Filter)),
@@ -244,6 +254,11 @@ pub fn refusal(refusal: &Refusal) -> Reply {
         Refusal::BinaryNeedsBdat => out_of_order("DATA cannot carry BODY=BINARYMIME, use BDAT"),
         Refusal::ChunkAfterRefusal => out_of_order("BDAT: the message was refused, RSET first"),
         Refusal::Policy(denial) => policy(&denial.no),
+        Refusal::KeptOut => Reply::new(
+            C421_NOT_AVAILABLE,
+            E4_7_1_NOT_NOW,
+            "connections from this client are not accepted, closing connection",
+        ),
         Refusal::Unwelcome => out_of_order("no service for this client, QUIT is all that is left"),
         Refusal::TooManyErrorRecipients => Reply::new(
             C550_REFUSED,

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Code(pub(super) u16);
 
+pub(super) const C200_REPORT: Code = Code(200);
 pub(super) const C214_HELP: Code = Code(214);
 pub(super) const C220_READY: Code = Code(220);
 pub(super) const C221_CLOSING: Code = Code(221);

@@ -21,21 +21,23 @@ use crate::limits::SPACE_AGE_MAX;
 use crate::now::{Instant, Now};
 use crate::peer::{Peer, SessionId, Source};
 use crate::policy::evaluate::same_source_max;
-use crate::policy::{Answer, Question, Space, Ticket, Verdict};
+use crate::policy::{Answer, Question, ReportClaim, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
 use crate::subserver::{Errand, Farm, Note, RequestLine, Trade, filter, router};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use auth_window::AuthWindows;
+use auth_window::{AuthWindows, FAILURES_MIN};
 use commit::{Commits, Publication};
 use handshakes::Handshakes;
 use helpers::Helpers;
 pub use helpers::{News, Staff};
 use judge::{Judge, LookUp};
 use logins::Logins;
-use rate_window::RateWindows;
+use rate_window::{Key, RateWindows};
+use report::Windows;
 pub use solo::Solo;
 
 /// All that can happen to the server.
@@ -166,6 +168,10 @@ impl Server {
                 self.helpers.forget(now, session, &mut self.outputs);
                 self.logins.forget(session);
             }
+            Input::Asked(session, ticket, Question::Report(claim)) => {
+                let verdict = self.report(now, session, &claim);
+                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+            }
             Input::Asked(session, ticket, Question::Client { peer }) => {
                 self.logins.forget(session);
                 let verdict = self.relabelled(session, &peer);
@@ -268,6 +274,16 @@ impl Server {
         self.judge.open()
     }
 
+    /// What led to the last answer to this session, a line for each step, for once; only where its settings want it.
+    pub fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
+        self.judge.take_reasons(session)
+    }
+
+    /// What is known of sources and users, for a report.
+    pub fn windows(&mut self) -> Windows<'_> {
+        Windows { rates: self.judge.rates_mut(), failures: self.logins.windows() }
+    }
+
     /// How much mail each source and user has sent.
     pub fn rates(&self) -> &RateWindows {
         self.judge.rates()
@@ -352,6 +368,22 @@ impl Server {
     fn same_source_max(&mut self, peer: &Peer, settings: &Arc<Settings>) -> u32 {
         let rules = self.judge.rules(settings);
         same_source_max(&rules, peer.client.ip()).unwrap_or(self.settings.limits.same_source_max)
+    }
+
+    /// The report for whoever has a right to it. A failure counts as one to log in does, so that nobody guesses for long;
+    /// and who has failed too often is not listened to any more.
+    fn report(&mut self, now: Now, session: SessionId, claim: &ReportClaim) -> Verdict {
+        let settings = self.settings_of(session).clone();
+        let source = Key::Source(claim.peer.source());
+        let most = settings.auth.failures_max.max(FAILURES_MIN);
+        let ReportClaim { peer, is_private, wish } = claim;
+        let may_try = *is_private && !self.logins.windows().over(source, now.instant, most);
+        let auth = settings.report_auth.as_ref().filter(|_| may_try);
+        if !auth.is_some_and(|auth| auth.admits(&wish.user, &wish.password, peer.client.ip())) {
+            self.logins.windows().failed(source, now.instant);
+            return Verdict::Report(None);
+        }
+        Verdict::Report(Some(self.windows().report(wish.about, now)))
     }
 
     fn space(&self) -> Space {

@@ -1,6 +1,8 @@
 //! How much mail a source or a user has sent within the sliding hour, and whether that is too much. Counts
 //! what it is told; who is limited and how, policy says with each question.
 
+mod saved;
+
 use super::table::{Counts, SLOTS, Second, Span, Table, Window};
 use crate::limits::TRACKED_SOURCES_MAX;
 use crate::now::{Duration, Instant};

@@ -3,7 +3,10 @@
 
 use super::auth_window::AuthWindows;
 use super::rate_window::{Key, RateReport, RateWindows};
+use crate::limits::{DUMP_LOOKED_AT_MAX, REPLY_LINES_MAX};
 use crate::now::{Duration, Now};
+use crate::peer::Source;
+use crate::wire::report::About;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -52,6 +55,23 @@ impl Windows<'_> {
             last = Some(key);
         }
         (known, last)
+    }
+
+    /// The lines of Z-REPORT.
+    pub fn report(&mut self, about: About, now: Now) -> Vec<String> {
+        match about {
+            About::Address(address) => self.of(Key::Source(Source::of(address)), now).lines(now).into(),
+            About::Dump => {
+                let (mut known, _) = self.behind(None, DUMP_LOOKED_AT_MAX, now);
+                known.truncate(REPLY_LINES_MAX - 2);
+                let mut lines = Vec::with_capacity(known.len() + 2);
+                lines.push(format!("DUMP BEGINS; cnt={} {}", self.keys(), now.wall.rfc2822()));
+                lines.extend(known.iter().map(|tracked| format!(" {}", tracked.dump_line())));
+                let rest = if self.keys() > known.len() { "; smtpserver stats tells of all" } else { "" };
+                lines.push(format!("DUMP ENDS; cnt={}{rest}", known.len()));
+                lines
+            }
+        }
     }
 
     /// Keys in memory: those of which more is known than of any other.

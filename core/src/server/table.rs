@@ -35,6 +35,15 @@ impl Second {
         Instant::ZERO + Duration::from_secs(u64::from(self.0))
     }
 
+    pub(crate) fn new(number: u32) -> Second {
+        Second(number)
+    }
+
+    /// Seconds since the clock's start.
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
     fn slot(self) -> u32 {
         self.0 / SLOT_SECONDS
     }
@@ -87,6 +96,16 @@ fn at(slot: u32) -> usize {
 pub(crate) struct Counts([u32; SLOTS]);
 
 impl Counts {
+    /// Counts by slot, each in its place of the ring.
+    pub(crate) fn new(slots: [u32; SLOTS]) -> Counts {
+        Counts(slots)
+    }
+
+    /// The ring.
+    pub(crate) fn slots(&self) -> &[u32; SLOTS] {
+        &self.0
+    }
+
     /// Adds to the running slot.
     pub(crate) fn add(&mut self, span: Span, number: u32) {
         let count = &mut self.0[at(span.running)];
@@ -169,6 +188,29 @@ impl<K: Ord + Clone, W: Window> Table<K, W> {
     pub(crate) fn key_behind(&self, last: Option<&K>) -> Option<&K> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
         self.places.range((from, Bound::Unbounded)).next().map(|(key, _)| key)
+    }
+
+    /// The next entry in the order of keys, behind this key, with the time when it was counted last.
+    pub(crate) fn entry_behind(&self, last: Option<&K>) -> Option<(&K, &W, Second)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let (key, place) = self.places.range((from, Bound::Unbounded)).next()?;
+        let entry = &self.entries[index(*place)];
+        Some((key, &entry.window, entry.counted))
+    }
+
+    /// Takes in what was known of a key before, unless it has left the window, lies ahead, is known already, or there is
+    /// no room.
+    pub(crate) fn restore(&mut self, key: &K, window: W, counted: Second, now: Instant) {
+        self.advance(now);
+        let known = self.places.contains_key(key) || self.entries.len() >= self.entries_max;
+        if known || counted > self.now || self.span(counted).is_past() {
+            return;
+        }
+        let place = self.insert(key);
+        self.rerank(place, |entry, _, _| {
+            entry.window = window;
+            entry.counted = counted;
+        });
     }
 
     /// Entries that had to go because the table was full.

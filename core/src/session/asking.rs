@@ -98,6 +98,7 @@ impl Session {
             Resume::Rcpt { state, path, params } => {
                 self.rcpt_judged(now, state, path, params, answer.verdict);
             }
+            Resume::Report(state) => self.reported_on(now, state, answer.verdict),
             Resume::Content { hello, message } => self.content_judged(now, hello, message, answer.verdict),
             Resume::HelloRouted { state, hello, styles } => match routed(&answer.verdict) {
                 Ok(_) => self.hello_proceed(now, state, hello, styles),

@@ -44,6 +44,7 @@ impl Session {
                 Resume::Secure(beginning) => return beginning.hello(),
                 Resume::HelloLoad { state, .. }
                 | Resume::Hello { state, .. }
+                | Resume::Report(state)
                 | Resume::Offer { state, .. }
                 | Resume::HelloRouted { state, .. }
                 | Resume::Verified { state, .. }

@@ -12,6 +12,7 @@ use crate::peer::SessionId;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, catalog};
 use crate::wire::command;
+use crate::wire::report::ReportWish;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -67,18 +68,27 @@ impl Session {
         }
     }
 
-    /// A command line came. What stands behind AUTH may be a password, whatever becomes of it.
+    /// A command line came. What stands behind AUTH may be a password, whatever becomes of it; in Z-REPORT one does.
     pub(super) fn heard_command(&mut self, text: &[u8]) {
-        if command::verb(text) == Some(Verb::Auth) {
-            self.is_secret(|| {
-                let (verb, words) = text.split_at(Verb::Auth.name().len());
-                let blanks = words.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
-                let (blanks, words) = words.split_at(blanks);
-                [verb, blanks, &Request::harmless(words)].concat()
-            });
-            self.heard(b"AUTH ...");
-        } else {
-            self.heard(text);
+        match command::verb(text) {
+            Some(Verb::Auth) => {
+                self.is_secret(|| {
+                    let (verb, words) = text.split_at(Verb::Auth.name().len());
+                    let blanks = words.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+                    let (blanks, words) = words.split_at(blanks);
+                    [verb, blanks, &Request::harmless(words)].concat()
+                });
+                self.heard(b"AUTH ...");
+            }
+            Some(Verb::ZReport) => {
+                self.is_secret(|| {
+                    let mut line = text.to_vec();
+                    line[ReportWish::password_in(text)].fill(b'x');
+                    line
+                });
+                self.heard(b"Z-REPORT ...");
+            }
+            Some(_) | None => self.heard(text),
         }
     }
 

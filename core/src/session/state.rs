@@ -260,6 +260,7 @@ pub(super) enum Resume {
         hello: Hello,
         message: Message,
     },
+    Report(State),
 }
 
 impl Beginning {

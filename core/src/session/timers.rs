@@ -148,6 +148,7 @@ impl Session {
                 let state = state.count_refused();
                 self.refuse(now, Some(Verb::Rcpt), refusal, state);
             }
+            Resume::Report(state) => self.refuse(now, None, refusal, state),
             Resume::Content { hello, message } => self.refuse_message(now, hello, message, refusal),
         }
     }

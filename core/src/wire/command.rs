@@ -6,8 +6,10 @@
 use super::client_name::ClientName;
 use super::params::{self, MailParams, ParamName, RcptParams};
 use super::path::{self, ForwardPath, Misplaced, PathFault, ReversePath, SourceRoute};
+use super::report::ReportWish;
 use super::spelling;
 use super::xclient::Xclient;
+use alloc::boxed::Box;
 use alloc::string::String;
 
 pub use super::spelling::Strictness;
@@ -80,6 +82,10 @@ pub enum Command {
     Xclient(Xclient),
     /// DEBUG or Z-DEBUG, whatever follows.
     Debug(Verb),
+    /// Z-REPORT. It holds a password: never log it.
+    Report(Box<ReportWish>),
+    /// Z-IDENT, whatever follows.
+    Ident,
 }
 
 /// The argument of BDAT.
@@ -274,6 +280,12 @@ fn understand(line: &[u8], offered: &Offered) -> Result<Command, SyntaxFault> {
         Verb::StartTls => alone(argument, verb, Command::StartTls),
         Verb::Xclient => Xclient::parse(needed(argument, verb)?).map(Command::Xclient),
         Verb::Debug | Verb::ZDebug => Ok(Command::Debug(verb)),
+        // Whoever does not know how it is spelt is not to learn that it is there.
+        Verb::ZReport => match ReportWish::read(&words(argument)) {
+            Some(wish) => Ok(Command::Report(Box::new(wish))),
+            None => Err(SyntaxFault::UnknownVerb),
+        },
+        Verb::ZIdent => Ok(Command::Ident),
     }
 }
 

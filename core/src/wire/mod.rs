@@ -12,6 +12,7 @@ pub mod line;
 pub mod params;
 pub mod path;
 pub mod proxy;
+pub mod report;
 pub mod spelling;
 pub mod text;
 pub mod unix_lines;

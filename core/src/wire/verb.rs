@@ -41,6 +41,10 @@ pub enum Verb {
     Debug,
     /// The manual's own name of DEBUG.
     ZDebug,
+    /// Z-REPORT: an operator elsewhere wants to know what is counted.
+    ZReport,
+    /// Z-IDENT: what the client's ident service said.
+    ZIdent,
 }
 
 impl Verb {
@@ -78,6 +82,8 @@ impl Verb {
             Verb::Xclient => "XCLIENT",
             Verb::Debug => "DEBUG",
             Verb::ZDebug => "Z-DEBUG",
+            Verb::ZReport => "Z-REPORT",
+            Verb::ZIdent => "Z-IDENT",
         }
     }
 
@@ -87,7 +93,7 @@ impl Verb {
         &[
             Helo, Ehlo, Lhlo, Mail, Send, Soml, Saml, Emal, Esnd, Esom, Esam, Rcpt, Data, Bdat, Rset, Noop,
             Onex, Quit, Help, Vrfy, Evfy, Expn, Turn, Tick, Verb_, Etrn, Auth, StartTls, Xclient, Debug,
-            ZDebug,
+            ZDebug, ZReport, ZIdent,
         ]
     }
 

@@ -28,3 +28,8 @@ pub(super) fn literal(text: &str) -> Result<IpAddr, String> {
         }
     }
 }
+
+/// Reads an address, in brackets or without.
+pub(super) fn plain_or_literal(text: &str) -> Result<IpAddr, String> {
+    text.parse().or_else(|_| literal(text)).map_err(|_| "an address such as 192.0.2.1 or 2001:db8::1".into())
+}

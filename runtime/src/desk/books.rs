@@ -8,6 +8,8 @@ use crate::spool::Task;
 use smtpserver_core::auth::Check;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::admission::Limit;
+use smtpserver_core::server::rate_window::Key;
+use smtpserver_core::server::report::Tracked;
 use smtpserver_core::server::{Input, Output, Server};
 use smtpserver_core::spool::{Report, SpoolFault, Stored};
 use smtpserver_core::subserver::{Errand, Note, Trade};
@@ -52,6 +54,8 @@ pub(super) struct Errands<D> {
     pub(super) entry: Option<Entry>,
     /// What is to be looked up.
     pub(super) looks: Vec<Look>,
+    /// What leads to the answers.
+    pub(super) reasons: Vec<(SessionId, Vec<String>)>,
     /// What helpers are to do.
     pub(super) helpers: Vec<(Trade, Errand)>,
     /// What is to be said of helpers.
@@ -78,9 +82,36 @@ impl<D> Books<D> {
         self.places.len()
     }
 
+    /// Lines about what rate windows know, behind this key.
+    pub(super) fn save_rates(&self, last: Option<Key>, most: usize, out: &mut String) -> Option<Key> {
+        self.server.rates().save(last, most, out)
+    }
+
+    /// Takes such lines in. What is none is left out.
+    pub(super) fn restore_rates(&mut self, now: Now, lines: &[&str]) {
+        for line in lines {
+            let _ = self.server.rates_mut().restore(line, now.instant);
+        }
+    }
+
     /// Questions that wait for what is being looked up.
     pub(super) fn waiting(&self) -> usize {
         self.server.waiting()
+    }
+
+    /// What is known of a source or user.
+    pub(super) fn tracked(&mut self, now: Now, key: Key) -> Tracked {
+        self.server.windows().of(key, now)
+    }
+
+    /// The same of many, behind one that was looked at last.
+    pub(super) fn tracked_behind(
+        &mut self,
+        now: Now,
+        last: Option<Key>,
+        most: usize,
+    ) -> (Vec<Tracked>, Option<Key>) {
+        self.server.windows().behind(last, most, now)
     }
 
     /// The settings of the whole process.
@@ -193,6 +224,10 @@ impl<D> Books<D> {
         while let Some(input) = inputs.pop() {
             self.server.handle(now, input);
             while let Some(output) = self.server.poll() {
+                if let Output::Answer(session, ..) = output {
+                    let reasons = self.server.take_reasons(session);
+                    errands.reasons.extend((!reasons.is_empty()).then_some((session, reasons)));
+                }
                 match output {
                     Output::Answer(session, ticket, answer) if asker == Some((session, ticket)) => {
                         errands.answer = Some(answer);
@@ -280,6 +315,7 @@ impl<D> Errands<D> {
             check: None,
             entry: None,
             looks: Vec::new(),
+            reasons: Vec::new(),
             helpers: Vec::new(),
             notes: Vec::new(),
             deadline: None,

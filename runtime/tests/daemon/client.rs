@@ -27,7 +27,11 @@ impl Reply {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).expect("the server listens");
+        Client::over(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    /// A client on a connection that is there.
+    pub(crate) fn over(stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("an option");
         stream.set_read_timeout(Some(crate::server::PATIENCE)).expect("a timeout");
         Client { stream: BufReader::new(stream) }

@@ -78,7 +78,7 @@ fn rcpt(client: &mut Client, domain: &str) -> u16 {
 fn each_group_has_its_own_settings() {
     let site = Site::new(
         "PARAM localnames one.example\nPARAM maxsize 100000\nPARAM NoDSN\nPARAM BindSmtp [127.0.0.1] 0\n\
-         PARAM newgroup\nPARAM localnames two.example\nPARAM DSN-OK\nPARAM BindSubmit [127.0.0.1] 0\n",
+         PARAM newgroup\nPARAM localnames two.example\nPARAM DSN-OK\nPARAM BindSmtp [127.0.0.1] 0\n",
     );
     let server = site.start();
     let (one, two) = (server.address, next_place(&server));

@@ -189,6 +189,11 @@ fn a_program_that_is_none_is_said_before_anybody_listens() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("/no/such/filter"), "{said}");
+    let output = std::process::Command::new(crate::server::PROGRAM)
+        .args(["check-config", "--param", "contentfilter /no/such/filter"])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
 }
 
 /// The bound is the filter, and sessions that wait for it cost no thread.

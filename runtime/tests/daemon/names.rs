@@ -144,6 +144,29 @@ fn a_new_compiled_policy_is_picked_up_and_a_bad_one_is_not() {
 }
 
 #[test]
+fn rates_outlive_the_server_and_a_damaged_file_is_a_warning() {
+    let site = Site::new("");
+    let policy = site.folder.path().join("policy");
+    std::fs::write(&policy, ". relaytarget +\n[0.0.0.0]/0 ratelimitmsgs 2\n").expect("written");
+    site.write(&format!("PARAM BindSmtp [127.0.0.1] 0\nPARAM policydb text {}\n", policy.display()));
+    let mail = |server: &crate::server::Server| server.session().ask("MAIL FROM:<a@b.example>").code;
+    let mut server = site.start();
+    assert_eq!((mail(&server), mail(&server), mail(&server)), (250, 250, 450));
+    server.signal("TERM");
+    assert!(server.end().success());
+    let file = site.folder.path().join("smtpserver.rates");
+    let saved = std::fs::read(&file).expect("saved");
+    let mut server = site.start();
+    assert_eq!(mail(&server), 450, "it is remembered");
+    server.signal("TERM");
+    assert!(server.end().success());
+    std::fs::write(&file, &saved[..saved.len() - 3]).expect("written");
+    let server = site.start();
+    server.wait_for("is damaged: rate windows begin anew");
+    assert_eq!(mail(&server), 250);
+}
+
+#[test]
 fn a_policy_that_is_not_fit_starts_nothing_and_says_where() {
     let site = Site::new("");
     let policy = site.folder.path().join("policy");

@@ -304,6 +304,7 @@ fn value(param: &param::Param) -> String {
             "[DOMAINS]" => "local.example",
             "'NAMES'" => "\"PLAIN LOGIN\"",
             "[ALLOW DENY]" => "",
+            "PATH|off" => "off",
             "[N]" => "5",
             "rfc3164|rfc5424" => "rfc5424",
             "NAME" => "local3",

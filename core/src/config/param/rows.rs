@@ -8,12 +8,5 @@ pub(super) mod tls;
 
 /// Parameters that are read, checked and kept, and on which this version does not act yet. Whoever builds what a
 /// parameter asks for takes its name out of here.
-pub(super) const LATER: &[&str] = &[
-    "rcvd-ident",
-    "rcvd-whoson",
-    "use-tcp-wrapper",
-    "report-auth-file",
-    "perl-hook",
-    "smtpserver-cluster",
-    "etrn-cluster",
-];
+pub(super) const LATER: &[&str] =
+    &["rcvd-ident", "rcvd-whoson", "perl-hook", "smtpserver-cluster", "etrn-cluster"];

@@ -86,6 +86,11 @@ impl fmt::Display for FileFault {
 impl core::error::Error for FileFault {}
 
 impl Rules {
+    /// Whether octets begin as a compiled policy does; what follows may be wrong all the same.
+    pub fn is_compiled(octets: &[u8]) -> bool {
+        octets.starts_with(MAGIC)
+    }
+
     /// The octets of a file.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Out(Vec::with_capacity(self.octets()));

@@ -1,11 +1,11 @@
 //! A case: all that policy knows of one session. It is made with the session, changes with what the client says, and
 //! goes with the session.
 
-use super::machine::{Found, Machine};
+use super::machine::{Found, Machine, Reversed};
 use super::rulebook::Book;
 use crate::auth::LoggedIn;
 use crate::config::Settings;
-use crate::dns::Name;
+use crate::config::host_access::{Access, HostAccess};
 use crate::now::Now;
 use crate::peer::Peer;
 use crate::policy::evaluate::{self, Chain, Client, No, Ruling, Sender, Step, Told, Trust, Why, Wish};
@@ -32,6 +32,8 @@ pub(super) struct Case {
     hello: Box<str>,
     /// The sender of the transaction that was opened last.
     sender: Option<Sender>,
+    /// What led to the last verdict, a line for each step, where that is to be told.
+    pub(super) reasons: Vec<String>,
 }
 
 /// How policy stands to the client.
@@ -52,7 +54,7 @@ pub(super) struct Known {
     /// Which of it rate windows said, and to what.
     rated: Vec<(usize, Wish)>,
     /// The name of the client's address, once it was looked for.
-    name: Option<Option<Name>>,
+    name: Option<Reversed>,
     /// The trace field of a sender's check.
     field: Option<String>,
 }
@@ -79,7 +81,8 @@ pub(super) enum Judged {
 
 impl Case {
     pub(super) fn new(peer: Arc<Peer>, settings: Arc<Settings>, book: Book) -> Case {
-        Case { peer, settings, book, standing: Standing::Unknown, hello: Box::default(), sender: None }
+        let (standing, hello) = (Standing::Unknown, Box::default());
+        Case { peer, settings, book, standing, hello, sender: None, reasons: Vec::new() }
     }
 
     /// From here on it is about another client.
@@ -114,6 +117,7 @@ impl Case {
             | Question::Load { .. }
             | Question::Client { .. }
             | Question::Handshake { .. }
+            | Question::Report(_)
             | Question::Router { .. }
             | Question::Content { .. } => {}
         }
@@ -139,9 +143,10 @@ impl Case {
             Question::Recipient { path } => self.recipient(now, path, known, rates),
             Question::Content { .. } => Judged::Verdict(space.judge(0)),
             // What only the hands (the load) or the server (who is there) can know is no reason to refuse elsewhere.
-            Question::Load { .. } | Question::Client { .. } | Question::Handshake { .. } => {
-                Judged::Verdict(Verdict::Accept)
-            }
+            Question::Load { .. }
+            | Question::Client { .. }
+            | Question::Handshake { .. }
+            | Question::Report(_) => Judged::Verdict(Verdict::Accept),
             // Nobody else can answer for it.
             Question::Router { .. } => Judged::Verdict(Verdict::NoHelper(Trade::Router)),
         }
@@ -158,18 +163,29 @@ impl Case {
         let mut client = match ruling.verdict {
             Ok(client) => client,
             Err(no) => {
-                let lines = || evaluate::explain(&self.book.rules, &ruling.chain);
-                let denial = Denial { no: no.clone(), chain: self.settings.explain_token.then(lines) };
+                let lines = evaluate::explain(&self.book.rules, &ruling.chain);
+                self.reason(|_| lines.clone());
+                let denial = Denial { no: no.clone(), chain: self.settings.explain_token.then_some(lines) };
                 self.standing = Standing::Unwelcome(Box::new(no));
                 return Judged::Verdict(Verdict::Refuse(Box::new(denial)));
             }
         };
-        if self.book.names_matter && client.wants_name() {
-            match &known.name {
-                None => return Judged::Wants(Machine::name(address)),
-                Some(Some(name)) => client = client.reverse_name(name.as_str()),
-                Some(None) => {}
+        let names_matter = self.book.names_matter && client.wants_name();
+        let access = self.settings.host_access.as_deref();
+        let name = match &known.name {
+            None if names_matter || access.is_some_and(HostAccess::wants_names) => {
+                return Judged::Wants(Machine::name(address));
             }
+            None => &Reversed::Unknown,
+            Some(name) => name,
+        };
+        if names_matter && let Some(name) = name.confirmed() {
+            client = client.reverse_name(name);
+        }
+        let local = self.peer.local.ip();
+        if access.is_some_and(|access| access.judge(address, local, name.for_access()) == Access::Denied) {
+            self.reason(|_| Vec::from(["hosts.allow and hosts.deny keep it out (use-tcp-wrapper)".into()]));
+            return Judged::Verdict(Verdict::KeptOut);
         }
         let terms = client.terms();
         let conditions = Conditions {
@@ -177,13 +193,30 @@ impl Case {
             bare_newline: terms.bare_newline,
             skips_filter: !client.is_filtered(),
         };
+        self.reason(|_| client.explain(client.chain()));
         self.standing = Standing::Welcome(Box::new(client));
         Judged::Verdict(Verdict::Welcome(conditions))
     }
 
+    /// Keeps what led to a verdict, where that is to be told.
+    fn reason(&mut self, lines: impl FnOnce(&Case) -> Vec<String>) {
+        if self.settings.reasons {
+            self.reasons = lines(self);
+        }
+    }
+
+    fn reason_of(&mut self, chain: &Chain) {
+        self.reason(|case| case.client().map_or_else(|_| Vec::new(), |client| client.explain(chain)));
+    }
+
     pub(super) fn change(&mut self, by: impl FnOnce(Client) -> Client) {
         self.standing = match mem::replace(&mut self.standing, Standing::Unknown) {
-            Standing::Welcome(client) => Standing::Welcome(Box::new(by(*client))),
+            Standing::Welcome(client) => {
+                let known = client.chain().len();
+                let client = by(*client);
+                self.reason(|_| client.explain(client.chain()).split_off(known));
+                Standing::Welcome(Box::new(client))
+            }
             standing @ (Standing::Unknown | Standing::Unwelcome(_)) => standing,
         };
     }
@@ -203,7 +236,10 @@ impl Case {
         };
         let judge = |told: &[Told]| client.sender(path, told);
         let sender = match self.settle(now, known, rates, Some(path), judge) {
-            Ok(ruling) => self.said(ruling),
+            Ok(ruling) => {
+                self.reason_of(&ruling.chain);
+                self.said(ruling)
+            }
             Err(machine) => return Judged::Wants(machine),
         };
         let sender = match sender {
@@ -233,7 +269,10 @@ impl Case {
         let Some(sender) = self.sender else { return Judged::Verdict(Verdict::refuse(Why::NotAdmitted)) };
         let judge = |told: &[Told]| client.recipient(&sender, path, told);
         let welcome = match self.settle(now, known, rates, None, judge) {
-            Ok(ruling) => self.said(ruling),
+            Ok(ruling) => {
+                self.reason_of(&ruling.chain);
+                self.said(ruling)
+            }
             Err(machine) => return Judged::Wants(machine),
         };
         match welcome {

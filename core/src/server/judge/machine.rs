@@ -3,6 +3,7 @@
 
 use crate::config::Settings;
 use crate::config::choices::SpfLevel;
+use crate::config::host_access::ClientName;
 use crate::dns::{self, Answer, Name, Question, Trouble, blocklist, exchange, reverse};
 use crate::policy::evaluate::{DomainIs, Listing, Sought, Told};
 use crate::spf;
@@ -39,10 +40,49 @@ pub(super) enum Step {
 pub(super) enum Found {
     /// The answer to a wish.
     Told(Told),
-    /// The name of the client's address, if it has one that leads back to it.
-    Name(Option<Name>),
+    /// What is known of the name of the client's address.
+    Name(Reversed),
     /// The answer to the wish for SPF, and the trace field if there is to be one.
     Spf(Told, Option<String>),
+}
+
+/// What is known of the name of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reversed {
+    /// This one leads back to it.
+    Confirmed(Name),
+    /// It has one that does not.
+    Contradicted,
+    /// It has none, or that could not be found out.
+    Unknown,
+}
+
+impl Reversed {
+    fn of(names: reverse::Names) -> Reversed {
+        let is_contradicted = !names.claimed.is_empty() && names.trouble.is_none();
+        match names.confirmed.into_iter().next() {
+            Some(name) => Reversed::Confirmed(name),
+            None if is_contradicted => Reversed::Contradicted,
+            None => Reversed::Unknown,
+        }
+    }
+
+    /// The name, if it counts.
+    pub(super) fn confirmed(&self) -> Option<&str> {
+        match self {
+            Reversed::Confirmed(name) => Some(name.as_str()),
+            Reversed::Contradicted | Reversed::Unknown => None,
+        }
+    }
+
+    /// The same as hosts.allow and hosts.deny want to know it.
+    pub(super) fn for_access(&self) -> ClientName<'_> {
+        match self {
+            Reversed::Confirmed(name) => ClientName::Confirmed(name.as_str()),
+            Reversed::Contradicted => ClientName::Contradicted,
+            Reversed::Unknown => ClientName::Unknown,
+        }
+    }
 }
 
 impl Machine {
@@ -81,7 +121,7 @@ impl Machine {
         let found = match self {
             Machine::Name(reverse) => match reverse.poll() {
                 dns::Step::Ask(question) => return Step::Ask(question),
-                dns::Step::Done(names) => Found::Name(names.confirmed.into_iter().next()),
+                dns::Step::Done(names) => Found::Name(Reversed::of(names)),
             },
             Machine::Listing(check) => match check.poll() {
                 dns::Step::Ask(question) => return Step::Ask(question),

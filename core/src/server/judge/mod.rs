@@ -21,8 +21,11 @@ use crate::policy::evaluate::Why;
 use crate::policy::{Answer, Question, Rules, Space, Ticket, Verdict};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use case::{Case, Judged, Known};
+use core::mem;
 use machine::Machine;
 use rulebook::Rulebook;
 
@@ -100,6 +103,11 @@ impl Judge {
     /// What a session began with.
     pub(super) fn settings_of(&self, session: SessionId) -> Option<&Arc<Settings>> {
         self.cases.get(&session).map(|case| &case.settings)
+    }
+
+    /// What led to the last verdict, for once; only where the settings want it.
+    pub(super) fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
+        self.cases.get_mut(&session).map(|case| mem::take(&mut case.reasons)).unwrap_or_default()
     }
 
     /// The rules by which sessions with these settings are judged.

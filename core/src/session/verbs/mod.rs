@@ -9,6 +9,7 @@ mod hello;
 mod mail;
 mod others;
 mod rcpt;
+mod report;
 mod routed;
 mod starttls;
 mod xclient;
@@ -51,6 +52,8 @@ impl Session {
             Command::Auth(words) => self.auth(now, state, words),
             Command::Xclient(told) => self.xclient(now, state, told),
             Command::Debug(_) => self.debug(now, state),
+            Command::Report(wish) => self.report(now, state, *wish),
+            Command::Ident => self.ident(now, state),
             Command::StartTls => self.start_tls(now, state),
         }
     }

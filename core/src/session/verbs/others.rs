@@ -122,8 +122,9 @@ fn purpose(verb: Verb) -> &'static str {
         Verb::Auth => "AUTH mechanism [response]; log in, where EHLO offers it",
         Verb::Verb_ => "VERB; accepted, changes nothing",
         Verb::Tick => "TICK text; accepted, changes nothing",
+        Verb::ZIdent => "Z-IDENT; tells what your ident service said, where that is allowed",
         Verb::Debug | Verb::ZDebug => "DEBUG; tells what is known of this session, where that is allowed",
         Verb::StartTls => "STARTTLS; go on within TLS, where it is offered",
-        Verb::Lhlo | Verb::Xclient | Verb::Turn | Verb::Etrn => "not offered here",
+        Verb::Lhlo | Verb::ZReport | Verb::Xclient | Verb::Turn | Verb::Etrn => "not offered here",
     }
 }

@@ -184,7 +184,9 @@ impl Session {
             | Command::Verbose
             | Command::StartTls
             | Command::Xclient(_)
-            | Command::Debug(_) => None,
+            | Command::Debug(_)
+            | Command::Report(_)
+            | Command::Ident => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::auth::{Mechanism, Mechanisms};
 use crate::config::Settings;
 use crate::config::choices::{
-    EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, Users, WrapperFiles,
+    EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, Users, WrapperFiles,
 };
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
@@ -148,6 +148,17 @@ fn wrapper_files(settings: &mut Settings, given: &[&str]) -> CheckedWords {
         _ => return Err((given.len(), Unfit::Missing)),
     }
     settings.sources.tcp_wrapper = Some(files);
+    Ok(None)
+}
+
+fn stats_socket(settings: &mut Settings, given: &[&str]) -> CheckedWords {
+    let mut place = None;
+    settings.sources.stats_socket = if given[0].eq_ignore_ascii_case("off") {
+        StatsSocket::Off
+    } else {
+        absolute(&mut place, given)?;
+        StatsSocket::At(place.unwrap_or_default())
+    };
     Ok(None)
 }
 
@@ -407,6 +418,14 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         path("PATH", |s, w| absolute(&mut s.sources.report_auth_file, w)),
         "Who may use Z-REPORT, in the form of scheduler.auth.",
     ),
+    row(
+        "stats-socket",
+        &[],
+        "",
+        words("PATH|off", "an absolute path, or off", (1, 1), stats_socket),
+        "Where smtpserver stats asks; without it, .stats.smtpserver in the POSTOFFICE.",
+    )
+    .global(),
     row(
         "enable-router",
         &[],
