@@ -212,23 +212,24 @@ impl Inside {
                 }
                 (std::mem::take(&mut state.pending), state.file.take())
             };
-            let write = || {
-                let file = file.map_or_else(|| TempFile::create(&self.place), Ok)?;
-                file.write(&octets).map(|()| file)
-            };
-            let write = || write().map_err(|complaint| self.log(&complaint));
-            // Whatever breaks, the octets are off the account and whoever waits for this job is told.
-            match catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(broken())) {
-                Ok(file) => {
-                    self.lock().file = Some(file);
-                    self.account.room(octets.len());
-                }
-                Err(fault) => {
-                    self.account.room(octets.len());
-                    return self.fail(fault);
-                }
+            match self.write(file, &octets) {
+                Ok(file) => self.lock().file = Some(file),
+                Err(fault) => return self.fail(fault),
             }
         }
+    }
+
+    /// Writes octets to the file, which is made if there is none yet. Whatever breaks, they are off the account then, and
+    /// whoever waits for this job can be told.
+    fn write(&self, file: Option<TempFile>, octets: &[u8]) -> Result<TempFile, SpoolFault> {
+        let write = || {
+            let file = file.map_or_else(|| TempFile::create(&self.place), Ok)?;
+            file.write(octets).map(|()| file)
+        };
+        let write = || write().map_err(|complaint| self.log(&complaint));
+        let written = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(broken()));
+        self.account.room(octets.len());
+        written
     }
 
     /// Writes all that is left, for others to read.
@@ -242,14 +243,7 @@ impl Inside {
             }
             (std::mem::take(&mut state.pending), state.file.take())
         };
-        let write = || {
-            let file = file.map_or_else(|| TempFile::create(&self.place), Ok)?;
-            file.write(&octets).map(|()| file)
-        };
-        let write = || write().map_err(|complaint| self.log(&complaint));
-        let written = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(broken()));
-        self.account.room(octets.len());
-        let path = written.and_then(|file| {
+        let path = self.write(file, &octets).and_then(|file| {
             let path = file.path().and_then(|path| self.place.draft_path(path));
             self.lock().file = Some(file);
             path.ok_or(SpoolFault::Unusable)

@@ -27,6 +27,8 @@ use alloc::string::String;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::SAMPLE;
 
 /// Where a message goes in the spool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

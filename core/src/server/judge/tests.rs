@@ -5,6 +5,7 @@ use super::*;
 use crate::config::param;
 use crate::dns::fake::World as Zone;
 use crate::now::{Duration, Wall};
+use crate::policy::evaluate::SAMPLE;
 use crate::policy::{Role, SourceFile, compile};
 use crate::server::{self, Server};
 use crate::spool::{Destination, Order};
@@ -13,34 +14,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
-
-const SAMPLE: &str = "\
-.                        = _dom
-[0.0.0.0]/0              = _net
-_dom                     senderokwithdns + acceptifmx - = _late
-_net                     rcpt-dns-rbl bl.example.net:bl2.example.org
-_late                    test-rcpt-dns-rbl +
-_relay                   rejectnet - relaycustnet + relaytarget + = _late
-_mine                    rejectnet - localdomain + relaytarget + = _late
-_mxfor                   relaytarget + = _late
-_bad                     message \"Sender refused\" rejectsource + message \"Net refused\" rejectnet + \
-message \"Target refused\" relaytarget -
-[192.0.2.0]/24           ratelimitmsgs 100,500 maxsameipsource 20 = _relay
-[192.0.2.66]/32          message \"Host quarantined\" rejectnet +
-[198.51.100.0]/24        fulltrustnet + maxinsize 30000000
-[203.0.113.0]/24         freezenet +
-[203.0.113.128]/25       trustrecipients + filtering +
-[IPv6:2001:db8:1::]/48   = _relay
-home.example             = _mine
-.home.example            = _mine
-client.example           = _mxfor
-norbl.example            test-rcpt-dns-rbl - = _mxfor
-postmaster@home.example  relaytarget +
-held@home.example        freeze +
-spammer@                 = _bad
-evil.example             = _bad
-boss@evil.example        rejectsource -
-";
 
 const NAMES: &str = "ok.example MX 10 mx.ok.example
     mx.ok.example A 198.51.100.99

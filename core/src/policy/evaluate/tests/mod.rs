@@ -4,6 +4,8 @@ mod naive;
 mod random;
 mod rules;
 mod sample;
+
+pub(crate) use sample::POLICY as SAMPLE;
 mod size;
 
 use super::*;

@@ -4,7 +4,8 @@ use super::*;
 use crate::server::rate_window::RateVerdict;
 use alloc::string::{String, ToString};
 
-const POLICY: &str = "\
+/// The policy of the sample; sessions are tried with it too.
+pub(crate) const POLICY: &str = "\
 .                        = _dom
 [0.0.0.0]/0              = _net
 _dom                     senderokwithdns + acceptifmx - = _late
