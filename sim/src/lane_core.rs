@@ -318,12 +318,18 @@ impl World {
     }
 }
 
-fn trade(helper: Helper) -> Result<Trade, Trouble> {
+pub(crate) fn trade(helper: Helper) -> Result<Trade, Trouble> {
     match helper {
         Helper::Filter => Ok(Trade::Filter),
         Helper::Router => Ok(Trade::Router),
         Helper::Resolver => Err(Trouble("no resolver here".into())),
     }
+}
+
+/// What a helper says that answers with this line of a script. The signs are for ends of lines, which no such line holds.
+pub(crate) fn said(line: &str) -> Vec<u8> {
+    let line = line.replace("\\r", "\r").replace("\\n", "\n");
+    format!("{line}\n#hungry\n").into_bytes()
 }
 
 impl Stage for World {
@@ -443,11 +449,7 @@ impl Stage for World {
         let trade = trade(helper)?;
         let id = self.at_work.remove(&trade).ok_or_else(|| Trouble(format!("no {helper} is at work")))?;
         let news = match line {
-            // Signs for the ends of lines, which no line of a script can hold.
-            Some(line) => {
-                let line = line.replace("\\r", "\r").replace("\\n", "\n");
-                News::Said(id, format!("{line}\n#hungry\n").into_bytes())
-            }
+            Some(line) => News::Said(id, said(line)),
             None => News::Ended(id),
         };
         self.tell_server(server::Input::Helper(trade, news));

@@ -8,8 +8,9 @@ use crate::dice::{Dice, Purpose};
 use crate::net::Dir;
 use crate::net::{Disk, Fabric, Plants, Puppets, Shape, Site, StepClock, Store, Trace, Wires};
 use crate::zone::Zone;
-use crate::{script_world, tls};
+use crate::{lane_core, script_world, tls};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
+use smtpserver_conformance::script::Helper;
 use smtpserver_conformance::{Lane, script};
 use smtpserver_core::Settings;
 use std::rc::Rc;
@@ -33,7 +34,8 @@ impl Lane for NetLane {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { tls: true, ..script_world::abilities() }
+        let helpers = vec![Helper::Filter, Helper::Router];
+        Abilities { tls: true, helpers, ..script_world::abilities() }
     }
 
     fn open(&mut self, world: &script::World) -> Result<Box<dyn Stage + '_>, Refused> {
@@ -143,6 +145,21 @@ impl Stage for World {
             .map(|inode| Message::parse(disk.read(inode)))
             .collect::<Result<_, _>>()
             .map(Some)
+    }
+
+    fn asked(&mut self, helper: Helper, at_most: Duration) -> Result<Vec<u8>, Trouble> {
+        let trade = lane_core::trade(helper)?;
+        self.pass(self.clock.elapsed() + at_most, |world| world.site.staff.was_asked(trade))?;
+        let asked = self.site.staff.asked(trade);
+        asked.ok_or_else(|| Trouble(format!("no {helper} was asked within {at_most:?}")))
+    }
+
+    fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
+        let trade = lane_core::trade(helper)?;
+        if !self.site.staff.does(trade, line.map(lane_core::said)) {
+            return Err(Trouble(format!("no {helper} is at work")));
+        }
+        self.settle()
     }
 
     fn events(&mut self) -> Result<Option<Vec<String>>, Trouble> {

@@ -13,6 +13,7 @@ mod plan;
 mod puppets;
 mod site;
 mod spool;
+mod staff;
 mod trace;
 mod wire;
 mod world;

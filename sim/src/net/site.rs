@@ -5,6 +5,7 @@ use super::clock::StepClock;
 use super::crew::Crew;
 use super::fabric::{Door, Stream};
 use super::spool::{SimSpool, Store};
+use super::staff::Staff;
 use super::trace::Trace;
 use super::wire::{ServerEnd, Wires};
 use crate::tls;
@@ -33,6 +34,8 @@ pub(crate) struct Site {
     zone: Arc<Zone>,
     pub(crate) store: Arc<Store>,
     wires: Arc<Wires>,
+    /// Helpers, where the settings ask for some.
+    pub(crate) staff: Arc<Staff>,
     clock: Arc<StepClock>,
     journal: Arc<Diary>,
     life: Mutex<Option<Life>>,
@@ -56,7 +59,8 @@ impl Site {
     ) -> Arc<Site> {
         let journal = Arc::new(Diary { trace, wires: wires.clone(), events: Mutex::default() });
         let (settings, zone) = (Arc::new(settings), Arc::new(zone));
-        Arc::new(Site { settings, zone, store, wires, clock, journal, life: Mutex::new(None) })
+        let staff = Staff::new(wires.clone());
+        Arc::new(Site { settings, zone, store, wires, staff, clock, journal, life: Mutex::new(None) })
     }
 
     /// Sessions that the server has now.
@@ -110,6 +114,7 @@ impl Site {
         let desk = Desk::new(self.settings.clone(), spool, self.clock.clone(), self.journal.clone());
         desk.asks(self.zone.clone());
         desk.back_ends().put(&self.settings, Arc::new(KnowsAll));
+        self.staff.work_for(&desk, &self.settings, &crew);
         let stop = Arc::new(Notify::new());
         *self.life() = Some(Life { desk: desk.clone(), stop: stop.clone(), crew: crew.clone() });
         let door = Door::open().await?;
