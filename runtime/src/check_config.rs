@@ -2,6 +2,7 @@
 
 use crate::Stop;
 use crate::args::DaemonArgs;
+use crate::auth::{self, BackEnds};
 use crate::clock::{Clock, SystemClock};
 use crate::config_file::{self, Loaded};
 use crate::process::privileges;
@@ -18,6 +19,8 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         .map_err(|why| loaded.blame("user", why))?;
     // Whether what it names can be started.
     Plan::of(&args, &loaded, &loaded.postoffice)?;
+    let groups = loaded.configuration.groups.iter().map(|group| &group.settings);
+    drop(auth::ready(groups, &BackEnds::default(), false).map_err(Stop::unfit)?);
     print!("{}", page(&loaded));
     Ok(())
 }

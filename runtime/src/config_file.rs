@@ -13,6 +13,7 @@ use crate::tls::shop::Shop;
 use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
+use smtpserver_core::config::bind::Service;
 use smtpserver_core::config::file::remark::{Remark, Spot};
 use smtpserver_core::config::file::{self, Configuration, Examined, Group};
 use smtpserver_core::config::zenv::Zenv;
@@ -209,6 +210,7 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
     errors.extend(faults);
     errors.extend(lmtp_at_the_port_of_smtp(&wanted, &configuration));
     errors.extend(logins_that_nobody_knows(&wanted));
+    configuration.warnings.extend(logins_that_nobody_reaches(&wanted));
     if !errors.is_empty() {
         return Err(LoadFault::Unfit(in_order(errors)));
     }
@@ -253,6 +255,24 @@ fn logins_that_nobody_knows(wanted: &[Wanted]) -> Vec<Remark> {
             place.asked_by.clone().error("smtp-auth is on here, and nobody knows the users", hint)
         })
         .collect()
+}
+
+/// What is fit, and yet serves nobody as it was probably meant.
+fn logins_that_nobody_reaches(wanted: &[Wanted]) -> impl Iterator<Item = Remark> {
+    wanted.iter().filter_map(|place| {
+        let (auth, tls) = (&place.settings.auth, &place.settings.tls);
+        let wants = auth.msa_mode || place.settings.service == Service::Submit;
+        let (what, hint) = if wants && !auth.offered {
+            let what = "mail is taken here after a login only, and none is offered: who is not trusted by the policy cannot send";
+            (what, "set smtp-auth and who knows the users")
+        } else if auth.offered && !tls.offered && !auth.without_tls {
+            let what = "logins are taken within TLS only, and there is no TLS here: nobody can log in";
+            (what, "set use-tls, or AUTH-LOGIN-also-without-TLS")
+        } else {
+            return None;
+        };
+        Some(place.asked_by.clone().warning(what, hint))
+    })
 }
 
 //= rfc2033#5/1 rfc2033#1/1

@@ -43,7 +43,7 @@ pub mod resolver;
 pub mod seat;
 mod serve;
 pub mod session_log;
-mod signals;
+pub mod signals;
 mod single;
 pub mod spool;
 pub mod spool_fs;
@@ -57,6 +57,10 @@ use spool_fs::FREEZER;
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
+    match args.command {
+        None | Some(Command::Demo(_) | Command::AuthWorker(_) | Command::HelperHost(_)) => {}
+        Some(_) => signals::end_with_the_reader(),
+    }
     match args.command {
         None => daemon::run(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),

@@ -7,6 +7,7 @@ fn main() -> ExitCode {
     let result = match Args::read() {
         Ok(Parsed::Args(args)) => smtpserver::run(*args),
         Ok(Parsed::Text(text)) => {
+            smtpserver::signals::end_with_the_reader();
             print!("{text}");
             Ok(())
         }

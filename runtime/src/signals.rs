@@ -1,6 +1,7 @@
 //! What we are told to do from outside: by the operating system's signals, and by a successor that wants to take over.
 //! SIGTERM and SIGINT stop us, SIGHUP is a wish to read things anew; all others that would end us and that nobody means
-//! so are kept away. SIGPIPE is ignored by the language's start-up code already.
+//! so are kept away. SIGPIPE is ignored by the language's start-up code already; a program that is no server takes that
+//! back.
 
 use crate::Stop;
 use crate::process::HandOver;
@@ -16,6 +17,13 @@ pub(crate) fn keep_away() -> Result<(), Stop> {
     let unwanted: SigSet =
         [Number::SIGXFSZ, Number::SIGUSR1, Number::SIGUSR2, Number::SIGHUP].into_iter().collect();
     unwanted.thread_block().map_err(|error| Stop::failed(format!("cannot keep signals away: {error}")))
+}
+
+/// From here on the program ends without a word when nobody reads on (`| head`), as programs for people do.
+#[expect(unsafe_code, reason = "to set what a signal does is an unsafe call everywhere")]
+pub fn end_with_the_reader() {
+    // SAFETY: what the system does by itself is no code of ours that could meet anything half done.
+    let _ = unsafe { nix::sys::signal::signal(Number::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
 }
 
 /// What we are told.

@@ -125,7 +125,10 @@ fn a_sync_that_fails_is_final_and_the_message_is_not_kept() {
         let codes: Vec<u16> = (0..3).map(|_| client.data(b"Subject: x\r\n").code).collect();
         assert_eq!(client.ask("NOOP").code, 250);
         drop(client);
-        let tries = seen(server, &log).iter().filter(|line| is_begun(line, call)).count();
+        // What it keeps for its successor when it stops is no message.
+        let lines = seen(server, &log);
+        let serving = lines.iter().take_while(|line| !line.contains("--- SIGTERM "));
+        let tries = serving.filter(|line| is_begun(line, call)).count();
         if call == "sync_file_range" && tries == 0 {
             continue;
         }
