@@ -296,8 +296,11 @@ fn lmtp_at_the_port_of_smtp(wanted: &[Wanted], configuration: &Configuration) ->
 fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
     let mut kept: Vec<Remark> = Vec::new();
     for error in errors {
-        let again =
-            |other: &Remark| other.spot == error.spot && (error.spot.line > 0 || other.what == error.what);
+        // What has no line may have been said of the line that other groups inherit.
+        let again = |other: &Remark| match error.spot.line {
+            0 => other.what == error.what,
+            _ => other.spot == error.spot,
+        };
         if !kept.iter().any(again) {
             kept.push(error);
         }

@@ -41,7 +41,8 @@ impl Named {
             self.files.extend(place.as_ref().map(|place| PathBuf::from(&place.path)));
             match self.policies.rules(place.as_ref()) {
                 Ok(read) => *rules = read,
-                Err(faults) => errors.extend(faults.lines().map(|fault| spot(name).error(fault, ""))),
+                // One error of this line, however much is wrong in the file.
+                Err(faults) => errors.push(spot(name).error(faults.replace('\n', "\n    "), "")),
             }
         }
         if settings.rules.is_some() && !settings.policy.local_domains.is_empty() {
