@@ -2,8 +2,10 @@
 //! It knows the program by its command line alone.
 
 use std::collections::VecDeque;
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -189,6 +191,8 @@ impl Server {
         if world.settings.iter().any(|setting| setting == "smtp-auth") {
             let users = postoffice.path().join("users");
             std::fs::write(&users, USERS).map_err(failed)?;
+            // Passwords that others may read are none.
+            std::fs::set_permissions(&users, Permissions::from_mode(0o600)).map_err(failed)?;
             command.args(["--param", &format!("smtp-auth-file {}", users.display())]);
         }
         if world.settings.iter().any(|setting| setting == "use-tls") {
