@@ -44,8 +44,13 @@ pub fn fits(_line: &[u8]) -> bool {
     true
 }
 
-/// What the router said; `None` when it said nothing.
+/// What the router said; `None` when it said nothing, or its last line is none that ends a reply: what cannot be
+/// understood admits nobody.
 pub fn words(lines: &[Vec<u8>]) -> Option<Words> {
+    let (code, rest) = lines.last()?.trim_ascii_end().split_at_checked(3)?;
+    if !code.iter().all(u8::is_ascii_digit) || !rest.first().is_none_or(|octet| *octet == b' ') {
+        return None;
+    }
     let lines: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
     Words::read_reply(lines.iter().map(|line| line.as_ref()))
 }
@@ -68,6 +73,11 @@ mod tests {
     fn an_answer_is_a_reply_and_none_is_none() {
         assert!(words(&[b"250 2.1.5 fine".to_vec()]).expect("said").accepts());
         assert!(words(&[b"250-a".to_vec(), b"550 b".to_vec()]).expect("said").refuses_for_good());
+        assert!(words(&[b"250".to_vec()]).expect("said").accepts());
+        for nonsense in [&b"hello world"[..], b"250-more", b"25", b"", b"2500 x", b"sh: 1: x: not found"] {
+            assert_eq!(words(&[nonsense.to_vec()]), None);
+        }
+        assert_eq!(words(&[b"250 fine".to_vec(), b"sh: trouble".to_vec()]), None);
         assert_eq!(words(&[]), None);
     }
 }
