@@ -48,7 +48,7 @@ pub fn fits(_line: &[u8]) -> bool {
 /// understood admits nobody.
 pub fn words(lines: &[Vec<u8>]) -> Option<Words> {
     let (code, rest) = lines.last()?.trim_ascii_end().split_at_checked(3)?;
-    if !code.iter().all(u8::is_ascii_digit) || !rest.first().is_none_or(|octet| *octet == b' ') {
+    if !code.iter().all(u8::is_ascii_digit) || rest.first().is_some_and(|octet| *octet != b' ') {
         return None;
     }
     let lines: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
