@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub use self::peer::Peer;
 pub use self::tcp::Tcp;
+pub use self::trusting::Trusting;
 use crate::script::{Helper, World};
 
 /// A kind of server to run scripts against.

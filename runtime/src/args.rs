@@ -241,64 +241,47 @@ pub enum PolicyCommand {
     Diff(PolicyDiffArgs),
 }
 
+/// Which messages to list, and how.
+#[derive(Debug, clap::Args)]
+pub struct Listed {
+    /// Spool directory
+    #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+    pub(crate) postoffice: PathBuf,
+    /// One JSON object for each message instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A message.
+#[derive(Debug, clap::Args)]
+pub struct OneMessage {
+    /// A spool id such as S1234567AfrKWFoj, or a file's number
+    pub(crate) id: String,
+    /// Spool directory
+    #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
+    pub(crate) postoffice: PathBuf,
+}
+
 /// What to look at.
 #[derive(Debug, Subcommand)]
 pub enum SpoolCommand {
     /// One line for each message
-    List {
-        /// Spool directory
-        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-        postoffice: PathBuf,
-        /// One JSON object for each message instead
-        #[arg(long)]
-        json: bool,
-    },
+    List(Listed),
     /// One message: its envelope explained, then the message itself
-    Show {
-        /// A spool id such as S1234567AfrKWFoj, or a file's number
-        id: String,
-        /// Spool directory
-        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-        postoffice: PathBuf,
-    },
+    Show(OneMessage),
 }
 
 /// What to do with frozen messages.
 #[derive(Debug, Subcommand)]
 pub enum FreezerCommand {
     /// One line for each message
-    List {
-        /// Spool directory
-        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-        postoffice: PathBuf,
-        /// One JSON object for each message instead
-        #[arg(long)]
-        json: bool,
-    },
+    List(Listed),
     /// One message: its envelope explained, then the message itself
-    Show {
-        /// A spool id such as S1234567AfrKWFoj, or a file's number
-        id: String,
-        /// Spool directory
-        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-        postoffice: PathBuf,
-    },
+    Show(OneMessage),
     /// Give a message to the router
-    Release {
-        /// A spool id such as S1234567AfrKWFoj, or a file's number
-        id: String,
-        /// Spool directory
-        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-        postoffice: PathBuf,
-    },
+    Release(OneMessage),
     /// Delete a message
-    Delete {
-        /// A spool id such as S1234567AfrKWFoj, or a file's number
-        id: String,
-        /// Spool directory
-        #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-        postoffice: PathBuf,
-    },
+    Delete(OneMessage),
 }
 
 /// What the command line turned out to be.

@@ -77,17 +77,17 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::HelperHost(host)) => subserver::host::run(host),
         Some(Command::Replay { files }) => replay::run(&files),
-        Some(Command::Spool(SpoolCommand::List { postoffice, json })) => {
-            spool_read::list(&spool_read::queue(&postoffice), json)
-        }
-        Some(Command::Spool(SpoolCommand::Show { id, postoffice })) => {
-            spool_read::show(&spool_read::queue(&postoffice), &id)
-        }
+        Some(Command::Spool(command)) => match command {
+            SpoolCommand::List(listed) => {
+                spool_read::list(&spool_read::queue(&listed.postoffice), listed.json)
+            }
+            SpoolCommand::Show(one) => spool_read::show(&spool_read::queue(&one.postoffice), &one.id),
+        },
         Some(Command::Freezer(command)) => match command {
-            FreezerCommand::List { postoffice, json } => spool_read::list(&postoffice.join(FREEZER), json),
-            FreezerCommand::Show { id, postoffice } => spool_read::show(&postoffice.join(FREEZER), &id),
-            FreezerCommand::Release { id, postoffice } => freezer::release(&postoffice, &id),
-            FreezerCommand::Delete { id, postoffice } => freezer::delete(&postoffice, &id),
+            FreezerCommand::List(listed) => spool_read::list(&listed.postoffice.join(FREEZER), listed.json),
+            FreezerCommand::Show(one) => spool_read::show(&one.postoffice.join(FREEZER), &one.id),
+            FreezerCommand::Release(one) => freezer::release(&one.postoffice, &one.id),
+            FreezerCommand::Delete(one) => freezer::delete(&one.postoffice, &one.id),
         },
     }
 }

@@ -1,6 +1,7 @@
 //! The lane `core`: scripts against bare sessions, microseconds a script, time exact. The world around the core is
 //! the kindest there is: questions are answered at once, the disk is memory and never fails.
 
+use crate::played::{self, Played};
 use crate::zone::Zone;
 use crate::{script_world, users};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
@@ -10,7 +11,6 @@ use smtpserver_core::auth::Inquiry;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server::{self, News, Staff};
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
-use smtpserver_core::subserver::{Errand, HelperId, Trade};
 use smtpserver_core::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -30,7 +30,7 @@ impl Lane for CoreLane {
     }
 
     fn abilities(&self) -> Abilities {
-        let helpers = vec![Helper::Filter, Helper::Router];
+        let helpers = played::playable();
         Abilities { tls: true, helpers, ..script_world::abilities() }
     }
 
@@ -65,10 +65,7 @@ struct World {
     drafts: BTreeMap<u64, Vec<u8>>,
     inode: u64,
     stored: Vec<Vec<u8>>,
-    /// What helpers were asked and nobody has looked at: who, and the line.
-    asked: VecDeque<(Trade, Vec<u8>)>,
-    /// The helper that is at work, of each trade.
-    at_work: BTreeMap<Trade, HelperId>,
+    helpers: Played,
     events: Vec<String>,
 }
 
@@ -84,8 +81,7 @@ impl World {
             drafts: BTreeMap::new(),
             inode: 0,
             stored: Vec::new(),
-            asked: VecDeque::new(),
-            at_work: BTreeMap::new(),
+            helpers: Played::default(),
             events: Vec::new(),
         }
     }
@@ -207,7 +203,11 @@ impl World {
                     }
                 }
                 server::Output::HelperNote(..) => {}
-                server::Output::Helper(trade, errand) => self.employ(trade, errand),
+                server::Output::Helper(trade, errand) => {
+                    if let Some(news) = self.helpers.run(trade, errand) {
+                        self.tell_server(server::Input::Helper(trade, news));
+                    }
+                }
                 server::Output::Advise(id, ticket, advice) => {
                     if let Some(&index) = self.by_session.get(&id) {
                         self.handle(index, Input::Advised(ticket, advice));
@@ -249,30 +249,8 @@ impl World {
 
     /// Helpers that the settings ask for can be started.
     fn open_farms(&mut self) {
-        let helpers = &self.settings.helpers;
-        for (trade, wanted) in [(Trade::Filter, helpers.filter.is_some()), (Trade::Router, helpers.router)] {
-            if wanted {
-                self.tell_server(server::Input::Helper(trade, News::Open(Staff::Processes)));
-            }
-        }
-    }
-
-    /// Helpers are ready as soon as they are started, and do what the script says.
-    fn employ(&mut self, trade: Trade, errand: Errand) {
-        match errand {
-            Errand::Start(helper) => {
-                let ready = News::Said(helper, b"#hungry\n".to_vec());
-                self.tell_server(server::Input::Helper(trade, ready));
-            }
-            Errand::Say(helper, line) => {
-                self.at_work.insert(trade, helper);
-                self.asked.push_back((trade, line));
-            }
-            Errand::LetGo(helper) | Errand::End(helper) => {
-                if self.at_work.get(&trade) == Some(&helper) {
-                    self.at_work.remove(&trade);
-                }
-            }
+        for trade in played::wanted(&self.settings) {
+            self.tell_server(server::Input::Helper(trade, News::Open(Staff::Processes)));
         }
     }
 
@@ -316,20 +294,6 @@ impl World {
             }
         }
     }
-}
-
-pub(crate) fn trade(helper: Helper) -> Result<Trade, Trouble> {
-    match helper {
-        Helper::Filter => Ok(Trade::Filter),
-        Helper::Router => Ok(Trade::Router),
-        Helper::Resolver => Err(Trouble("no resolver here".into())),
-    }
-}
-
-/// What a helper says that answers with this line of a script. The signs are for ends of lines, which no such line holds.
-pub(crate) fn said(line: &str) -> Vec<u8> {
-    let line = line.replace("\\r", "\r").replace("\\n", "\n");
-    format!("{line}\n#hungry\n").into_bytes()
 }
 
 impl Stage for World {
@@ -435,23 +399,16 @@ impl Stage for World {
     }
 
     fn asked(&mut self, helper: Helper, at_most: std::time::Duration) -> Result<Vec<u8>, Trouble> {
-        let trade = trade(helper)?;
-        self.pass(self.instant + at_most, |world| world.asked.iter().any(|(asked, _)| *asked == trade));
-        let at = self.asked.iter().position(|(asked, _)| *asked == trade);
-        let asked = at.and_then(|at| self.asked.remove(at));
-        let (_, mut line) =
-            asked.ok_or_else(|| Trouble(format!("no {helper} was asked within {at_most:?}")))?;
-        line.pop();
-        Ok(line)
+        let trade = played::trade(helper)?;
+        self.pass(self.instant + at_most, |world| world.helpers.was_asked(trade));
+        let asked = self.helpers.asked(trade);
+        asked.ok_or_else(|| Trouble(format!("no {helper} was asked within {at_most:?}")))
     }
 
     fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
-        let trade = trade(helper)?;
-        let id = self.at_work.remove(&trade).ok_or_else(|| Trouble(format!("no {helper} is at work")))?;
-        let news = match line {
-            Some(line) => News::Said(id, said(line)),
-            None => News::Ended(id),
-        };
+        let trade = played::trade(helper)?;
+        let news = self.helpers.answer(trade, line);
+        let news = news.ok_or_else(|| Trouble(format!("no {helper} is at work")))?;
         self.tell_server(server::Input::Helper(trade, news));
         self.deliver_all();
         Ok(())

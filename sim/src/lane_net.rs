@@ -8,7 +8,7 @@ use crate::dice::{Dice, Purpose};
 use crate::net::Dir;
 use crate::net::{Disk, Fabric, Plants, Puppets, Shape, Site, StepClock, Store, Trace, Wires};
 use crate::zone::Zone;
-use crate::{lane_core, script_world, tls};
+use crate::{played, script_world, tls};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
 use smtpserver_conformance::script::Helper;
 use smtpserver_conformance::{Lane, script};
@@ -34,7 +34,7 @@ impl Lane for NetLane {
     }
 
     fn abilities(&self) -> Abilities {
-        let helpers = vec![Helper::Filter, Helper::Router];
+        let helpers = played::playable();
         Abilities { tls: true, helpers, ..script_world::abilities() }
     }
 
@@ -148,15 +148,15 @@ impl Stage for World {
     }
 
     fn asked(&mut self, helper: Helper, at_most: Duration) -> Result<Vec<u8>, Trouble> {
-        let trade = lane_core::trade(helper)?;
+        let trade = played::trade(helper)?;
         self.pass(self.clock.elapsed() + at_most, |world| world.site.staff.was_asked(trade))?;
         let asked = self.site.staff.asked(trade);
         asked.ok_or_else(|| Trouble(format!("no {helper} was asked within {at_most:?}")))
     }
 
     fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
-        let trade = lane_core::trade(helper)?;
-        if !self.site.staff.does(trade, line.map(lane_core::said)) {
+        let trade = played::trade(helper)?;
+        if !self.site.staff.answer(trade, line) {
             return Err(Trouble(format!("no {helper} is at work")));
         }
         self.settle()

@@ -12,6 +12,7 @@ pub mod laws;
 pub mod model;
 pub mod net;
 pub mod plan;
+mod played;
 pub mod runner;
 mod script_world;
 pub mod tls;

@@ -2,6 +2,7 @@
 //! They are good as soon as everything is healed.
 
 use super::world::{Happening, World};
+use crate::played;
 use crate::trace::What;
 use smtpserver_core::Instant;
 use smtpserver_core::server::{Input as ServerInput, News, Staff};
@@ -27,12 +28,8 @@ impl World<'_> {
         self.helpers.clear();
         self.errands.clear();
         self.farm_due = None;
-        let wish = &self.settings.helpers;
-        let wanted = [(Trade::Router, wish.router), (Trade::Filter, wish.filter.is_some())];
-        for (trade, wanted) in wanted {
-            if wanted {
-                self.tell_server(ServerInput::Helper(trade, News::Open(Staff::Processes)));
-            }
+        for trade in played::wanted(&self.settings) {
+            self.tell_server(ServerInput::Helper(trade, News::Open(Staff::Processes)));
         }
     }
 

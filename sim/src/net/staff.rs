@@ -1,15 +1,15 @@
-//! Helpers that a script plays: each is ready as soon as it is started, and does nothing but what it is told to. No
-//! processes, no sockets.
+//! The helpers that a script plays, between the desk and the script. What they do is in `played`.
 
 use super::crew::Crew;
 use super::spool::SimSpool;
 use super::wire::Wires;
+use crate::played::{self, Played};
 use smtpserver::desk::Desk;
 use smtpserver::subserver::Foreman;
 use smtpserver_core::Settings;
 use smtpserver_core::server::{News, Staff as Kind};
-use smtpserver_core::subserver::{Errand, HelperId, Trade};
-use std::collections::{BTreeMap, VecDeque};
+use smtpserver_core::subserver::{Errand, Trade};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -22,10 +22,7 @@ pub(crate) struct Staff {
 
 #[derive(Default)]
 struct Books {
-    /// What helpers were asked and nobody has looked at.
-    asked: VecDeque<(Trade, Vec<u8>)>,
-    /// The helper that is at work, of each trade.
-    at_work: BTreeMap<Trade, HelperId>,
+    helpers: Played,
     /// What the server is to be told.
     news: VecDeque<(Trade, News)>,
 }
@@ -37,13 +34,11 @@ impl Staff {
 
     /// Begins to work for a desk, if the settings ask for helpers.
     pub(super) fn work_for(self: &Arc<Self>, desk: &Arc<Desk<SimSpool>>, settings: &Settings, crew: &Crew) {
-        let wanted =
-            [(Trade::Filter, settings.helpers.filter.is_some()), (Trade::Router, settings.helpers.router)];
-        if wanted.iter().all(|(_, wanted)| !wanted) {
+        if played::wanted(settings).next().is_none() {
             return;
         }
         desk.employs(self.clone());
-        for (trade, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
+        for trade in played::wanted(settings) {
             desk.helper(trade, News::Open(Kind::Processes));
         }
         crew.spawn(desk.clone().keep_time());
@@ -59,29 +54,26 @@ impl Staff {
         });
     }
 
-    /// The next line that a helper of a trade was asked, without its end.
-    pub(crate) fn asked(&self, trade: Trade) -> Option<Vec<u8>> {
-        let mut books = self.books();
-        let at = books.asked.iter().position(|(asked, _)| *asked == trade)?;
-        let (_, mut line) = books.asked.remove(at)?;
-        line.pop();
-        Some(line)
-    }
-
     /// Whether a helper of a trade was asked something that nobody has looked at.
     pub(crate) fn was_asked(&self, trade: Trade) -> bool {
-        self.books().asked.iter().any(|(asked, _)| *asked == trade)
+        self.books().helpers.was_asked(trade)
     }
 
-    /// The helper at work says these octets, or ends. Whether there is one.
-    pub(crate) fn does(&self, trade: Trade, octets: Option<Vec<u8>>) -> bool {
-        let Some(helper) = self.books().at_work.remove(&trade) else { return false };
-        self.tell(trade, octets.map_or(News::Ended(helper), |octets| News::Said(helper, octets)));
-        true
+    /// The next line that a helper of a trade was asked, without its end.
+    pub(crate) fn asked(&self, trade: Trade) -> Option<Vec<u8>> {
+        self.books().helpers.asked(trade)
     }
 
-    fn tell(&self, trade: Trade, news: News) {
-        self.books().news.push_back((trade, news));
+    /// The helper at work answers with this line of a script, or ends. Whether there is one.
+    pub(crate) fn answer(&self, trade: Trade, line: Option<&str>) -> bool {
+        let news = self.books().helpers.answer(trade, line);
+        let is_there = news.is_some();
+        self.tell(trade, news);
+        is_there
+    }
+
+    fn tell(&self, trade: Trade, news: Option<News>) {
+        self.books().news.extend(news.map(|news| (trade, news)));
         self.wires.stir();
         self.told.notify_one();
     }
@@ -97,20 +89,7 @@ impl Staff {
 
 impl Foreman for Staff {
     fn run(&self, trade: Trade, errand: Errand) {
-        match errand {
-            Errand::Start(helper) => self.tell(trade, News::Said(helper, b"#hungry\n".to_vec())),
-            Errand::Say(helper, line) => {
-                let mut books = self.books();
-                books.at_work.insert(trade, helper);
-                books.asked.push_back((trade, line));
-            }
-            Errand::LetGo(helper) | Errand::End(helper) => {
-                let mut books = self.books();
-                if books.at_work.get(&trade) == Some(&helper) {
-                    books.at_work.remove(&trade);
-                }
-            }
-        }
-        self.wires.stir();
+        let news = self.books().helpers.run(trade, errand);
+        self.tell(trade, news);
     }
 }

@@ -3,7 +3,6 @@
 //! and the time stands still.
 
 use crate::dice::{Dice, Purpose};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     ActiveKeyExchange, CryptoProvider, GetRandomFailed, SecureRandom, SharedSecret, SupportedKxGroup,
     aws_lc_rs,
@@ -12,9 +11,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
 use rustls::{
-    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, Error, NamedGroup, ServerConfig,
-    ServerConnection, SignatureScheme,
+    ClientConfig, ClientConnection, Connection, Error, NamedGroup, ServerConfig, ServerConnection,
+    SignatureScheme,
 };
+use smtpserver_conformance::lane::Trusting;
 use smtpserver_core::tls::{TlsFacts, TlsVersion};
 use std::cell::RefCell;
 use std::fmt;
@@ -103,45 +103,6 @@ impl TimeProvider for StandingStill {
     }
 }
 
-/// A client that trusts whatever it is shown: it is not the client that is tried here.
-#[derive(Debug)]
-struct Trusting;
-
-impl ServerCertVerifier for Trusting {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
-}
-
 fn provider() -> Arc<CryptoProvider> {
     let usual = aws_lc_rs::default_provider();
     Arc::new(CryptoProvider { secure_random: &Chance, kx_groups: vec![&X25519], ..usual })
@@ -164,7 +125,7 @@ static CLIENT: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
         .with_protocol_versions(&[&TLS13])
         .expect("a version")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trusting))
+        .with_custom_certificate_verifier(Arc::new(Trusting(vec![SignatureScheme::ED25519])))
         .with_no_client_auth();
     config.resumption = rustls::client::Resumption::disabled();
     Arc::new(config)

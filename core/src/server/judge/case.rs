@@ -163,9 +163,9 @@ impl Case {
         let mut client = match ruling.verdict {
             Ok(client) => client,
             Err(no) => {
-                let lines = evaluate::explain(&self.book.rules, &ruling.chain);
-                self.reason(|_| lines.clone());
-                let denial = Denial { no: no.clone(), chain: self.settings.explain_token.then_some(lines) };
+                self.reason(|case| case.explained(&ruling.chain));
+                let chain = self.settings.explain_token.then(|| self.explained(&ruling.chain));
+                let denial = Denial { no: no.clone(), chain };
                 self.standing = Standing::Unwelcome(Box::new(no));
                 return Judged::Verdict(Verdict::Refuse(Box::new(denial)));
             }

@@ -7,7 +7,7 @@ use crate::policy::Verdict;
 use crate::policy::evaluate::Why;
 use crate::server::tarpit::TarpitRule;
 use crate::spool::{DraftPath, Stored};
-use crate::tls::{HandshakeFault, TlsFacts, TlsVersion};
+use crate::tls::HandshakeFault;
 use alloc::collections::BTreeSet;
 use core::fmt::Write;
 
@@ -155,21 +155,10 @@ impl Walk {
                 };
                 self.bring("report", Input::Reported(report))
             }
-            State::Securing { .. } => {
-                let facts = TlsFacts {
-                    version: TlsVersion::V1_3,
-                    cipher: "TLS_AES_256_GCM_SHA384".into(),
-                    bits: 256,
-                    server_name: None,
-                    resumed: false,
-                    binding: None,
-                    certificate: None,
-                };
-                match self.pick(4) {
-                    0 => self.bring("no TLS", Input::Unsecured(HandshakeFault::Unavailable)),
-                    _ => self.bring("TLS", Input::Secured(Arc::new(facts))),
-                }
-            }
+            State::Securing { .. } => match self.pick(4) {
+                0 => self.bring("no TLS", Input::Unsecured(HandshakeFault::Unavailable)),
+                _ => self.bring("TLS", Input::Secured(super::tls::facts(None))),
+            },
             State::Paused { .. } | State::Greeting | State::Closing | State::Moving => self.tick(),
             State::Early { .. } | State::Turning(_) => {
                 let octets: [&[u8]; 2] = [&[22, 3, 1], b"EHLO c.example\r\n"];

@@ -12,7 +12,7 @@ fn bench(port: u16, lines: &[&str]) -> Bench {
     })
 }
 
-fn facts(trust: Option<Result<(), Distrust>>) -> Arc<TlsFacts> {
+pub(super) fn facts(trust: Option<Result<(), Distrust>>) -> Arc<TlsFacts> {
     let certificate = trust.map(|trust| ClientCertificate {
         subject: "CN=client.example (x)".into(),
         names: Vec::new(),
