@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub(crate) const REQUIRE_ENV: &str = "SMTPSERVER_REQUIRE_PEERS";
 
 /// `.ci/run` installs them all.
-const PROGRAMS: [&str; 5] = ["swaks", "curl", "smtp-source", "python3", "strace"];
+const PROGRAMS: [&str; 7] = ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp"];
 
 /// One step: all of them are here, or some are missing.
 pub(crate) fn step(steps: &mut Steps, required: bool) {
