@@ -94,7 +94,8 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
         // Drawn last, so that seeds make the plans that they made before.
         sealed: dice.chance(100),
     };
-    with_helpers(dice, plan)
+    let plan = with_helpers(dice, plan);
+    with_cuts(dice, plan)
 }
 
 /// Many honest clients and no trouble: what the speed of the simulator is measured with.
@@ -251,11 +252,28 @@ fn with_helpers(dice: &mut Dice, mut plan: Plan) -> Plan {
     plan
 }
 
+/// On a disk that keeps order a name may be durable as soon as it is given. It is given once the octets are, and whether
+/// that is so shows only when the power fails between the two: there it fails more often.
+fn with_cuts(dice: &mut Dice, mut plan: Plan) -> Plan {
+    if plan.disk.journal && plan.disk.ordered {
+        let operations = operations(plan.clients.iter().filter(|client| client.start_ms < plan.heal_ms));
+        for _ in 0..dice.between(2, 8) {
+            let when = When::DiskOperation(dice.below(operations));
+            plan.faults.push(Fault::PowerCut { when, down_ms: dice.below(5_000) });
+        }
+    }
+    plan
+}
+
+/// About how many operations of the disk the messages of all these take, six each.
+fn operations<'a>(clients: impl IntoIterator<Item = &'a PlannedClient>) -> u64 {
+    let messages: u32 = clients.into_iter().map(|client| client.wishes.messages).sum();
+    u64::from(messages) * 6 + 1
+}
+
 fn faults(dice: &mut Dice, heal_ms: u64, clients: &[PlannedClient]) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let messages: u32 = clients.iter().map(|client| client.wishes.messages).sum();
-    // A message takes about six operations.
-    let operations = u64::from(messages) * 6 + 1;
+    let operations = operations(clients);
     let when = |dice: &mut Dice| {
         if dice.chance(750) {
             When::DiskOperation(dice.below(operations))
