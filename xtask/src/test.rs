@@ -26,9 +26,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     deny::steps(&mut steps);
     steps.step("release build", || Outcome::of(cargo::run(&["build", "--quiet", "--release"])));
     steps.step("unit tests", || {
-        let words =
-            ["test", "--quiet", "--workspace", "--exclude", "smtpserver-fuzz", "--exclude", "smtpserver"];
-        Outcome::of(cargo::run(&words))
+        // What fails must not hide what would fail behind it.
+        let words = ["test", "--quiet", "--no-fail-fast", "--workspace"];
+        let others = ["--exclude", "smtpserver-fuzz", "--exclude", "smtpserver"];
+        Outcome::of(cargo::run(&[&words[..], &others].concat()))
     });
     steps.step("two evaluators of policy, a hundred thousand times, release build", || {
         let name = "a_hundred_thousand_times";
@@ -37,7 +38,8 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     });
     // Its tests flood the server with mail and kill it under load: that is to be seen of the program that is used.
     steps.step("the daemon's tests, release build", || {
-        let mut command = cargo::command(&["test", "--quiet", "--release", "--package", "smtpserver"]);
+        let mut command =
+            cargo::command(&["test", "--quiet", "--no-fail-fast", "--release", "--package", "smtpserver"]);
         if options.require_peers {
             command.env(peers::REQUIRE_ENV, "1");
         }

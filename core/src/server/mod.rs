@@ -170,18 +170,18 @@ impl Server {
             }
             Input::Asked(session, ticket, Question::Report(claim)) => {
                 let verdict = self.report(now, session, &claim);
-                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                self.answer(session, ticket, verdict);
             }
             Input::Asked(session, ticket, Question::Client { peer }) => {
                 self.logins.forget(session);
                 let verdict = self.relabelled(session, &peer);
-                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                self.answer(session, ticket, verdict);
             }
             Input::Asked(session, ticket, Question::Handshake { peer }) => {
                 let most = self.settings.limits.handshakes_max;
                 let may = self.handshakes.may_begin(peer.source(), now.instant, most);
                 let verdict = if may { Verdict::Accept } else { Verdict::Busy };
-                self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                self.answer(session, ticket, verdict);
             }
             Input::Asked(session, ticket, Question::Router { function, argument }) => {
                 let line = router::request(function, &argument);
@@ -202,8 +202,7 @@ impl Server {
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
                 if matches!(question, Question::Sender { .. }) && self.lacks_login(session) {
-                    let verdict = Verdict::LoginFirst;
-                    return self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
+                    return self.answer(session, ticket, Verdict::LoginFirst);
                 }
                 let space = self.space();
                 self.judge.ask(now, (session, ticket), question, space, &mut self.outputs);
@@ -257,6 +256,10 @@ impl Server {
     /// The farm of a trade, if helpers of it can be started.
     pub fn farm(&self, trade: Trade) -> Option<&Farm> {
         self.helpers.farm(trade)
+    }
+
+    fn answer(&mut self, session: SessionId, ticket: Ticket, verdict: Verdict) {
+        self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
     }
 
     fn ask_helper(&mut self, now: Now, trade: Trade, asker: (SessionId, Ticket), line: Option<RequestLine>) {
