@@ -34,6 +34,8 @@ pub enum Event {
         verb: Option<Verb>,
         /// The reason.
         refusal: Refusal,
+        /// Up to which line of a batch it was read, counted from 1; `None` where a client speaks.
+        line: Option<u64>,
     },
     /// A refusal by the operator's rules showed this token; what led to it, a line for each step.
     Explained {
@@ -178,7 +180,7 @@ impl fmt::Display for Event {
             Event::Heard(line) | Event::Said(line) | Event::Filter(line) => f.write_str(line),
             Event::Command(verb) => f.write_str(verb.map_or("-", Verb::name)),
             Event::Reply(code) => write!(f, "{code}"),
-            Event::Refused { verb, refusal } => {
+            Event::Refused { verb, refusal, .. } => {
                 write!(f, "{} {}", verb.map_or("-", Verb::name), refusal.name())
             }
             Event::Explained { token, chain } => write!(f, "{token} {}", chain.join("; ")),

@@ -11,7 +11,7 @@ use smtpserver_core::config::patterns::Styles;
 use smtpserver_core::record::Keep;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use words::{literal, octets, port, styles};
+use words::{level, literal, load, mebibytes, octets, port, styles};
 
 mod fault;
 mod params;
@@ -45,6 +45,9 @@ pub struct Args {
     #[arg(long, global = true, action = ArgAction::Help)]
     help: Option<bool>,
 }
+
+/// The commands that only the program itself uses.
+const OWN_COMMANDS: [&str; 2] = ["auth-worker", "helper-host"];
 
 /// How the daemon is to serve.
 #[derive(Debug, clap::Args)]
@@ -83,7 +86,7 @@ pub struct DaemonArgs {
     #[arg(short = 'M', value_name = "OCTETS", value_parser = octets, allow_negative_numbers = true)]
     pub message_octets_max: Option<u64>,
     /// Load average above which connections are told to come again
-    #[arg(short = 'L', value_name = "LOAD", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short = 'L', value_name = "LOAD", value_parser = load, allow_negative_numbers = true)]
     pub load_max: Option<u32>,
     /// Style for clients whose name no pattern line matches: strict, sloppy, or letters of ftFTvehRSD; may be repeated
     #[arg(short = 's', value_name = "STYLE", value_parser = styles, allow_hyphen_values = true)]
@@ -116,7 +119,7 @@ pub struct DaemonArgs {
     #[arg(short = 'T', value_name = "[ADDR]", value_parser = literal)]
     pub test_address: Option<IpAddr>,
     /// Show how rules are judged, more the higher the level is
-    #[arg(short = 'd', value_name = "LEVEL", default_value_t = 0)]
+    #[arg(short = 'd', value_name = "LEVEL", default_value_t = 0, value_parser = level, allow_negative_numbers = true)]
     pub debug: u8,
     /// Program that is the interactive router
     #[arg(short = 'R', value_name = "PROGRAM")]
@@ -151,7 +154,7 @@ pub struct RecordArgs {
     pub folder: Option<PathBuf>,
     /// Mebibytes that the recordings may take together; the oldest go first
     #[arg(long = "record-max", value_name = "MIB", default_value_t = 64, requires = "folder",
-        value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+        value_parser = mebibytes, allow_negative_numbers = true)]
     pub mebibytes_max: u64,
     /// Keep the octets of messages in recordings
     #[arg(long = "record-bodies", requires = "folder")]
@@ -163,6 +166,9 @@ pub struct RecordArgs {
 pub enum Command {
     /// Receive mail for anybody on this machine, show what comes, deliver nothing
     Demo(DemoArgs),
+    /// Print the help of the program and end
+    #[command(hide = true)]
+    Help,
     /// Set a password in a password file; it is asked for, or read from standard input
     Passwd(crate::passwd::PasswdArgs),
     /// Check passwords for the server, which starts this itself
@@ -309,6 +315,9 @@ impl Args {
             }
             Err(page) => return Err(Stop::unfit(fault::line(&page))),
         };
+        if matches!(args.command, Some(Command::Help)) {
+            return Args::read_from(["smtpserver", "--help"]);
+        }
         if args.list_params {
             return Ok(Parsed::Text(params::list_params()));
         }
@@ -356,6 +365,17 @@ impl DaemonArgs {
             .into_iter()
             .filter_map(|(asked, option)| asked.then_some(option))
             .collect()
+    }
+
+    /// What is wrong with options that mean something only beside another one.
+    pub(crate) fn lonely(&self) -> Option<&'static str> {
+        if self.inetd_tls && !self.inetd {
+            Some("-t is for -n: the connection on standard input begins with TLS")
+        } else if self.bsmtp_channel && !self.interactive {
+            Some("-B is for -i: the trace of a batch says that it came over a BSMTP channel")
+        } else {
+            None
+        }
     }
 
     /// The style of all options `-s` together.

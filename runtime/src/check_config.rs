@@ -1,15 +1,21 @@
 //! `smtpserver check-config`: what is wrong, or what would run and what it could cost. It listens on nothing.
 
+mod group;
+
 use crate::Stop;
 use crate::args::DaemonArgs;
 use crate::auth::{self, BackEnds};
 use crate::clock::{Clock, SystemClock};
 use crate::config_file::{self, Loaded};
+use crate::policy_build;
+use crate::policy_db::PolicyDb;
 use crate::process::privileges;
+use crate::spool_fs;
 use crate::subserver::Plan;
 use smtpserver_core::Duration;
 use smtpserver_core::config::worst::{self, Worst};
 use std::fmt::Write;
+use std::path::Path;
 
 /// Checks, and prints what would run.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
@@ -18,15 +24,31 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
     privileges::exists(loaded.configuration.global().run_as.as_ref())
         .map_err(|why| loaded.blame("user", why))?;
     // Whether what it names can be started.
-    Plan::of(&args, &loaded, &loaded.postoffice)?;
+    let plan = Plan::of(&args, &loaded, &loaded.postoffice)?;
     let groups = loaded.configuration.groups.iter().map(|group| &group.settings);
     drop(auth::ready(groups, &BackEnds::default(), false).map_err(Stop::unfit)?);
-    print!("{}", page(&loaded));
+    if let Err(fault) = spool_fs::find(&loaded.postoffice) {
+        eprintln!("smtpserver: warning: {fault}");
+    }
+    for remark in policy_remarks(&loaded) {
+        eprintln!("{remark}");
+    }
+    print!("{}", page(&loaded, plan.router()));
     Ok(())
 }
 
+/// What `policy build` would say of the policies, each once.
+fn policy_remarks(loaded: &Loaded) -> Vec<String> {
+    let sources = loaded.configuration.groups.iter().map(|group| &group.settings.sources);
+    let named = sources.flat_map(|sources| [&sources.policydb, &sources.policydb_submit]).flatten();
+    let mut seen: Vec<PolicyDb> = named.flat_map(|db| PolicyDb::new(&db.kind, Path::new(&db.path))).collect();
+    seen.sort();
+    seen.dedup();
+    seen.iter().flat_map(policy_build::remarks).collect()
+}
+
 /// The page about a configuration that is fit.
-fn page(loaded: &Loaded) -> String {
+fn page(loaded: &Loaded, router: Option<&Path>) -> String {
     let mut out = String::new();
     let mut line = |text: String| {
         out += &text;
@@ -51,31 +73,22 @@ fn page(loaded: &Loaded) -> String {
     certificates(loaded, &mut line);
     line(String::new());
     line("limits".into());
+    let global = configuration.global();
+    let limits = &global.limits;
+    line(format!("  connections: {} in all, {} of a source", limits.connections_max, limits.same_source_max));
+    let octets = match limits.message_octets_max {
+        0 => "of any size".into(),
+        octets => format!("up to {octets} octets"),
+    };
+    line(format!("  messages: {octets}; {} KiB stay free", limits.free_kib_min));
+    line(format!("  pattern lines: {}", global.patterns.lines().len()));
     for (index, group) in configuration.groups.iter().enumerate() {
-        let (own, limits) = (&group.settings, &group.settings.limits);
-        if index == 0 {
-            line(format!(
-                "  connections: {} in all, {} of a source",
-                limits.connections_max, limits.same_source_max
-            ));
-            let size = match limits.message_octets_max {
-                0 => "of any size".into(),
-                octets => format!("up to {octets} octets"),
-            };
-            line(format!("  messages: {size}; {} KiB stay free", limits.free_kib_min));
-            line(format!("  pattern lines: {}", own.patterns.lines().len()));
-        }
-        line(format!(
-            "  group {}: {} recipients, {} of an error message, {}",
-            index + 1,
-            limits.recipients_max,
-            limits.error_recipients_max,
-            match &own.rules {
-                Some(rules) => format!("a policy of {} entries", rules.entries()),
-                None => format!("{} domains admitted", own.policy.local_domains.len()),
-            }
-        ));
+        line(String::new());
+        group::lines(index + 1, group).into_iter().for_each(&mut line);
     }
+    line(String::new());
+    line("helpers".into());
+    group::helpers(&global.helpers, router).into_iter().for_each(&mut line);
     line(String::new());
     let Worst { session, sessions, octets, disk_octets, stop } = worst::process(configuration);
     line("worst case".into());
@@ -154,7 +167,7 @@ mod tests {
         std::fs::write(&zenv, "POSTOFFICE=/spool\n").expect("written");
         let words = ["-C", path.to_str().expect("text"), "-Z", zenv.to_str().expect("text")];
         let Ok(loaded) = config_file::load(&args::daemon_args(&words), &[]) else { panic!("fit") };
-        let page = page(&loaded);
+        let page = page(&loaded, None);
         for line in [
             "t.conf is fit to serve.",
             "The spool is /spool.",
@@ -162,7 +175,10 @@ mod tests {
             "  SUBMIT 127.0.0.1:587 ",
             "t.conf:4)",
             "  connections: 800 in all, 100 of a source",
-            "  group 2: 10000 recipients, 3 of an error message, 1 domains admitted",
+            "group 2 (SUBMIT [127.0.0.1] port 587)",
+            "  mail for: 1 domain and our own postmaster",
+            "  AUTH: none",
+            "  content filter: none",
             "  800 sessions: ",
         ] {
             assert!(page.contains(line), "{line}\n{page}");

@@ -1,6 +1,7 @@
 //! The configuration as the daemon needs it: the ZENV file, the configuration file and the command line together. Files
 //! are read here and understood in the core; nothing is opened for writing, and nothing is listened on.
 
+mod logins;
 mod named;
 
 use crate::Stop;
@@ -13,7 +14,6 @@ use crate::tls::shop::Shop;
 use named::Named;
 use nix::fcntl::OFlag;
 use smtpserver_core::Settings;
-use smtpserver_core::config::bind::Service;
 use smtpserver_core::config::file::remark::{Remark, Spot};
 use smtpserver_core::config::file::{self, Configuration, Examined, Group};
 use smtpserver_core::config::zenv::Zenv;
@@ -98,6 +98,16 @@ impl Loaded {
             Some(spot) => spot.clone().error(what, "").to_string(),
             None => what,
         })
+    }
+
+    /// In one line: this parameter asks for what a running server does not have.
+    pub(crate) fn blame_short(&self, param: &str) -> String {
+        let spot = self.configuration.set_by(0, param).cloned().unwrap_or_else(|| Spot::whole(param));
+        spot.error(
+            format!("{param}: helpers are those of the start, and there was none of this kind"),
+            "start the server anew",
+        )
+        .short()
     }
 
     /// What the operator should know, in single lines.
@@ -188,6 +198,7 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
         group.settings.own_addresses = own.clone();
         errors.extend(named.read(group));
     }
+    configuration.warnings.extend(file::idle(&configuration));
     files.append(&mut named.files);
     notes.append(&mut named.notes);
     if !args.listen.is_empty() && configuration.groups.len() > 1 {
@@ -209,8 +220,9 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
     let (wanted, faults) = places::wanted(&configuration, file.is_some(), args, passed, &tls);
     errors.extend(faults);
     errors.extend(lmtp_at_the_port_of_smtp(&wanted, &configuration));
-    errors.extend(logins_that_nobody_knows(&wanted));
-    configuration.warnings.extend(logins_that_nobody_reaches(&wanted));
+    errors.extend(logins::that_nobody_knows(&wanted));
+    errors.extend(logins::that_no_program_checks(&configuration));
+    configuration.warnings.extend(logins::that_nobody_reaches(&wanted));
     if !errors.is_empty() {
         return Err(LoadFault::Unfit(in_order(errors)));
     }
@@ -243,36 +255,6 @@ fn heed(args: &DaemonArgs, configuration: &mut Configuration) -> Vec<Remark> {
         group.settings.transcript = args.log.keeps_dialogues() || args.verbose > 1;
     }
     errors
-}
-
-/// Logins need somebody who knows the users.
-fn logins_that_nobody_knows(wanted: &[Wanted]) -> Vec<Remark> {
-    let wrong =
-        wanted.iter().filter(|place| place.settings.auth.offered && place.settings.auth.users.is_none());
-    wrong
-        .map(|place| {
-            let hint = "set smtp-auth-file, SMTP-auth-pipe, smtp-auth-pam or smtp-auth-dovecot";
-            place.asked_by.clone().error("smtp-auth is on here, and nobody knows the users", hint)
-        })
-        .collect()
-}
-
-/// What is fit, and yet serves nobody as it was probably meant.
-fn logins_that_nobody_reaches(wanted: &[Wanted]) -> impl Iterator<Item = Remark> {
-    wanted.iter().filter_map(|place| {
-        let (auth, tls) = (&place.settings.auth, &place.settings.tls);
-        let wants = auth.msa_mode || place.settings.service == Service::Submit;
-        let (what, hint) = if wants && !auth.offered {
-            let what = "mail is taken here after a login only, and none is offered: who is not trusted by the policy cannot send";
-            (what, "set smtp-auth and who knows the users")
-        } else if auth.offered && !tls.offered && !auth.without_tls {
-            let what = "logins are taken within TLS only, and there is no TLS here: nobody can log in";
-            (what, "set use-tls, or AUTH-LOGIN-also-without-TLS")
-        } else {
-            return None;
-        };
-        Some(place.asked_by.clone().warning(what, hint))
-    })
 }
 
 //= rfc2033#5/1 rfc2033#1/1

@@ -32,6 +32,9 @@ use std::sync::Arc;
 
 /// The daemon, from its options to its end.
 pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
+    if let Some(fault) = args.lonely() {
+        return Err(Stop::unfit(fault));
+    }
     if args.inetd || args.interactive || args.test_address.is_some() {
         return alone(args);
     }

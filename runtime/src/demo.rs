@@ -74,6 +74,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
     for line in serve::listening_lines(&doors) {
         println!("{line}");
     }
+    println!("In this order: SMTP; SMTPS, with TLS from the first octet; and SUBMIT, for users.");
     println!();
     println!("Send it something from another terminal:");
     println!("  {}", curl_line(&format!("smtp://{address}")));

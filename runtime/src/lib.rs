@@ -58,14 +58,16 @@ use spool_fs::FREEZER;
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
     match args.command {
-        None | Some(Command::Demo(_) | Command::AuthWorker(_) | Command::HelperHost(_)) => {}
+        None | Some(Command::Help | Command::Demo(_) | Command::AuthWorker(_) | Command::HelperHost(_)) => {}
         Some(_) => signals::end_with_the_reader(),
     }
     match args.command {
+        // Printed by whoever read the command line.
+        Some(Command::Help) => Ok(()),
         None => daemon::run(args.daemon),
         Some(Command::Demo(demo)) => demo::run(demo),
         Some(Command::CheckConfig(args)) => check_config::run(args),
-        Some(Command::Reload(args)) => reload::run(args),
+        Some(Command::Reload(args)) => reload::ask::run(args),
         Some(Command::Policy(PolicyCommand::Build { folder, base, output })) => {
             policy_build::run(&folder, &base, output)
         }

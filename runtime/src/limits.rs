@@ -185,6 +185,12 @@ pub(crate) const STATS_REQUEST_MAX: u64 = 1_024;
 pub(crate) const STATS_PAGE: usize = 500;
 /// How long an answer may take, and how long it is waited for.
 pub(crate) const STATS_WAIT_MAX: Duration = Duration::from_secs(60);
+/// What was refused of a batch that is told with its line; the replies tell all.
+pub(crate) const BATCH_REFUSALS_TOLD_MAX: usize = 100;
+/// How long `smtpserver reload` waits for what comes of it: a large policy takes its time.
+pub(crate) const RELOAD_WAIT_MAX: Duration = Duration::from_secs(120);
+/// Octets of that answer: as many remarks as a configuration may have, and more than a policy has.
+pub(crate) const RELOAD_ANSWER_OCTETS_MAX: u64 = 1 << 22;
 /// Octets of a line of a log in which an explanation is looked for: a chain of policy is shorter by far.
 pub(crate) const EXPLAIN_LINE_MAX: u64 = 1 << 20;
 /// Letters of a token of an explanation.

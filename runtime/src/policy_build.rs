@@ -4,6 +4,7 @@
 use crate::Stop;
 use crate::limits::POLICY_SOURCE_OCTETS_MAX;
 use crate::lines::printable;
+use crate::policy_db::PolicyDb;
 use smtpserver_core::policy::source::Fault;
 use smtpserver_core::policy::{Role, SourceFile, compile};
 use std::fmt::Write as _;
@@ -24,14 +25,17 @@ struct Source {
     octets: Vec<u8>,
 }
 
+impl Source {
+    fn file(&self) -> SourceFile<'_> {
+        SourceFile { role: self.role, name: &self.name, text: &self.octets }
+    }
+}
+
 /// Compiles the policy `base` in `folder` and puts it where `output` says, by default beside its sources.
 pub(crate) fn run(folder: &Path, base: &str, output: Option<PathBuf>) -> Result<(), Stop> {
     let output = output.unwrap_or_else(|| folder.join(format!("{base}.compiled")));
     let sources = sources(folder, base)?;
-    let files: Vec<SourceFile<'_>> = sources
-        .iter()
-        .map(|source| SourceFile { role: source.role, name: &source.name, text: &source.octets })
-        .collect();
+    let files: Vec<SourceFile<'_>> = sources.iter().map(Source::file).collect();
     let compiled = match compile(&files) {
         Ok(compiled) => compiled,
         Err(faults) => {
@@ -53,6 +57,41 @@ pub(crate) fn run(folder: &Path, base: &str, output: Option<PathBuf>) -> Result<
         compiled.rules.octets()
     );
     Ok(())
+}
+
+/// What a build would say of a policy that is in use: remarks on a text, and on the sources beside a compiled file, with
+/// whether they still make that file. Sources elsewhere are unknown, and no fault.
+pub(crate) fn remarks(db: &PolicyDb) -> Vec<String> {
+    let path = db.path();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (sources, command) = match db {
+        PolicyDb::Text(_) => {
+            let octets = read(path).unwrap_or_default();
+            (vec![Source { role: Role::Source, name: path.display().to_string(), octets }], String::new())
+        }
+        PolicyDb::Compiled(_) => {
+            let base = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".compiled"));
+            let Some(base) = base else { return Vec::new() };
+            let Ok(sources) = sources(folder, base) else { return Vec::new() };
+            (sources, format!("smtpserver policy build -d {} -f {base}", folder.display()))
+        }
+    };
+    let files: Vec<SourceFile<'_>> = sources.iter().map(Source::file).collect();
+    let show = path.display();
+    let mut said = match compile(&files) {
+        Ok(compiled) => {
+            let mut said: Vec<String> = compiled.remarks.iter().map(ToString::to_string).collect();
+            if *db == PolicyDb::Compiled(path.to_owned())
+                && read(path).is_ok_and(|octets| octets != compiled.rules.encode())
+            {
+                said.push(format!("warning: {show} is not what the sources beside it say: run {command}"));
+            }
+            said
+        }
+        Err(_) => vec![format!("warning: the sources of {show} are not fit: run {command}")],
+    };
+    said.iter_mut().for_each(|line| *line = printable(line).into_owned());
+    said
 }
 
 /// Every file of the policy that is there. Only the first must be.

@@ -17,7 +17,9 @@ pub enum PolicyDb {
 }
 
 /// The kinds that other programs made, and that nobody reads any more.
-const FORMER_KINDS: [&str; 5] = ["ndbm", "gdbm", "btree", "bhash", "sleepyrpc"];
+const FORMER_KINDS: [&str; 4] = ["ndbm", "gdbm", "btree", "bhash"];
+/// The kind that was no file at all.
+const FORMER_SERVICE: &str = "sleepyrpc";
 
 impl PolicyDb {
     /// Understands the two words behind `policydb`. The error is a sentence for the operator.
@@ -25,11 +27,21 @@ impl PolicyDb {
         match kind {
             "text" => Ok(PolicyDb::Text(path.to_owned())),
             "compiled" => Ok(PolicyDb::Compiled(path.to_owned())),
-            _ if FORMER_KINDS.iter().any(|former| former.eq_ignore_ascii_case(kind)) => Err(format!(
-                "policies are no {kind} files any more: run smtpserver policy build, \
-                 and write policydb compiled {}.compiled",
-                path.display()
+            _ if FORMER_SERVICE.eq_ignore_ascii_case(kind) => Err(format!(
+                "a policy is not asked for at a {kind} service any more: put its sources here, run smtpserver policy \
+                 build -d DIR where they are, and write policydb compiled DIR/smtp-policy.compiled"
             )),
+            _ if FORMER_KINDS.iter().any(|former| former.eq_ignore_ascii_case(kind)) => {
+                let (folder, base) = (path.parent(), path.file_name().map(Path::new));
+                let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                Err(format!(
+                    "policies are no {kind} files any more: run smtpserver policy build -d {} -f {}, \
+                     and write policydb compiled {}.compiled",
+                    folder.display(),
+                    base.unwrap_or(Path::new("smtp-policy")).display(),
+                    path.display()
+                ))
+            }
             _ => Err(format!(
                 "a policy is text or compiled, not {kind:?}: write policydb compiled {}",
                 path.display()
@@ -105,7 +117,13 @@ mod tests {
         assert_eq!(PolicyDb::new("text", path), Ok(PolicyDb::Text(path.to_owned())));
         assert_eq!(PolicyDb::new("compiled", path), Ok(PolicyDb::Compiled(path.to_owned())));
         let former = PolicyDb::new("BTree", path).expect_err("no longer read");
+        assert!(former.contains("policy build -d /db -f smtp-policy, "), "{former}");
         assert!(former.contains("policydb compiled /db/smtp-policy.compiled"), "{former}");
+        let service = PolicyDb::new("sleepyrpc", path).expect_err("no longer asked");
+        assert!(
+            service.starts_with("a policy is not asked for at a sleepyrpc service any more: "),
+            "{service}"
+        );
         assert!(PolicyDb::new("sqlite", path).expect_err("never read").contains("text or compiled"));
     }
 

@@ -1,25 +1,20 @@
-//! New settings for a running server: read and check everything, then swap it in; or change nothing and say why. And the
-//! command that asks a running server for it.
+//! New settings for a running server: read and check everything, then swap it in; or change nothing and say why.
 
-use crate::Stop;
-use crate::args::DaemonArgs;
+pub(crate) mod ask;
+
 use crate::auth;
-use crate::config_file::{self, Loaded, Source};
+use crate::config_file::{Loaded, Source};
 use crate::desk::Desk;
 use crate::doors::{Changes, Doors};
 use crate::journal::Work;
-use crate::limits::PID_FILE_OCTETS_MAX;
 use crate::policy_watch::{self, Seen};
 use crate::resolver::Resolver;
 use crate::spool::Spool;
 use crate::tls::Terms;
 use crate::tls::shop::expiry;
-use nix::sys::signal::{Signal as Number, kill};
-use nix::unistd::Pid;
-use std::fs::{File, TryLockError};
-use std::io::{ErrorKind, Read};
+use serde_json::{Value, json};
+use smtpserver_core::config::choices::Helpers;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -31,6 +26,43 @@ pub(crate) struct Reloader<S: Spool> {
     doors: Mutex<Option<Doors<S>>>,
     desk: Arc<Desk<S>>,
     offer: Offer,
+    /// One reload at a time, in the order in which they were asked for.
+    turn: Mutex<()>,
+    /// Which helpers there were at the start: others cannot be started any more.
+    helpers: Helpers,
+}
+
+/// What came of a reload.
+pub(crate) struct Outcome {
+    /// The file that was read, if there is one.
+    file: Option<String>,
+    /// What holds now; `None` where all is as it was.
+    holds: Option<String>,
+    /// What the operator should know, or why it was refused: a line each.
+    said: Vec<String>,
+}
+
+impl Outcome {
+    /// For whoever asked for it: one line.
+    pub(crate) fn json(&self) -> String {
+        let Outcome { file, holds, said } = self;
+        let kind = if holds.is_some() { "warnings" } else { "refused" };
+        format!("{}\n", json!({ "reload": holds, "file": file, kind: said }))
+    }
+
+    /// Nothing has changed, for one reason.
+    pub(crate) fn refused(why: &str) -> Outcome {
+        Outcome { file: None, holds: None, said: vec![why.into()] }
+    }
+
+    /// The same, read again: what holds now or why nothing has changed, and the file. `None` where it is no such line.
+    pub(super) fn read(line: &str) -> Option<Outcome> {
+        let value: Value = serde_json::from_str(line).ok()?;
+        let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+        let said = value.get("warnings").or(value.get("refused"))?.as_array()?;
+        let said = said.iter().filter_map(|line| line.as_str().map(str::to_owned)).collect();
+        Some(Outcome { file: text("file"), holds: text("reload"), said })
+    }
 }
 
 /// Who is told of the sockets whenever there are others; gets copies.
@@ -44,8 +76,9 @@ impl<S: Spool> Reloader<S> {
         desk: &Arc<Desk<S>>,
         offer: Offer,
     ) -> Reloader<S> {
-        let doors = Mutex::new(Some(doors));
-        Reloader { source: source.map(Arc::new), doors, desk: desk.clone(), offer }
+        let helpers = desk.settings().helpers.clone();
+        let (doors, turn) = (Mutex::new(Some(doors)), Mutex::new(()));
+        Reloader { source: source.map(Arc::new), doors, desk: desk.clone(), offer, turn, helpers }
     }
 
     /// Whether clients are let in still.
@@ -55,54 +88,63 @@ impl<S: Spool> Reloader<S> {
 
     /// Reads the configuration and lets it hold from now on. Sessions under way keep what they began with. What is not
     /// fit changes nothing; all of it is said in the log.
-    pub(crate) async fn reload(&self) {
+    pub(crate) async fn reload(&self) -> Outcome {
+        let _turn = self.turn.lock().await;
         let Some(source) = self.source.clone() else {
-            return tracing::info!("there is no configuration to read again");
+            return refuse(None, vec!["there is no configuration to read again".into()]);
         };
+        let file = source.args.config.as_ref().map(|path| path.display().to_string());
         // The files are read, and the interfaces listed, where that holds up no session.
         let loaded = tokio::task::spawn_blocking(move || source.load()).await;
         let loaded = match loaded {
             Ok(Ok(loaded)) => loaded,
-            Ok(Err(fault)) => return refuse(&fault.lines()),
-            Err(error) => return refuse(&[error.to_string()]),
+            Ok(Err(fault)) => return refuse(file, fault.lines()),
+            Err(error) => return refuse(file, vec![error.to_string()]),
         };
-        for note in loaded.short_notes() {
-            tracing::warn!("{note}");
+        let file = loaded.file.as_ref().map(|path| path.display().to_string());
+        let mut said = loaded.short_notes();
+        match self.take(loaded, &mut said).await {
+            Ok(holds) => {
+                for note in &said {
+                    tracing::warn!("{note}");
+                }
+                tracing::info!("the new configuration holds: {holds}");
+                Outcome { file, holds: Some(holds), said }
+            }
+            Err(fault) => refuse(file, vec![fault]),
         }
+    }
+
+    /// Lets a configuration hold that is fit. Gives what that changed, or why it cannot be; `said` gets what the operator
+    /// should know.
+    async fn take(&self, loaded: Loaded, said: &mut Vec<String>) -> Result<String, String> {
+        let helpers = &loaded.configuration.global().helpers;
+        said.extend(other_helpers(&self.helpers, helpers).map_err(|fault| loaded.blame_short(fault))?);
         let Loaded { configuration, wanted, .. } = loaded;
         let mut doors = self.doors.lock().await;
-        let Some(doors) = doors.as_mut() else { return };
+        let doors = doors.as_mut().ok_or("the server stops")?;
         let groups = configuration.groups.iter().map(|group| &group.settings);
-        let logins = match auth::ready(groups, self.desk.back_ends(), true) {
-            Ok(logins) => logins,
-            Err(fault) => return refuse(&[fault]),
-        };
-        match doors.swap(wanted).await {
-            Ok(Changes { opened, closed, kept }) => {
-                // Before the lock is given back: whoever closes the doors offers nothing after that.
-                match doors.copies() {
-                    Ok(copies) => (self.offer)(copies),
-                    Err(error) => tracing::warn!("a server that takes over gets the old sockets: {error}"),
-                }
-                let (old, new) = (self.desk.settings(), configuration.global());
-                if (&old.run_as, &old.logs) != (&new.run_as, &new.logs) {
-                    tracing::warn!("user, metrics and syslog parameters are as they were until a new start");
-                }
-                match Resolver::of(&new.sources.resolvers) {
-                    Ok(resolver) => self.desk.asks(Arc::new(resolver)),
-                    Err(fault) => tracing::warn!("the name servers are those of before: {fault}"),
-                }
-                self.desk.back_ends().set(logins);
-                self.desk.reconfigure(Arc::new(new.clone()));
-                certificates(&*self.desk, &doors.terms());
-                let addresses: Vec<String> = doors.addresses().iter().map(ToString::to_string).collect();
-                tracing::info!(
-                    "the new configuration holds: {opened} opened, {closed} closed, {kept} kept; listening on {}",
-                    addresses.join(" ")
-                );
-            }
-            Err(fault) => refuse(&[fault.to_string()]),
+        let logins = auth::ready(groups, self.desk.back_ends(), true)?;
+        let Changes { opened, closed, kept } = doors.swap(wanted).await.map_err(|fault| fault.to_string())?;
+        // Before the lock is given back: whoever closes the doors offers nothing after that.
+        match doors.copies() {
+            Ok(copies) => (self.offer)(copies),
+            Err(error) => said.push(format!("a server that takes over gets the old sockets: {error}")),
         }
+        let (old, new) = (self.desk.settings(), configuration.global());
+        if (&old.run_as, &old.logs) != (&new.run_as, &new.logs) {
+            said.push("user, metrics and syslog parameters are as they were until a new start".into());
+        }
+        match Resolver::of(&new.sources.resolvers) {
+            Ok(resolver) => self.desk.asks(Arc::new(resolver)),
+            Err(fault) => said.push(format!("the name servers are those of before: {fault}")),
+        }
+        self.desk.back_ends().set(logins);
+        self.desk.reconfigure(Arc::new(new.clone()));
+        certificates(&*self.desk, &doors.terms());
+        let addresses: Vec<String> = doors.addresses().iter().map(ToString::to_string).collect();
+        let addresses = addresses.join(" ");
+        Ok(format!("{opened} opened, {closed} closed, {kept} kept; listening on {addresses}"))
     }
 
     /// Tells when our certificates end, and warns of those that soon do.
@@ -143,48 +185,26 @@ fn certificates<S: Spool>(desk: &Desk<S>, terms: &[Arc<Terms>]) {
     desk.journal().count(Work::CertificateEnds(ends));
 }
 
-fn refuse(reasons: &[String]) {
-    for reason in reasons {
+fn refuse(file: Option<String>, said: Vec<String>) -> Outcome {
+    for reason in &said {
         tracing::error!("{reason}");
     }
     tracing::error!("the new configuration is not fit: the old one goes on");
+    Outcome { file, holds: None, said }
 }
 
-/// `smtpserver reload`: checks the configuration, then tells the running server to read it.
-pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
-    let loaded = config_file::load(&args, &[]).map_err(config_file::LoadFault::tell)?;
-    loaded.tell();
-    let path = loaded.postoffice.join(&args.pid_file);
-    let pid = running(&path).map_err(Stop::failed)?;
-    kill(Pid::from_raw(pid), Number::SIGHUP)
-        .map_err(|error| Stop::failed(format!("cannot signal process {pid}: {error}")))?;
-    println!("told process {pid} to read its configuration again");
-    Ok(())
-}
-
-/// The pid of the server that holds this pid file.
-fn running(path: &Path) -> Result<i32, String> {
-    let show = path.display();
-    let mut file = File::open(path).map_err(|error| {
-        if error.kind() == ErrorKind::NotFound {
-            format!("no server is running: there is no pid file {show}")
-        } else {
-            format!("cannot read the pid file {show}: {error}")
-        }
-    })?;
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => {}
-        Ok(()) => return Err(format!("no server is running: nobody holds the pid file {show}")),
-        Err(TryLockError::Error(error)) => {
-            return Err(format!("cannot look at the pid file {show}: {error}"));
-        }
+/// What is to be said of helpers that are others than at the start, as nothing but that can start them. An error names a
+/// parameter that asks for one where there is none.
+fn other_helpers(started: &Helpers, wanted: &Helpers) -> Result<Option<String>, &'static str> {
+    if wanted.router && !started.router {
+        return Err("enable-router");
     }
-    let mut text = String::new();
-    let read = Read::by_ref(&mut file).take(PID_FILE_OCTETS_MAX).read_to_string(&mut text);
-    // 1 and below are no daemons, and to signal them would mean something else.
-    match (read, text.trim_ascii().parse::<i32>()) {
-        (Ok(_), Ok(pid)) if pid > 1 => Ok(pid),
-        _ => Err(format!("the pid file {show} holds no pid")),
+    match (&started.filter, &wanted.filter) {
+        (None, Some(_)) => Err("contentfilter"),
+        (Some(started), Some(wanted)) if started != wanted => {
+            Ok(Some(format!("contentfilter: {started} is asked until a new start, and {wanted} only then")))
+        }
+        (_, _) => Ok(None),
     }
 }
 
@@ -193,18 +213,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whoever_holds_the_pid_file_is_signalled() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("pid");
-        assert!(running(&path).expect_err("missing").contains("there is no pid file"));
-        std::fs::write(&path, "4711\n").expect("written");
-        assert!(running(&path).expect_err("left behind").contains("nobody holds"));
-        let holder = File::open(&path).expect("readable");
-        holder.lock().expect("free");
-        assert_eq!(running(&path), Ok(4711));
-        for text in ["", "-1", "0", "1", "x"] {
-            std::fs::write(&path, text).expect("written");
-            assert!(running(&path).expect_err(text).contains("holds no pid"), "{text}");
+    fn helpers_are_those_of_the_start() {
+        let helpers = |router, filter: Option<&str>| Helpers {
+            router,
+            filter: filter.map(str::to_owned),
+            ..Helpers::default()
+        };
+        let (none, some) = (helpers(false, None), helpers(true, Some("/a")));
+        assert_eq!(other_helpers(&none, &helpers(true, None)), Err("enable-router"));
+        assert_eq!(other_helpers(&none, &helpers(false, Some("/a"))), Err("contentfilter"));
+        for wanted in [&none, &some] {
+            assert_eq!(other_helpers(&some, wanted), Ok(None));
+        }
+        let said = other_helpers(&some, &helpers(true, Some("/b"))).expect("fit").expect("a warning");
+        assert_eq!(said, "contentfilter: /a is asked until a new start, and /b only then");
+    }
+
+    #[test]
+    fn an_outcome_is_understood_at_the_other_end() {
+        for (holds, said) in [(Some("1 kept"), vec!["a\nb".to_owned()]), (None, Vec::new())] {
+            let outcome = Outcome { file: Some("/f".into()), holds: holds.map(str::to_owned), said };
+            let read = Outcome::read(&outcome.json()).expect("understood");
+            assert_eq!((&read.file, &read.holds, &read.said), (&outcome.file, &outcome.holds, &outcome.said));
+        }
+        for line in ["", "{}", "{\"error\":\"ask for IP ADDRESS, USER NAME or DUMP\"}"] {
+            assert!(Outcome::read(line).is_none(), "{line}");
         }
     }
 }

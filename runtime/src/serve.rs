@@ -16,16 +16,17 @@ use crate::policy_watch::Seen;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::rate_file::RateFile;
 use crate::recorder::{Recorder, Wish};
-use crate::reload::Reloader;
+use crate::reload::{Outcome, Reloader};
 use crate::resolver::Resolver;
 use crate::signals::{Signals, Word};
 use crate::spool::Spool;
 use crate::spool_fs::FileSpool;
-use crate::stats::door::Door as StatsDoor;
+use crate::stats::door::{Door as StatsDoor, Reload};
 use crate::subserver::{self, Hired};
 use smtpserver_core::Settings;
 use smtpserver_core::limits::{Limits, TURN_AWAY_MARGIN};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -77,10 +78,9 @@ pub(crate) fn serve(
         }
         None => (None, None, None, Hired::default(), None),
     };
-    if let Some(rates) = &rates {
-        rates.restore(&desk);
-    }
     let saving = rates.clone();
+    let relieved = Arc::new(AtomicBool::new(false));
+    let was_relieved = relieved.clone();
     let ended = runtime.block_on(async {
         let fault = |error| Stop::failed(format!("cannot serve: {error}"));
         subserver::employ(&desk, hired).map_err(fault)?;
@@ -90,6 +90,10 @@ pub(crate) fn serve(
         let copies = copies(&doors).map_err(fault)?;
         let ready = doors::ready(doors).map_err(Stop::failed)?;
         let duty = duty.map(|duty| duty.begin(copies, orders)).transpose().map_err(Stop::failed)?;
+        // Whoever served before us has written down the last of it by now.
+        if let Some(rates) = &saving {
+            rates.restore(&desk);
+        }
         desk.back_ends().set(logins);
         let duty: Shared = Arc::new(Mutex::new(duty));
         let offered = duty.clone();
@@ -99,15 +103,15 @@ pub(crate) fn serve(
             }
         };
         let doors = Doors::start(&desk, ready);
+        let reloader = Arc::new(Reloader::new(source, doors, &desk, Box::new(offer)));
         // Its name is kept until the end: who has asked is answered.
-        let _stats = stats.and_then(|door| match door.answer(&desk) {
+        let _stats = stats.and_then(|door| match door.answer(&desk, on_request(&desk, &reloader)) {
             Ok(named) => Some(named),
             Err(error) => {
                 tracing::warn!("statistics are told to nobody: {error}");
                 None
             }
         });
-        let reloader = Arc::new(Reloader::new(source, doors, &desk, Box::new(offer)));
         let (journal, reloads) = (desk.journal().clone(), reloader.clone());
         tokio::spawn(async move {
             while hangups.recv().await.is_some() {
@@ -122,7 +126,7 @@ pub(crate) fn serve(
             }
         });
         if let Some(rates) = saving {
-            tokio::spawn(save_rates(rates, desk.clone()));
+            tokio::spawn(save_rates(rates, desk.clone(), relieved.clone()));
         }
         let reloads = reloader.clone();
         tokio::spawn(async move {
@@ -145,7 +149,14 @@ pub(crate) fn serve(
                     duty.close();
                 }
             }
-            Word::HandOver(to) => hand_over(&duty, to),
+            Word::HandOver(to) => {
+                if let Some(rates) = &rates {
+                    let _ = rates.save(&desk);
+                }
+                // From here on the file is the successor's.
+                relieved.store(true, Ordering::Relaxed);
+                hand_over(&duty, to);
+            }
         }
         let drain = desk.settings().timeouts.drain;
         match desk.sessions() {
@@ -161,7 +172,7 @@ pub(crate) fn serve(
         }
         Ok(duty)
     });
-    if let Some(rates) = rates {
+    if let Some(rates) = rates.filter(|_| !was_relieved.load(Ordering::Relaxed)) {
         let _ = rates.save(&desk);
     }
     // Sessions that are still there end here, and their drafts with them.
@@ -194,12 +205,24 @@ fn copies(doors: &[Door]) -> std::io::Result<Vec<OwnedFd>> {
 }
 
 /// What SIGHUP asks for: logs are found anew, then the configuration is read again.
-async fn on_hangup<S: Spool>(journal: &dyn Journal, reloader: &Reloader<S>) {
+async fn on_hangup<S: Spool>(journal: &dyn Journal, reloader: &Reloader<S>) -> Option<Outcome> {
     journal.reopen();
     // A server that only lets its last sessions end has nothing to say to the service manager any more.
-    if reloader.is_open().await {
-        systemd::reloading(reloader.reload()).await;
-    }
+    if reloader.is_open().await { Some(systemd::reloading(reloader.reload()).await) } else { None }
+}
+
+/// The same for who waits for what comes of it.
+fn on_request<S: Spool>(desk: &Arc<Desk<S>>, reloader: &Arc<Reloader<S>>) -> Reload {
+    let (journal, reloader) = (desk.journal().clone(), reloader.clone());
+    Arc::new(move || {
+        let (journal, reloader) = (journal.clone(), reloader.clone());
+        // A task of its own, which ends well though nobody waits any more.
+        let done = tokio::spawn(async move { on_hangup(&*journal, &reloader).await });
+        Box::pin(async move {
+            let outcome = done.await.ok().flatten();
+            outcome.unwrap_or_else(|| Outcome::refused("the server stops")).json()
+        })
+    })
 }
 
 /// What is still heard while the last sessions end.
@@ -226,9 +249,12 @@ fn lock(duty: &Mutex<Option<OnDuty>>) -> MutexGuard<'_, Option<OnDuty>> {
 }
 
 /// Writes rates down from time to time. Where that cannot be done it was said once, and is tried no more.
-async fn save_rates(rates: RateFile, desk: Arc<Desk<FileSpool>>) {
+async fn save_rates(rates: RateFile, desk: Arc<Desk<FileSpool>>, relieved: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(RATE_SAVE).await;
+        if relieved.load(Ordering::Relaxed) {
+            return;
+        }
         let (rates, desk) = (rates.clone(), desk.clone());
         let saved = tokio::task::spawn_blocking(move || rates.save(&desk)).await;
         if !matches!(saved, Ok(Ok(()))) {

@@ -9,7 +9,7 @@ use crate::desk::{Admission, Desk};
 use crate::doors::{Sign, welcome};
 use crate::drive::drive_on;
 use crate::journal::{Journal, Logbook};
-use crate::limits::LAST_WRITES_MAX;
+use crate::limits::{BATCH_REFUSALS_TOLD_MAX, LAST_WRITES_MAX};
 use crate::metrics::Metrics;
 use crate::process::privileges;
 use crate::spool_fs::{self, FileSpool, Layout};
@@ -27,7 +27,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -189,13 +189,24 @@ fn alone(
 #[derive(Debug, Default)]
 struct Verdict {
     refused: AtomicBool,
+    told: AtomicUsize,
 }
 
 impl Verdict {
     fn look_at(&self, event: &Event) {
         let refused = match event {
-            Event::Refused { .. } => true,
-            Event::Transaction(record) => matches!(record.outcome, Outcome::Refused(_) | Outcome::Cut(_)),
+            Event::Refused { verb, refusal, line } => {
+                let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+                let verb = verb.map_or_else(String::new, |verb| format!("{} was ", verb.name()));
+                self.tell(&format!("{place}{verb}refused: {}", refusal.name()));
+                true
+            }
+            Event::Transaction(record) => {
+                if matches!(record.outcome, Outcome::Cut(_)) {
+                    self.tell("the batch ends within a transaction");
+                }
+                matches!(record.outcome, Outcome::Refused(_) | Outcome::Cut(_))
+            }
             // It did not end by itself: what followed was not looked at.
             Event::Closed(record) => !matches!(record.reason, Reason::Quit | Reason::PeerClosed),
             Event::Command(_)
@@ -210,6 +221,15 @@ impl Verdict {
             | Event::TarpitDelayed(_) => false,
         };
         self.refused.fetch_or(refused, Ordering::Relaxed);
+    }
+
+    /// Says on standard error what the exit code is about, the first of it.
+    fn tell(&self, what: &str) {
+        match self.told.fetch_add(1, Ordering::Relaxed) {
+            told if told < BATCH_REFUSALS_TOLD_MAX => eprintln!("smtpserver: {what}"),
+            BATCH_REFUSALS_TOLD_MAX => eprintln!("smtpserver: there is more"),
+            _ => {}
+        }
     }
 }
 
@@ -247,11 +267,18 @@ pub(crate) struct Stream<R, W> {
     lines: Lines,
     /// What there was no room for: lines grow when their CR is put in.
     over: Vec<u8>,
+    /// One line is given at a time, so that each is answered before the next is looked at.
+    one_by_one: bool,
 }
 
 impl<R, W> Stream<R, W> {
     pub(crate) fn new(input: R, output: W, lines: Lines) -> Stream<R, W> {
-        Stream { input, output, lines, over: Vec::new() }
+        Stream { input, output, lines, over: Vec::new(), one_by_one: false }
+    }
+
+    /// The same, whose reader gets one line at a time.
+    pub(crate) fn one_by_one(self) -> Stream<R, W> {
+        Stream { one_by_one: true, ..self }
     }
 }
 
@@ -261,7 +288,7 @@ impl<R: AsyncRead + Unpin, W: Unpin> AsyncRead for Stream<R, W> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        let Stream { input, lines, over, .. } = self.get_mut();
+        let Stream { input, lines, over, one_by_one, .. } = self.get_mut();
         if over.is_empty() {
             let mut octets = vec![0; buffer.remaining()];
             let mut plain = ReadBuf::new(&mut octets);
@@ -276,7 +303,9 @@ impl<R: AsyncRead + Unpin, W: Unpin> AsyncRead for Stream<R, W> {
                 Lines::Undecided | Lines::Wire => over.extend_from_slice(heard),
             }
         }
-        let rest = over.split_off(over.len().min(buffer.remaining()));
+        let line = over.iter().position(|octet| *octet == b'\n').filter(|_| *one_by_one);
+        let end = line.map_or(over.len(), |at| at + 1);
+        let rest = over.split_off(end.min(buffer.remaining()));
         buffer.put_slice(&std::mem::replace(over, rest));
         Poll::Ready(Ok(()))
     }

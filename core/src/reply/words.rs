@@ -17,6 +17,21 @@ pub struct Words {
     lines: Vec<String>,
 }
 
+/// For a person: `550 5.7.1 spam|more`; a dash for what was not given.
+impl Display for Words {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "{}", code.0)?,
+            None => f.write_str("-")?,
+        }
+        match self.enhanced {
+            Some(Enhanced(class, subject, detail)) => write!(f, " {class}.{subject}.{detail}")?,
+            None => f.write_str(" -")?,
+        }
+        write!(f, " {}", if self.lines.is_empty() { "-".into() } else { self.lines.join("|") })
+    }
+}
+
 impl Words {
     /// Reads `[NNN] [x.y.z] text`, in which CR begins another line. A code that no reply to a command or message may have is
     /// left out.

@@ -11,6 +11,15 @@ use crate::wire::dotted::DottedReader;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+/// Lines of a batch that were used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct BatchLines {
+    /// Those that have ended.
+    whole: u64,
+    /// Another one has begun.
+    begun: bool,
+}
+
 impl Session {
     pub(super) fn batch(&self) -> Option<Batch> {
         self.settings.manners.batch
@@ -36,6 +45,22 @@ impl Session {
         State::Ready(self.give_up(now.instant, then, Outcome::Reset))
     }
 
+    /// These octets were used. In a batch their lines are counted, so that whoever wrote it can find what was refused.
+    pub(super) fn took(&mut self, octets: &[u8]) {
+        if self.batch().is_some() {
+            let lines = memchr::memchr_iter(b'\n', octets).count();
+            self.lines.whole = self.lines.whole.saturating_add(u64::try_from(lines).unwrap_or(u64::MAX));
+            if let Some(last) = octets.last() {
+                self.lines.begun = *last != b'\n';
+            }
+        }
+    }
+
+    /// The line of the batch in which we are, counted from 1.
+    pub(super) fn batch_line(&self) -> Option<u64> {
+        self.batch().map(|_| self.lines.whole + u64::from(self.lines.begun))
+    }
+
     /// Throws text away, up to its end.
     pub(super) fn skip_text(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
         let State::Unwanted(mut unwanted) = self.leave_state() else {
@@ -44,6 +69,7 @@ impl Session {
         let mut dropped = Vec::new();
         unwanted.reader.discard_from_now();
         let progress = unwanted.reader.read(rest, &mut dropped);
+        self.took(&rest[..progress.used]);
         *rest = &rest[progress.used..];
         unwanted.pace.came(now.instant, progress.used);
         if progress.ended {

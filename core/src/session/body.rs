@@ -59,6 +59,7 @@ impl Session {
         };
         let mut text = Vec::with_capacity(rest.len());
         let progress = receiving.reader.read(rest, &mut text);
+        self.took(&rest[..progress.used]);
         *rest = &rest[progress.used..];
         receiving.pace.came(now.instant, progress.used);
         let Receiving { reader, spoiled, .. } = &mut *receiving;

@@ -19,6 +19,7 @@ impl Session {
         };
         let mut text = Vec::new();
         let progress = chunking.reader.read(rest, &mut text);
+        self.took(&rest[..progress.used]);
         *rest = &rest[progress.used..];
         chunking.pace.came(now.instant, progress.used);
         self.take_from_chunk(&mut chunking, text);
@@ -94,6 +95,7 @@ impl Session {
             unreachable!("the state was looked at by the caller")
         };
         let used = usize::try_from(swallowing.left).unwrap_or(usize::MAX).min(rest.len());
+        self.took(&rest[..used]);
         *rest = &rest[used..];
         swallowing.left -= u64::try_from(used).expect("not more than was left");
         if swallowing.left > 0 {

@@ -51,7 +51,7 @@ impl Session {
     /// What was concluded about the message.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all other verdicts are refusals or none")]
     pub(super) fn content_judged(&mut self, now: Now, hello: Hello, message: Message, verdict: Verdict) {
-        self.debug_filter(|| format!("{verdict:?}"));
+        self.debug_filter(|| told(&verdict));
         match verdict {
             Verdict::Judged(sentence) => self.sentenced(now, hello, message, *sentence),
             other => match catalog::verdict_refusal(&other) {
@@ -92,5 +92,28 @@ impl Session {
         self.say(&catalog::message_condemned(words).repeated(times));
         self.send_unless_grouped(Some(Verb::Data));
         self.state = State::Ready(Some(hello));
+    }
+}
+
+/// A verdict about a message, in words.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other verdicts are refusals or none")]
+fn told(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Judged(sentence) => {
+            let fate = match sentence.fate {
+                Fate::Destroyed if sentence.words.accepts() => {
+                    String::from("destroy it, and say it was taken")
+                }
+                Fate::Destroyed => String::from("refuse it"),
+                Fate::Kept => String::from("keep it"),
+                Fate::Frozen(code) => format!("freeze it ({code})"),
+            };
+            format!("answered: {fate}; words: {}", sentence.words)
+        }
+        Verdict::NoHelper(_) => String::from("did not answer"),
+        other => match catalog::verdict_refusal(other) {
+            Some(refusal) => format!("was not asked: {}", refusal.name()),
+            None => String::from("was not asked"),
+        },
     }
 }

@@ -54,8 +54,8 @@ impl Session {
         self.state = State::Ready(hello);
     }
 
-    /// A line of the greeting with its `%` letters replaced (manual, `hdr220`). A letter that is not known vanishes;
-    /// there is no identity (`%I`) and no translation (`%X`) to tell.
+    /// A line of the greeting with its `%` letters replaced (manual, `hdr220`). The configuration has no others; there
+    /// is no identity (`%I`) and no translation (`%X`) to tell.
     fn expanded(&self, line: &str, now: Wall) -> String {
         let mut out = String::with_capacity(line.len() + 64);
         let mut rest = line.chars();

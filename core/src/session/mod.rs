@@ -60,6 +60,8 @@ pub struct Session {
     conditions: Conditions,
     /// The messages come over a BSMTP channel.
     marked: bool,
+    /// Lines of a batch that were used.
+    lines: batch::BatchLines,
     /// Who has logged in.
     login: Option<LoggedIn>,
     state: State,
@@ -110,6 +112,7 @@ impl Session {
             styles: settings.style,
             conditions: Conditions::default(),
             marked: settings.manners.batch.is_some_and(|batch| batch.marked),
+            lines: batch::BatchLines::default(),
             settings,
             id,
             peer,
@@ -312,6 +315,7 @@ impl Session {
         match line::find(octets, COMMAND_LINE_MAX) {
             Found::Incomplete => return Flow::Wait,
             Found::Line { text, used } => {
+                self.took(&octets[..used]);
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
                 self.heard_command(text);
@@ -329,6 +333,7 @@ impl Session {
             }
             Found::Broken { fault, used } => {
                 // Said at once, not at the end of the line: whoever types LF for CRLF would wait for ever.
+                self.took(&octets[..used]);
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
                 self.heard(&octets[..used]);
@@ -348,6 +353,7 @@ impl Session {
 
     fn skip(&mut self, now: Now, rest: &mut &[u8]) -> Flow {
         let (used, ended) = line::discard(rest);
+        self.took(&rest[..used]);
         *rest = &rest[used..];
         let State::Skipping { dropped, then } = self.leave_state() else {
             unreachable!("the state was looked at by the caller")

@@ -144,7 +144,8 @@ impl Session {
         if self.verdicts.len() < REMEMBERED_MAX {
             self.verdicts.push(named);
         }
-        self.event(Event::Refused { verb, refusal });
+        let line = self.batch_line();
+        self.event(Event::Refused { verb, refusal, line });
     }
 
     /// Lets the outbox leave, unless the reply just said may wait for those of the commands behind it.

@@ -81,10 +81,36 @@ fn a_slip_is_answered_with_what_is_wanted() {
         (&["-M", "-5"], "number of octets"),
         (&["-p", "-5"], "from 0 to 65535"),
         (&["-p", "smtp"], "from 0 to 65535"),
+        (&["-L", "abc"], "'-L <LOAD>': a load average is a whole number from 1 to 10000"),
+        (&["-L", "-1"], "a load average is"),
+        (&["-d", "much"], "a level is a whole number"),
+        (&["hepl"], "there is no subcommand hepl: did you mean help?"),
+        (&["helper"], "there is no subcommand helper: did you mean help?"),
+        (&["auth-work"], "there is no subcommand auth-work (see smtpserver --help)"),
+        (&["policy", "test"], "(see smtpserver policy test --help)"),
+        (&["policy", "tset"], "there is no subcommand tset: did you mean test?"),
+        (&["policy"], "a subcommand is missing (see smtpserver policy --help)"),
+        (&["stats", "--bogus"], "there is no option --bogus (see smtpserver stats --help)"),
+        (&["spool", "list", "-X"], "(see smtpserver spool list --help)"),
+        (&["explain"], "(see smtpserver explain --help)"),
+        (&["check-config", "-p", "x"], "(see smtpserver"),
     ];
     for (words, wanted) in table {
         let line = refused(words).line;
         assert!(line.contains(wanted), "{words:?}: {line}");
+    }
+}
+
+#[test]
+fn what_goes_with_another_option_says_so() {
+    for (words, wanted) in [
+        (&["-t"][..], Some("-t is for -n")),
+        (&["-B"], Some("-B is for -i")),
+        (&["-tn"], None),
+        (&["-Bi"], None),
+    ] {
+        let said = daemon_args(words).lonely();
+        assert_eq!(said.map(|said| &said[..wanted.map_or(0, str::len)]), wanted, "{words:?}");
     }
 }
 
@@ -111,7 +137,7 @@ fn the_manual_page_names_every_option() {
 
 #[test]
 fn help_and_version_are_texts() {
-    for word in ["--help", "-V", "--list-params"] {
+    for word in ["--help", "help", "-V", "--list-params"] {
         let parsed = Args::read_from(["smtpserver", word]).expect("fit");
         assert!(matches!(parsed, Parsed::Text(text) if !text.is_empty()), "{word}");
     }

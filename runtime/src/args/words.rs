@@ -8,6 +8,20 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "a port is a number from 0 to 65535; 0 is any that is free".into())
 }
 
+pub(super) fn load(text: &str) -> Result<u32, String> {
+    let load = text.parse().ok().filter(|load| (1..=10_000).contains(load));
+    load.ok_or_else(|| "a load average is a whole number from 1 to 10000".into())
+}
+
+pub(super) fn level(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| "a level is a whole number from 0 to 255; 0 shows nothing".into())
+}
+
+pub(super) fn mebibytes(text: &str) -> Result<u64, String> {
+    let size = text.parse().ok().filter(|size| (1..=1_048_576).contains(size));
+    size.ok_or_else(|| "recordings may take a whole number of mebibytes from 1 to 1048576".into())
+}
+
 pub(super) fn octets(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| "the largest message is a number of octets such as 10000000; 0 is no limit".into())

@@ -45,9 +45,6 @@ impl Named {
                 Err(faults) => errors.push(spot(name).error(faults.replace('\n', "\n    "), "")),
             }
         }
-        if settings.rules.is_some() && !settings.policy.local_domains.is_empty() {
-            self.note("localnames counts only where there is no policydb: name our domains in the policy");
-        }
         if let Some(files) = &settings.sources.tcp_wrapper {
             match self.wrapper(files, &spot("use-tcp-wrapper")) {
                 Ok(read) => settings.host_access = Some(read),
@@ -61,13 +58,6 @@ impl Named {
             }
         }
         errors
-    }
-
-    /// Something that the operator should know, once for all groups.
-    fn note(&mut self, note: &str) {
-        if self.notes.iter().all(|known| known != note) {
-            self.notes.push(note.into());
-        }
     }
 
     fn wrapper(&mut self, files: &WrapperFiles, spot: &Spot) -> Result<Arc<HostAccess>, Vec<Remark>> {

@@ -72,7 +72,7 @@ fn busy() -> Metrics {
         Event::Command(Some(Verb::Mail)),
         Event::Command(None),
         Event::Reply(250),
-        Event::Refused { verb: None, refusal: Refusal::TooManyErrorRecipients },
+        Event::Refused { verb: None, refusal: Refusal::TooManyErrorRecipients, line: None },
         Event::TarpitDelayed(Duration::from_millis(1500)),
         record(Outcome::Stored(id)),
         record(Outcome::Refused(Refusal::TooBig)),

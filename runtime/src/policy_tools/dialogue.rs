@@ -51,7 +51,8 @@ pub(crate) fn run(args: &DaemonArgs, loaded: &Loaded, address: IpAddr) -> Result
         match desk.admit(&peer) {
             Admission::Welcome(settings, seat) => {
                 let session = Session::new(settings, seat.session(), peer);
-                let stream = Stream::new(tokio::io::stdin(), std::io::stdout(), Lines::Undecided);
+                let stream =
+                    Stream::new(tokio::io::stdin(), std::io::stdout(), Lines::Undecided).one_by_one();
                 drive_on(stream, Vec::new(), session, seat).await;
             }
             Admission::TurnAway(words, _) => print!("{}", String::from_utf8_lossy(&words)),

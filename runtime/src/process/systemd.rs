@@ -97,13 +97,14 @@ pub(crate) fn succeeded_by(pid: i32) {
 }
 
 /// Does what a reload is, and tells of its beginning and its end.
-pub(crate) async fn reloading(reload: impl Future<Output = ()>) {
+pub(crate) async fn reloading<T>(reload: impl Future<Output = T>) -> T {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => say(&[NotifyState::Reloading, now]),
         Err(error) => tracing::warn!("the service manager is not told of the reload: {error}"),
     }
-    reload.await;
+    let outcome = reload.await;
     say(&[NotifyState::Ready]);
+    outcome
 }
 
 /// How often we must say that we live, when somebody asks for that: twice in the time that is given.

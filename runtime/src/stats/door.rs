@@ -1,11 +1,11 @@
-//! The socket at which the server tells what it counts: a file that only root and the server's own user may use. One
-//! request a connection, a line; the answer is a line of JSON for each source, in pages, so that nobody's mail waits for
-//! a long one.
+//! The socket at which the server tells what it counts, and reads its configuration again: a file that only root and the
+//! server's own user may use. One request a connection, a line; the answer is a line of JSON, for each source one, in
+//! pages, so that nobody's mail waits for a long one.
 
 use super::json::line;
 use crate::Stop;
 use crate::desk::Desk;
-use crate::limits::{STATS_CALLERS_MAX, STATS_PAGE, STATS_REQUEST_MAX, STATS_WAIT_MAX};
+use crate::limits::{RELOAD_WAIT_MAX, STATS_CALLERS_MAX, STATS_PAGE, STATS_REQUEST_MAX, STATS_WAIT_MAX};
 use crate::spool::Spool;
 use rustix::fs::Mode;
 use smtpserver_core::Source;
@@ -14,10 +14,15 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener as Unready;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+
+/// Reads the configuration again, whatever becomes of who asked for it; what came of it is a line.
+pub(crate) type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync>;
 
 /// A socket that is made and not reachable yet: its name is another server's as long as that serves.
 pub(crate) struct Door {
@@ -62,11 +67,11 @@ impl Door {
     }
 
     /// Takes the name and answers from now on, as long as what comes back is kept.
-    pub(crate) fn answer<S: Spool>(self, desk: &Arc<Desk<S>>) -> io::Result<Named> {
+    pub(crate) fn answer<S: Spool>(self, desk: &Arc<Desk<S>>, reload: Reload) -> io::Result<Named> {
         let listener = UnixListener::from_std(self.listener.try_clone()?)?;
         let inode = inode(&self.own)?;
         std::fs::rename(&self.own, &self.path)?;
-        tokio::spawn(accept(listener, desk.clone()));
+        tokio::spawn(accept(listener, desk.clone(), reload));
         Ok(Named { path: self.path.clone(), inode })
     }
 }
@@ -82,17 +87,17 @@ fn inode(path: &Path) -> io::Result<(u64, u64)> {
     Ok((stat.dev(), stat.ino()))
 }
 
-async fn accept<S: Spool>(listener: UnixListener, desk: Arc<Desk<S>>) {
+async fn accept<S: Spool>(listener: UnixListener, desk: Arc<Desk<S>>, reload: Reload) {
     let places = Arc::new(Semaphore::new(STATS_CALLERS_MAX));
     loop {
         // Nobody closes the semaphore. Who has to wait waits in the queue of the socket.
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((caller, _)) => {
-                let desk = desk.clone();
+                let (desk, reload) = (desk.clone(), reload.clone());
                 tokio::spawn(async move {
                     // Whoever hangs up early has had its answer.
-                    let _ = tokio::time::timeout(STATS_WAIT_MAX, serve(caller, &desk)).await;
+                    let _ = tokio::time::timeout(ANSWER_MAX, serve(caller, &desk, &reload)).await;
                     drop(place);
                 });
             }
@@ -102,8 +107,12 @@ async fn accept<S: Spool>(listener: UnixListener, desk: Arc<Desk<S>>) {
     }
 }
 
+/// How long an answer may take.
+const ANSWER_MAX: Duration =
+    if RELOAD_WAIT_MAX.as_secs() > STATS_WAIT_MAX.as_secs() { RELOAD_WAIT_MAX } else { STATS_WAIT_MAX };
+
 /// Answers one caller.
-async fn serve<S: Spool>(mut caller: UnixStream, desk: &Desk<S>) -> io::Result<()> {
+async fn serve<S: Spool>(mut caller: UnixStream, desk: &Desk<S>, reload: &Reload) -> io::Result<()> {
     let uid = caller.peer_cred()?.uid();
     if uid != 0 && uid != nix::unistd::geteuid().as_raw() {
         tracing::warn!(uid, "statistics are for root and our own user only");
@@ -117,11 +126,12 @@ async fn serve<S: Spool>(mut caller: UnixStream, desk: &Desk<S>) -> io::Result<(
         ["IP", address] => address.parse().map(|address| Key::Source(Source::of(address))).ok(),
         ["USER", user] => Some(Key::user(user)),
         ["DUMP"] => return dump(&mut writer, desk).await,
+        ["RELOAD"] => return writer.write_all(reload().await.as_bytes()).await,
         _ => None,
     };
     match answer {
         Some(key) => writer.write_all(line(&desk.tracked(key)).as_bytes()).await,
-        None => writer.write_all(b"{\"error\":\"ask for IP ADDRESS, USER NAME or DUMP\"}\n").await,
+        None => writer.write_all(b"{\"error\":\"ask for IP ADDRESS, USER NAME, DUMP or RELOAD\"}\n").await,
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Stop> {
     let mut server = UnixStream::connect(&path).map_err(fault)?;
     server.set_read_timeout(Some(STATS_WAIT_MAX)).map_err(fault)?;
     server.write_all(request.as_bytes()).map_err(fault)?;
-    let mut count = 0_u64;
+    let (mut count, mut users) = (0_u64, false);
     for line in BufReader::new(server).lines() {
         let line = line.map_err(fault)?;
         let known: Value = serde_json::from_str(&line)
@@ -75,19 +75,46 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Stop> {
         if args.json {
             println!("{line}");
         } else if args.address.is_some() || args.user.is_some() {
-            print!("{}", page(&known));
+            print!("{}", page(&known, args.user.as_deref()));
         } else {
             if count == 0 {
                 println!("{HEAD}");
             }
             println!("{}", row(&known));
+            users |= is_user(&known);
         }
         count += 1;
+    }
+    if users {
+        println!(
+            "user#... is somebody who logged in, by a hash of the name: smtpserver stats --user NAME shows one"
+        );
     }
     if count == 0 && !args.json {
         println!("nothing is known of anybody");
     }
     Ok(())
+}
+
+/// How a user's key begins, behind which the hash of the name stands.
+const USER: &str = "user:";
+/// Letters of the hash that are shown.
+const HASH_SHOWN: usize = 16;
+
+fn is_user(known: &Value) -> bool {
+    known["key"].as_str().is_some_and(|key| key.starts_with(USER))
+}
+
+/// Who it is. The name of a user is known only to whoever has asked for it.
+fn who(known: &Value, user: Option<&str>) -> String {
+    let key = known["key"].as_str().unwrap_or_default();
+    match (key.strip_prefix(USER), user) {
+        (Some(_), Some(user)) => format!("user {}", printable(user)),
+        (Some(hash), None) => {
+            format!("user#{}", printable(&hash.chars().take(HASH_SHOWN).collect::<String>()))
+        }
+        (None, _) => printable(key).into_owned(),
+    }
 }
 
 const HEAD: &str = "source                  messages recipients  mails connects auth-failures excesses limit             known";
@@ -121,7 +148,7 @@ fn limit(known: &Value) -> String {
 fn row(known: &Value) -> String {
     format!(
         "{:<23} {:>8} {:>10} {:>6} {:>8} {:>13} {:>8} {:<17} {}",
-        printable(known["key"].as_str().unwrap_or_default()),
+        who(known, None),
         sum(&known["messages"]),
         sum(&known["recipients"]),
         number(&known["mails"]),
@@ -134,7 +161,7 @@ fn row(known: &Value) -> String {
 }
 
 /// One source in full.
-fn page(known: &Value) -> String {
+fn page(known: &Value, user: Option<&str>) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(out, "{name:<22} {value}");
@@ -143,7 +170,7 @@ fn page(known: &Value) -> String {
         let slots = known[name].as_array().into_iter().flatten().map(number);
         slots.map(|slot| format!("{slot:>6}")).collect::<Vec<_>>().join(" ")
     };
-    line("source", printable(known["key"].as_str().unwrap_or_default()).into_owned());
+    line("source", who(known, user));
     line("known for", time(&known["age"]));
     line("messages in the hour", sum(&known["messages"]).to_string());
     line("recipients in the hour", sum(&known["recipients"]).to_string());
@@ -176,8 +203,12 @@ mod tests {
         let shown = row(&known);
         let words: Vec<&str> = shown.split_ascii_whitespace().collect();
         assert_eq!(words, ["192.0.2.7", "3", "3", "4", "5", "2", "1", "100,0", "10", "min"]);
-        let page = page(&known);
+        let page = page(&known, None);
         assert!(page.contains("refused by the limit   1, last 100 s ago\n"), "{page}");
+        let user = json!({ "key": "user:0123456789abcdef0123456789abcdef" });
+        assert!(is_user(&user) && !is_user(&known));
+        assert_eq!(who(&user, None), "user#0123456789abcdef");
+        assert_eq!(who(&user, Some("ann")), "user ann");
         assert!(page.contains("  messages                  1      2      0\n"), "{page}");
     }
 }

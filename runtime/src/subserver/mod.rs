@@ -11,7 +11,7 @@ mod socket;
 mod staff;
 
 pub use staff::Staff;
-pub(crate) use staff::{Hired, Plan};
+pub(crate) use staff::{Hired, Plan, check_program};
 
 use crate::desk::Desk;
 use crate::lines::printable;

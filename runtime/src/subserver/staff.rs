@@ -43,7 +43,7 @@ impl Plan {
             let usual = || Path::new(zenv.get("MAILBIN").unwrap_or_default()).join("router");
             let program = router.map_or_else(usual, Path::to_path_buf);
             let unfit = |why| loaded.blame("enable-router", format!("{}: {why}", program.display()));
-            check(&program).map_err(unfit)?;
+            check_program(&program).map_err(unfit)?;
             plan.host.router = Some(program);
         }
         if let Some(filter) = &settings.helpers.filter {
@@ -52,11 +52,16 @@ impl Plan {
                 plan.socket = Some(filter);
             } else {
                 let unfit = |why| loaded.blame("contentfilter", format!("{}: {why}", filter.display()));
-                check(&filter).map_err(unfit)?;
+                check_program(&filter).map_err(unfit)?;
                 plan.host.filter = Some(filter);
             }
         }
         Ok(plan)
+    }
+
+    /// The program of the interactive router, if there is one.
+    pub(crate) fn router(&self) -> Option<&Path> {
+        self.host.router.as_deref()
     }
 
     fn wants_host(&self) -> bool {
@@ -85,11 +90,11 @@ fn cannot_start(error: std::io::Error) -> String {
     format!("the host of helpers cannot be started: {error}")
 }
 
-/// Whether a program can be one of ours.
-fn check(program: &Path) -> Result<(), String> {
+/// Whether this can be started by the server, as far as its file tells.
+pub(crate) fn check_program(program: &Path) -> Result<(), String> {
     let stat = program.metadata().map_err(|error| error.to_string())?;
     if !stat.is_file() {
-        return Err("it is neither a program nor a socket".into());
+        return Err("it is no program".into());
     }
     if stat.permissions().mode() & 0o111 == 0 {
         return Err("it is not executable".into());

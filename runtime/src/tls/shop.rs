@@ -9,11 +9,11 @@ use super::tickets::{SECRET_OCTETS_MIN, Tickets};
 use super::{backend, der, files};
 use crate::clock::Clock;
 use crate::limits::CERTIFICATE_WARNING;
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use rustls::{InconsistentKeys, ServerConfig};
 use smtpserver_core::config::choices::Tls;
 use smtpserver_core::config::file::Configuration;
 use smtpserver_core::config::file::remark::{Remark, Spot};
@@ -150,7 +150,14 @@ impl Shop {
                 Fault(key_param, format!("the key {key} is not fit for the certificate {own}: {error}"))
             };
             let pair = CertifiedKey::from_der(chain, secret, provider).map_err(unfit)?;
-            pair.keys_match().map_err(unfit)?;
+            pair.keys_match().map_err(|error| match error {
+                rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    let (own, key) = (own.display(), key.display());
+                    let what = format!("the key {key} belongs to another certificate than {own}");
+                    Fault(key_param, what)
+                }
+                other => unfit(other),
+            })?;
             self.notes.extend(expiry(own, holder.ends, clock.now().wall.seconds()));
             certificates.push((own.to_path_buf(), holder.subject.clone(), holder.ends));
             let mut names = holder.domains;

@@ -1,12 +1,13 @@
 //! The configuration file in a running server: groups, new settings under way, and files that are not fit.
 
 use crate::client::Client;
-use crate::server::{PROGRAM, Server, output, postoffice, refusal, spool};
+use crate::server::{PATIENCE, PROGRAM, Server, output, postoffice, refusal, spool};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 /// A folder with a spool and a configuration file.
 pub(crate) struct Site {
@@ -31,7 +32,7 @@ impl Site {
         std::fs::rename(new, self.path()).expect("renamed");
     }
 
-    fn args<'a>(&self, more: &'a [&'a str]) -> Vec<String> {
+    pub(crate) fn args<'a>(&self, more: &'a [&'a str]) -> Vec<String> {
         let (conf, folder) = (self.path(), self.folder.path());
         let text = |path: &Path| path.to_str().expect("text").to_string();
         let mut args = vec!["-C".into(), text(&conf), "-P".into(), text(folder)];
@@ -247,6 +248,25 @@ fn the_commands_check_before_they_tell() {
     assert_eq!(rcpt(&mut greeted(server.address), "two.example"), 250, "nothing was told");
 }
 
+/// Sends messages until it is enough, several over each connection. Gives the ids of those that were accepted.
+fn sender(address: SocketAddr, enough: &Arc<AtomicBool>) -> JoinHandle<Vec<String>> {
+    let enough = enough.clone();
+    std::thread::spawn(move || {
+        let mut ids = Vec::new();
+        while !enough.load(Ordering::Relaxed) {
+            let mut client = greeted(address);
+            for _ in 0..3 {
+                client.open_transaction("");
+                assert_eq!(client.ask("DATA").code, 354);
+                client.send(b"Subject: under load\r\n\r\nx\r\n.\r\n");
+                ids.push(client.reply().id());
+            }
+            assert_eq!(client.ask("QUIT").code, 221);
+        }
+        ids
+    })
+}
+
 #[test]
 fn no_message_is_lost_while_settings_change() {
     let text = |size: u32, more: &str| {
@@ -255,25 +275,7 @@ fn no_message_is_lost_while_settings_change() {
     let site = Site::new(&text(100_000, ""));
     let server = site.start();
     let enough = Arc::new(AtomicBool::new(false));
-    let senders: Vec<_> = (0..4)
-        .map(|_| {
-            let (enough, address) = (enough.clone(), server.address);
-            std::thread::spawn(move || {
-                let mut ids = Vec::new();
-                while !enough.load(Ordering::Relaxed) {
-                    let mut client = greeted(address);
-                    for _ in 0..3 {
-                        client.open_transaction("");
-                        assert_eq!(client.ask("DATA").code, 354);
-                        client.send(b"Subject: under load\r\n\r\nx\r\n.\r\n");
-                        ids.push(client.reply().id());
-                    }
-                    assert_eq!(client.ask("QUIT").code, 221);
-                }
-                ids
-            })
-        })
-        .collect();
+    let senders: Vec<_> = (0..4).map(|_| sender(server.address, &enough)).collect();
     for turn in 0..60 {
         let more = ["", "PARAM BindSmtp [127.0.0.1] 0\n", "broken\n"][turn % 3];
         site.write(&text(100_001, more));
@@ -289,10 +291,11 @@ fn no_message_is_lost_while_settings_change() {
 }
 
 #[test]
-fn a_thousand_reloads_leave_nothing_behind() {
+fn a_thousand_reloads_under_load_lose_nothing_and_leave_nothing_behind() {
     let text = |turn: u32| {
         let more = if turn % 2 == 1 { "PARAM BindSmtp [127.0.0.1] 0\n" } else { "" };
-        format!("PARAM maxsize {}\nPARAM BindSmtp [127.0.0.1] 0\n{more}", 10_000 + turn)
+        let own = "PARAM localnames local.example\nPARAM BindSmtp [127.0.0.1] 0";
+        format!("PARAM maxsize {}\n{own}\n{more}", 10_000 + turn)
     };
     let site = Site::new(&text(0));
     let server = site.start();
@@ -304,11 +307,25 @@ fn a_thousand_reloads_leave_nothing_behind() {
     site.write(&text(2));
     assert!(site.reload(&server).contains("holds"));
     let before = open_files();
+    let enough = Arc::new(AtomicBool::new(false));
+    let senders: Vec<_> = (0..2).map(|_| sender(server.address, &enough)).collect();
     for turn in 1..=1_000 {
         site.write(&text(turn));
         assert!(site.reload(&server).contains("holds"), "{turn}");
     }
-    assert_eq!(open_files(), before);
+    enough.store(true, Ordering::Relaxed);
+    let ids: Vec<String> = senders.into_iter().flat_map(|sender| sender.join().expect("no error")).collect();
+    assert!(ids.len() > 100, "{}", ids.len());
+    for id in &ids {
+        spool(&site.folder).stored(id);
+    }
+    // The sockets of those who have left are closed a moment later.
+    let pause = std::time::Duration::from_millis(10);
+    let mut left = PATIENCE.as_millis() / pause.as_millis();
+    while open_files() != before {
+        left = left.checked_sub(1).unwrap_or_else(|| panic!("{} open files, not {before}", open_files()));
+        std::thread::sleep(pause);
+    }
     assert!(old.ask("EHLO client.example").text.contains("SIZE 10000"), "it keeps what it began with");
     assert!(greeted(server.address).ask("EHLO client.example").text.contains("SIZE 11000"));
 }

@@ -20,6 +20,7 @@ mod logins;
 mod logs;
 mod metrics;
 mod names;
+mod operator;
 mod policy;
 mod policy_tools;
 mod process;

@@ -151,6 +151,9 @@ fn a_person_speaks_as_if_from_elsewhere() {
     let reasons = said.find("000- address: no key").expect("a reason");
     assert!(reasons < said.find("220 ").expect("a greeting"), "{said}");
     assert!(said.contains(&format!("000- . ({policy}:1) relaytarget -\n")), "{said}");
+    // Each answer stands behind its own reasons, though all was said at once.
+    let at = |words: &str| said.find(words).unwrap_or_else(|| panic!("{words}: {said}"));
+    assert!(at("250 2.1.5 ") < at(&format!("000- . ({policy}:1) relaytarget -\n")), "{said}");
     assert!(said.contains("354 ") && said.contains("\r\n4"), "no message is taken: {said}");
     let (said, _) = spoken(&policy, "[192.0.2.66]", &[], "EHLO foo\r\nQUIT\r\n");
     assert!(said.starts_with("554 ") && said.contains("quarantined") && !said.contains("000-"), "{said}");
@@ -232,6 +235,7 @@ fn recordings_say_what_another_policy_would_change() {
     let token = explained.split("token=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a token");
     let output = output(&["explain", &format!("[{token}]"), &log]);
     let page = text(&output.stdout);
+    assert!(page.contains("  - refused: MAIL FROM:<bad@b.example>\n"), "{page}");
     assert!(
         output.status.success() && page.contains(&format!("  - bad@ ({old}:8) rejectsource +\n")),
         "{page}"

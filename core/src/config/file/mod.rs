@@ -2,6 +2,7 @@
 //! file and no socket, and stops at no error.
 
 mod build;
+mod idle;
 pub(super) mod line;
 pub(super) mod pattern;
 mod place;
@@ -14,6 +15,7 @@ use super::Settings;
 use super::bind::Bind;
 use super::zenv::Zenv;
 use alloc::vec::Vec;
+pub use idle::idle;
 use remark::{Remark, Spot};
 pub use said::option;
 

@@ -82,6 +82,8 @@ pub enum Unfit {
     NotAServer,
     /// It is no list of SPF mechanisms.
     NotMechanisms,
+    /// A `%` stands there without a letter that means something behind it.
+    NotALetter,
     /// A quote is opened and not closed.
     OpenQuote,
     /// It asks for a place or a group, and those stand in the file only.
@@ -110,6 +112,7 @@ impl fmt::Display for Unfit {
             Unfit::NotAnAddress => "is no address to listen on",
             Unfit::NotAServer => "is no address of a name server",
             Unfit::NotMechanisms => "is no list of SPF mechanisms",
+            Unfit::NotALetter => "has a % without one of its letters",
             Unfit::OpenQuote => "has a quote that is not closed",
             Unfit::OnlyInFile => "can be given in the configuration file only",
         })
@@ -123,6 +126,10 @@ impl fmt::Display for ParamFault {
             ParamFaultKind::Unknown { name, near } => {
                 write!(f, "there is no parameter \"{name}\"")?;
                 near.map_or(Ok(()), |near| write!(f, "; did you mean \"{near}\"?"))
+            }
+            // What it takes there does not help.
+            ParamFaultKind::Unfit { name, unfit: unfit @ Unfit::OnlyInFile, .. } => {
+                write!(f, "{name} {unfit}; on the command line, --listen names a place")
             }
             ParamFaultKind::Unfit { name, given, unfit, wanted } if given.is_empty() => {
                 write!(f, "{name}: the value {unfit}; it takes {wanted}")

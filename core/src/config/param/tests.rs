@@ -117,6 +117,32 @@ fn texts_are_added() {
 }
 
 #[test]
+fn a_greeting_has_no_letters_that_mean_nothing() {
+    assert_eq!(set("hdr220 %% %H %I %i %p %V %T %X").greeting, ["%% %H %I %i %p %V %T %X"]);
+    for (line, column) in
+        [("hdr220 %H at %Q!", 14), ("hdr220 100%", 11), ("hdr220 %%%", 10), ("hdr220 %h", 8)]
+    {
+        let (at, text) = complaint(line);
+        assert_eq!(at, column, "{line}");
+        assert!(
+            text.contains("has a % without one of its letters; it takes a line of text with %H, %V"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_cache_is_shared_by_an_absolute_path() {
+    assert_eq!(set("tls-scache-name /etc/secret").tls.cache_name.as_deref(), Some("/etc/secret"));
+    let (column, text) = complaint("tls-scache-name etc/secret");
+    assert_eq!(column, 17);
+    assert!(text.contains("is no absolute path; it takes an absolute path"), "{text}");
+    // The manual's own form.
+    let note = apply(&mut settings(), "tls-scache-name 'zzzz'").expect("fit").expect("a note");
+    assert!(note.to_string().contains("shared with nobody: write the absolute path"), "{note}");
+}
+
+#[test]
 fn whom_to_become_is_a_user_and_perhaps_a_group() {
     let run_as = |line: &str| set(line).run_as.map(|run_as| (run_as.user, run_as.group));
     assert_eq!(run_as("user mail"), Some(("mail".into(), None)));

@@ -15,6 +15,7 @@ use crate::spf;
 use crate::subserver::Trade;
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -164,8 +165,8 @@ impl Case {
             Ok(client) => client,
             Err(no) => {
                 self.reason(|case| case.explained(&ruling.chain));
-                let chain = self.settings.explain_token.then(|| self.explained(&ruling.chain));
-                let denial = Denial { no: no.clone(), chain };
+                let refused = || format!("refused: the connection from {}", self.peer.literal());
+                let denial = self.denial(no.clone(), &ruling.chain, refused);
                 self.standing = Standing::Unwelcome(Box::new(no));
                 return Judged::Verdict(Verdict::Refuse(Box::new(denial)));
             }
@@ -238,7 +239,7 @@ impl Case {
         let sender = match self.settle(now, known, rates, Some(path), judge) {
             Ok(ruling) => {
                 self.reason_of(&ruling.chain);
-                self.said(ruling)
+                self.said(ruling, || format!("refused: MAIL FROM:{path}"))
             }
             Err(machine) => return Judged::Wants(machine),
         };
@@ -271,7 +272,7 @@ impl Case {
         let welcome = match self.settle(now, known, rates, None, judge) {
             Ok(ruling) => {
                 self.reason_of(&ruling.chain);
-                self.said(ruling)
+                self.said(ruling, || format!("refused: RCPT TO:{path}"))
             }
             Err(machine) => return Judged::Wants(machine),
         };
@@ -330,11 +331,18 @@ impl Case {
     }
 
     /// A ruling as a verdict, with what led to it where that is wanted.
-    fn said<T>(&self, ruling: Ruling<T>) -> Result<T, Verdict> {
-        ruling.verdict.map_err(|no| {
-            let chain = self.settings.explain_token.then(|| self.explained(&ruling.chain));
-            Verdict::Refuse(Box::new(Denial { no, chain }))
-        })
+    fn said<T>(&self, ruling: Ruling<T>, refused: impl FnOnce() -> String) -> Result<T, Verdict> {
+        ruling.verdict.map_err(|no| Verdict::Refuse(Box::new(self.denial(no, &ruling.chain, refused))))
+    }
+
+    /// A refusal, with what was refused and what led to it where that is wanted.
+    fn denial(&self, no: No, chain: &Chain, refused: impl FnOnce() -> String) -> Denial {
+        let chain = self.settings.explain_token.then(|| {
+            let mut lines = self.explained(chain);
+            lines.insert(0, refused());
+            lines
+        });
+        Denial { no, chain }
     }
 
     /// What led to a verdict, beginning with what was found out about the client before.

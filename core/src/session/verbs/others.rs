@@ -4,6 +4,7 @@ use crate::event::Outcome;
 use crate::limits::REPLY_LINES_MAX;
 use crate::now::Now;
 use crate::output::Reason;
+use crate::refusal::Refusal;
 use crate::reply::catalog;
 use crate::session::Session;
 use crate::session::state::State;
@@ -63,18 +64,22 @@ impl Session {
     pub(in crate::session) fn help(&mut self, state: State, topic: Option<&str>) {
         let named = topic.and_then(|topic| Verb::named(topic.as_bytes()));
         let mut lines: Vec<String> = match named {
-            Some(verb) => alloc::vec![format!("{}: {}", verb.name(), purpose(verb))],
+            Some(verb) => alloc::vec![format!("{}: {}", verb.name(), self.purpose(verb))],
             None => {
-                let more = self.offers_tls().then_some(&Verb::StartTls);
-                let verbs: Vec<&str> = SPOKEN.iter().chain(more).map(|verb| verb.name()).collect();
+                let verbs: Vec<&str> =
+                    SPOKEN.into_iter().filter(|verb| self.speaks(*verb)).map(Verb::name).collect();
+                let first = match topic {
+                    Some(_) => String::from("there is no such verb here"),
+                    None => format!("smtpserver at {}", self.settings.host),
+                };
                 alloc::vec![
-                    format!("smtpserver at {}", self.settings.host),
+                    first,
                     format!("verbs: {}", verbs.join(" ")),
                     String::from("HELP with a verb says what it is for"),
                 ]
             }
         };
-        if named.is_none() {
+        if topic.is_none() {
             let room = REPLY_LINES_MAX - lines.len() - 1;
             lines.extend(self.settings.help.iter().take(room).cloned());
             lines.push(format!("write to postmaster@{} for help by a person", self.settings.host));
@@ -83,10 +88,36 @@ impl Session {
         self.send();
         self.state = state;
     }
+
+    /// Whether the verb does something in this session, as far as it is up to the operator.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other verbs are always there")]
+    fn speaks(&self, verb: Verb) -> bool {
+        match verb {
+            Verb::Ehlo => self.settings.extensions.ehlo,
+            Verb::Bdat => self.settings.extensions.chunking,
+            Verb::Vrfy => self.settings.verbs.vrfy,
+            Verb::Expn => self.settings.verbs.expn,
+            Verb::Auth => self.takes_logins().is_ok(),
+            Verb::StartTls => self.offers_tls(),
+            _ => true,
+        }
+    }
+
+    fn purpose(&self, verb: Verb) -> &'static str {
+        match verb {
+            Verb::Vrfy | Verb::Evfy if self.settings.verbs.vrfy => "VRFY text; ask about an address",
+            Verb::Expn if self.settings.verbs.expn => "EXPN text; ask who is on a list",
+            Verb::Auth if self.takes_logins() == Err(Refusal::LoginNeedsTls) => {
+                "AUTH mechanism [response]; log in, after STARTTLS"
+            }
+            verb if self.speaks(verb) || matches!(verb, Verb::Vrfy | Verb::Expn) => purpose(verb),
+            _ => "not offered here",
+        }
+    }
 }
 
-/// The verbs that this server speaks.
-const SPOKEN: [Verb; 13] = [
+/// The verbs that this server may speak.
+const SPOKEN: [Verb; 14] = [
     Verb::Helo,
     Verb::Ehlo,
     Verb::Mail,
@@ -100,6 +131,7 @@ const SPOKEN: [Verb; 13] = [
     Verb::Vrfy,
     Verb::Expn,
     Verb::Auth,
+    Verb::StartTls,
 ];
 
 fn purpose(verb: Verb) -> &'static str {

@@ -30,7 +30,7 @@ fn a_new_certificate_serves_newcomers_and_a_bad_one_nobody() {
     let other = site.authority.server("other", "other.example", Kind::Rsa, 400);
     std::fs::copy(other.certificate, &made.certificate).expect("copied");
     site.server().signal("HUP");
-    site.server().wait_for("is not fit for the certificate");
+    site.server().wait_for("belongs to another certificate than");
     site.server().wait_for("the old one goes on");
     assert_eq!(subject(&site), "new.example");
     // No certificate at all.

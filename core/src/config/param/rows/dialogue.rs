@@ -19,8 +19,17 @@ fn line(value: &str) -> Result<&str, (usize, Unfit)> {
     Ok(value)
 }
 
+/// The letters that stand behind a `%` in a greeting (manual, `hdr220`).
+const GREETING_LETTERS: &str = "%HIipTVX";
+
 fn greeting(settings: &mut Settings, value: &str) -> Checked {
     let text = line(value)?;
+    let mut rest = text.char_indices();
+    while let Some((at, letter)) = rest.next() {
+        if letter == '%' && !rest.next().is_some_and(|(_, letter)| GREETING_LETTERS.contains(letter)) {
+            return Err((at, Unfit::NotALetter));
+        }
+    }
     if settings.greeting.len() >= GREETING_LINES_MAX {
         return Err((0, Unfit::TooMany));
     }
@@ -38,7 +47,7 @@ fn contact(settings: &mut Settings, value: &str) -> Checked {
 
 /// The rows.
 pub(in crate::config::param) const ROWS: &[Param] = &[
-    row("hdr220", &[], "", Argument::Text { form: "TEXT", wanted: "a line of text; up to 5 lines of up to 480 octets may be given", set: greeting }, "A line of the greeting: %H our name, %V version, %T time, %i client, %p port, %I %X empty, %% percent.")
+    row("hdr220", &[], "", Argument::Text { form: "TEXT", wanted: "a line of text with %H, %V, %T, %i, %p, %I, %X or %% in it; up to 5 lines of up to 480 octets may be given", set: greeting }, "A line of the greeting: %H our name, %V version, %T time, %i client, %p port, %I %X empty, %% percent.")
     .global()
     .raw(),
     row("contact-pointer-message", &[], "", Argument::Text { form: "TEXT", wanted: "a line of text of up to 480 octets, perhaps in quotes", set: contact }, "What many refusals say last, such as where to read your rules.").raw(),

@@ -20,6 +20,17 @@ fn paths(place: &mut Vec<String>, words: &[&str]) -> CheckedWords {
     Ok(None)
 }
 
+/// The manual's form, a name alone, means nothing to another process: no file is meant by it.
+fn cache_name(place: &mut Option<String>, words: &[&str]) -> CheckedWords {
+    if words[0].contains('/') {
+        return absolute(place, words);
+    }
+    named(place, words)?;
+    Ok(Some(
+        "a name alone is shared with nobody: write the absolute path of a file of 32 or more random octets",
+    ))
+}
+
 fn ciphers(place: &mut Vec<String>, words: &[&str]) -> CheckedWords {
     let names: Vec<String> =
         words[0].split([':', ',']).filter(|name| !name.is_empty()).map(str::to_ascii_uppercase).collect();
@@ -133,7 +144,7 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "tls-scache-name",
         &[],
         "",
-        words("'NAME'", "a name, or an absolute path", (1, 1), |s, w| named(&mut s.tls.cache_name, w)),
+        words("'NAME'", "an absolute path", (1, 1), |s, w| cache_name(&mut s.tls.cache_name, w)),
         "A file of 32 or more random octets; servers that share it let clients resume each other's sessions.",
     ),
     row(
