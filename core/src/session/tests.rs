@@ -103,6 +103,10 @@ impl Bench {
                     let id = self.session.id();
                     self.serve(crate::server::Input::Inquired(id, ticket, source, check));
                 }
+                Output::Inquire(ticket, Inquiry::Certified { source, user }) => {
+                    let id = self.session.id();
+                    self.serve(crate::server::Input::Certified(id, ticket, source, user));
+                }
                 Output::Attempt(attempt) => {
                     let id = self.session.id();
                     self.serve(crate::server::Input::Attempted(id, attempt));
