@@ -207,6 +207,9 @@ pub(crate) fn load(args: &DaemonArgs, passed: &[Passed]) -> Result<Loaded, LoadF
             configuration.groups.len() - 1
         ));
     }
+    if args.router.is_some() && !configuration.groups.iter().any(|group| group.settings.helpers.router) {
+        notes.push("-R changes nothing without PARAM enable-router".into());
+    }
     let without_effect = args.without_effect();
     if !without_effect.is_empty() {
         notes.push(format!("understood, and not acted on by this version: {}", without_effect.join(" ")));

@@ -9,8 +9,8 @@ use crate::config_file::{self, Loaded, Source};
 use crate::journal::Logbook;
 use crate::listen;
 use crate::log;
-use crate::metrics::Metrics;
 use crate::metrics::door::Door as MetricsDoor;
+use crate::metrics::{Farms, Metrics};
 use crate::places::Passed;
 use crate::policy_tools::dialogue;
 use crate::process::detach::{self, Caller};
@@ -106,13 +106,20 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         logs.start(log::level(args.verbose)).map_err(Stop::failed)?;
     log.trace();
     fence.tell();
+    if args.log.is_kept_elsewhere(settings.logs.events_to_syslog) {
+        for note in loaded.short_notes() {
+            tracing::warn!("{note}");
+        }
+    }
     if nix::unistd::Uid::effective().is_root() && settings.run_as.is_none() {
         tracing::warn!("stays root, as nobody says whom to become: set the parameter user");
     }
     let metrics = Arc::new(Metrics::new(SystemClock::default().now().wall));
+    let farms = Farms::default();
     if let Some(door) = door {
-        let (counted, writing) = (metrics.clone(), writers.clone());
-        duty.shown_at(door, Arc::new(move || counted.page(writing.lost())));
+        let (counted, writing, farms) = (metrics.clone(), writers.clone(), farms.clone());
+        let page = move || counted.page(writing.lost(), &farms.get().map(|look| look()).unwrap_or_default());
+        duty.shown_at(door, Arc::new(page));
     }
     let rates = RateFile::in_folder(&postoffice);
     let spool = FileSpool::open(&postoffice, &settings.host, layout);
@@ -121,7 +128,7 @@ pub(crate) fn run(args: DaemonArgs) -> Result<(), Stop> {
         duty.told_to(caller, writers.clone());
     }
     let logbook = Arc::new(Logbook::new(log, session_log, metrics, writers.clone()));
-    let office = Some(Office { source, duty, stats, hired, rates });
+    let office = Some(Office { source, duty, stats, hired, rates, farms });
     let ended = serve::serve(settings, spool, doors, logbook, recorder, logins, office);
     writers.flush();
     ended

@@ -14,13 +14,14 @@ use crate::clock::Clock;
 use crate::journal::{Journal, Work};
 use crate::limits::{ALARM_WAIT_MAX, ARRIVALS_MAX, handshakes_at_once};
 use crate::mailbox::DraftNumber;
+use crate::metrics::FarmNow;
 use crate::names::{self, Names};
 use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use crate::subserver::{self, Foreman};
 use books::{Books, Entry, Errands};
-use smtpserver_core::auth::{Attempt, Check, Finding};
+use smtpserver_core::auth::{Attempt, Check, Finding, UserName};
 use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::commit::Publication;
@@ -276,6 +277,11 @@ impl<S: Spool> Desk<S> {
         self.run(errands);
     }
 
+    /// The helpers of each trade, as they are now.
+    pub(crate) fn farms(&self) -> Vec<FarmNow> {
+        self.books().farms()
+    }
+
     /// Lines about what rate windows know, behind this key, so many at most; the last key where more may follow.
     pub(crate) fn save_rates(&self, last: Option<Key>, most: usize, out: &mut String) -> Option<Key> {
         self.books().save_rates(last, most, out)
@@ -303,6 +309,18 @@ impl<S: Spool> Desk<S> {
         let check = errands.check.take();
         self.run(errands);
         check
+    }
+
+    /// A session wants to know whether the user whom a certificate names may log in. The answer comes as a letter.
+    pub(crate) fn certified(
+        self: &Arc<Self>,
+        now: Now,
+        session: SessionId,
+        ticket: Ticket,
+        (source, user): (Source, UserName),
+    ) {
+        let errands = self.books().bring(now, Input::Certified(session, ticket, source, user));
+        self.run(errands);
     }
 
     /// A back end has found something out.

@@ -12,6 +12,7 @@ use crate::limits::{
     THREADS_MAX,
 };
 use crate::listen::Door;
+use crate::metrics::Farms;
 use crate::policy_watch::Seen;
 use crate::process::{Duty, HandOver, OnDuty, systemd};
 use crate::rate_file::RateFile;
@@ -43,6 +44,8 @@ pub(crate) struct Office {
     pub(crate) rates: RateFile,
     /// Helpers that can be started.
     pub(crate) hired: Hired,
+    /// Who counts them is asked how many there are.
+    pub(crate) farms: Farms,
 }
 
 /// The duty, as all who deal with it share it.
@@ -73,7 +76,9 @@ pub(crate) fn serve(
     // Known before the first client asks for more than there is; nobody waits yet, so there is nothing to do next.
     drop(desk.measured(desk.spool().free_kib()));
     let (source, duty, stats, hired, rates) = match office {
-        Some(Office { source, duty, stats, hired, rates }) => {
+        Some(Office { source, duty, stats, hired, rates, farms }) => {
+            let told = Arc::downgrade(&desk);
+            let _ = farms.set(Box::new(move || told.upgrade().map(|desk| desk.farms()).unwrap_or_default()));
             (Some(source), Some(duty), stats, hired, Some(rates))
         }
         None => (None, None, None, Hired::default(), None),

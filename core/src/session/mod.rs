@@ -16,6 +16,7 @@ mod pace;
 mod saying;
 mod state;
 mod timers;
+mod transcript;
 mod verbs;
 
 use crate::auth::LoggedIn;
@@ -64,6 +65,9 @@ pub struct Session {
     lines: batch::BatchLines,
     /// Who has logged in.
     login: Option<LoggedIn>,
+    /// A line came that was meant to be AUTH: what is no command after that may be a password. Only where a transcript is
+    /// kept.
+    login_tried: bool,
     state: State,
     backlog: Backlog,
     /// Replies that wait for company (RFC 2920 §3.2).
@@ -117,6 +121,7 @@ impl Session {
             id,
             peer,
             login: None,
+            login_tried: false,
             state: State::Greeting,
             backlog: Backlog::default(),
             outbox: Vec::new(),
@@ -336,7 +341,7 @@ impl Session {
                 self.took(&octets[..used]);
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
-                self.heard(&octets[..used]);
+                self.heard_line(&octets[..used]);
                 self.event(Event::Command(None));
                 self.since = now.instant;
                 if octets.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"BDAT")) {

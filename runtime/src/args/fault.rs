@@ -6,19 +6,17 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 pub(super) fn line(page: &clap::Error) -> String {
     let text = page.to_string();
     let help = format!("see {} --help", command(&text));
-    match page.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            format!("a subcommand is missing ({help})")
-        }
-        ErrorKind::InvalidSubcommand => {
-            let word = word(page, ContextKind::InvalidSubcommand).unwrap_or_default();
-            match word_like(page, ContextKind::SuggestedSubcommand) {
-                Some(other) => format!("there is no subcommand {word}: did you mean {other}?"),
-                None => format!("there is no subcommand {word} ({help})"),
-            }
-        }
-        _ => unknown(page, &help).unwrap_or_else(|| one_line(&text, &help)),
+    if page.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return format!("a subcommand is missing ({help})");
     }
+    if page.kind() == ErrorKind::InvalidSubcommand {
+        let word = word(page, ContextKind::InvalidSubcommand).unwrap_or_default();
+        return match word_like(page, ContextKind::SuggestedSubcommand) {
+            Some(other) => format!("there is no subcommand {word}: did you mean {other}?"),
+            None => format!("there is no subcommand {word} ({help})"),
+        };
+    }
+    unknown(page, &help).unwrap_or_else(|| one_line(&text, &help))
 }
 
 /// The command whose help tells more: the words behind `Usage:` up to the first that is an option or a value.

@@ -3,6 +3,7 @@
 //! started or dropped in here.
 
 use crate::mailbox::{DraftNumber, Mailbox, Post};
+use crate::metrics::FarmNow;
 use crate::names::Look;
 use crate::spool::Task;
 use smtpserver_core::auth::Check;
@@ -80,6 +81,16 @@ impl<D> Books<D> {
     /// Sessions that are there.
     pub(super) fn sessions(&self) -> usize {
         self.places.len()
+    }
+
+    /// The helpers of each trade that has some.
+    pub(super) fn farms(&self) -> Vec<FarmNow> {
+        let now = |trade: Trade| {
+            let farm = self.server.farm(trade)?;
+            let (helpers, hungry, waiting) = (farm.helpers(), farm.hungry(), farm.waiting());
+            Some(FarmNow { trade: trade.name(), helpers, hungry, waiting })
+        };
+        [Trade::Router, Trade::Filter].into_iter().filter_map(now).collect()
     }
 
     /// Lines about what rate windows know, behind this key.

@@ -47,6 +47,11 @@ impl LogArgs {
         self.keeps_dialogues() || self.log_file.as_ref().is_some_and(|path| path.as_os_str() != "-")
     }
 
+    /// Whether a log is kept that whoever reads standard error does not see. `syslog` gets events whatever is said here.
+    pub(crate) fn is_kept_elsewhere(&self, syslog: bool) -> bool {
+        syslog || self.log_file.is_some() || self.session_logs.iter().any(|path| path.as_os_str() == "SYSLOG")
+    }
+
     /// The files that are written.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let dialogues = self.session_logs.iter().filter(|path| path.as_os_str() != "SYSLOG");
@@ -100,5 +105,11 @@ mod tests {
         ] {
             assert_eq!(args(logs, file).reaches_somebody(), wanted, "{logs:?} {file:?}");
         }
+        for (logs, file, wanted) in
+            [(&["file"][..], None, false), (&[], Some("events"), true), (&["SYSLOG"], None, true)]
+        {
+            assert_eq!(args(logs, file).is_kept_elsewhere(false), wanted, "{logs:?} {file:?}");
+        }
+        assert!(args(&[], None).is_kept_elsewhere(true));
     }
 }

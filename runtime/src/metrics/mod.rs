@@ -15,6 +15,7 @@ use smtpserver_core::now::{Wall, micros};
 use smtpserver_core::server::admission::Limit;
 use smtpserver_core::tls::{HandshakeFault, TlsVersion};
 use smtpserver_core::wire::command::Verb;
+use std::sync::{Arc, OnceLock};
 
 /// Bounds of histograms of time, in microseconds.
 const TIMES: &[u64] = &[
@@ -217,8 +218,8 @@ impl Metrics {
         }
     }
 
-    /// The page that a collector reads. `lost` are the lines that each log has lost.
-    pub(crate) fn page(&self, lost: impl Iterator<Item = (&'static str, u64)>) -> String {
+    /// The page that a collector reads. `lost` are the lines that each log has lost, `farms` the helpers there are now.
+    pub(crate) fn page(&self, lost: impl Iterator<Item = (&'static str, u64)>, farms: &[FarmNow]) -> String {
         let mut page = Page::default();
         page.family("build_info", Kind::Gauge, "Always 1; the label says which program runs.");
         page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -228,6 +229,7 @@ impl Metrics {
         self.dialogues(&mut page);
         self.mail(&mut page);
         self.spool(&mut page);
+        helpers(&mut page, farms);
         page.family("log_lines_lost_total", Kind::Counter, "Lines that did not get into a log, by log.");
         lost.for_each(|(log, lines)| page.sample(&[("log", log)], lines));
         page.family("defects_total", Kind::Counter, "Sessions that ended by a defect of the server.");
@@ -328,6 +330,34 @@ impl Metrics {
         page.times(&[], &self.publish);
         page.family("spool_batch_messages", Kind::Histogram, "Messages of a batch.");
         page.numbers(&[], &self.batch);
+    }
+}
+
+/// The helpers of a trade at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FarmNow {
+    /// The trade's name.
+    pub(crate) trade: &'static str,
+    /// Those that run.
+    pub(crate) helpers: usize,
+    /// Those of them that can be asked.
+    pub(crate) hungry: usize,
+    /// Questions that wait for one.
+    pub(crate) waiting: usize,
+}
+
+/// Who tells of the helpers, once there is somebody.
+pub(crate) type Farms = Arc<OnceLock<Box<dyn Fn() -> Vec<FarmNow> + Send + Sync>>>;
+
+fn helpers(page: &mut Page, farms: &[FarmNow]) {
+    let families: [(_, _, fn(&FarmNow) -> usize); 3] = [
+        ("helpers", "Helpers that run, by trade.", |farm| farm.helpers),
+        ("helpers_free", "Helpers that could be asked now, by trade.", |farm| farm.hungry),
+        ("helper_queue", "Questions that wait for a helper, by trade.", |farm| farm.waiting),
+    ];
+    for (name, help, count) in families {
+        page.family(name, Kind::Gauge, help);
+        farms.iter().for_each(|farm| page.sample(&[("trade", farm.trade)], wide(count(farm))));
     }
 }
 

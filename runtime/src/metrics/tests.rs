@@ -9,6 +9,8 @@ use smtpserver_core::server::admission::Limit;
 use smtpserver_core::spool::Stored;
 use smtpserver_core::spool::id::SpoolId;
 
+const FARMS: [FarmNow; 1] = [FarmNow { trade: "router", helpers: 3, hungry: 1, waiting: 7 }];
+
 /// The number on the line that begins with these words.
 fn number(page: &str, series: &str) -> String {
     let name = format!("smtpserver_{series} ");
@@ -87,10 +89,13 @@ fn busy() -> Metrics {
 
 #[test]
 fn everything_is_counted_where_it_belongs() {
-    let page = busy().page([("events", 5)].into_iter());
+    let page = busy().page([("events", 5)].into_iter(), &FARMS);
     for (series, wanted) in [
         ("start_time_seconds", "1795412439"),
         ("connections_total{fate=\"welcomed\"}", "2"),
+        ("helpers{trade=\"router\"}", "3"),
+        ("helpers_free{trade=\"router\"}", "1"),
+        ("helper_queue{trade=\"router\"}", "7"),
         ("connections_total{fate=\"turned-away\",why=\"same-source\"}", "1"),
         ("connections_total{fate=\"turned-away\",why=\"total\"}", "0"),
         ("connections_total{fate=\"dropped\",why=\"total\"}", "1"),
@@ -136,7 +141,7 @@ fn everything_is_counted_where_it_belongs() {
 
 #[test]
 fn the_page_has_the_form_that_collectors_read() {
-    let page = busy().page([("events", 0)].into_iter());
+    let page = busy().page([("events", 0)].into_iter(), &FARMS);
     let mut family = "";
     let mut seen = std::collections::BTreeSet::new();
     for line in page.lines() {
@@ -159,7 +164,7 @@ fn the_manual_page_has_every_family_and_its_explanation() {
     let manual = include_str!("../../../man/smtpserver.8").replace("\\-", "-");
     let section = manual.split_once(".SH METRICS").expect("a section").1;
     let section = section.split_once("\n.SH ").expect("another section").0;
-    let page = busy().page([("events", 0)].into_iter());
+    let page = busy().page([("events", 0)].into_iter(), &FARMS);
     let mut families = 0;
     for line in page.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
         let (name, help) = line.split_once(' ').expect("an explanation");

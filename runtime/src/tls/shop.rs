@@ -150,13 +150,12 @@ impl Shop {
                 Fault(key_param, format!("the key {key} is not fit for the certificate {own}: {error}"))
             };
             let pair = CertifiedKey::from_der(chain, secret, provider).map_err(unfit)?;
-            pair.keys_match().map_err(|error| match error {
-                rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                    let (own, key) = (own.display(), key.display());
-                    let what = format!("the key {key} belongs to another certificate than {own}");
-                    Fault(key_param, what)
+            pair.keys_match().map_err(|error| {
+                if error != rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
+                    return unfit(error);
                 }
-                other => unfit(other),
+                let (own, key) = (own.display(), key.display());
+                Fault(key_param, format!("the key {key} belongs to another certificate than {own}"))
             })?;
             self.notes.extend(expiry(own, holder.ends, clock.now().wall.seconds()));
             certificates.push((own.to_path_buf(), holder.subject.clone(), holder.ends));

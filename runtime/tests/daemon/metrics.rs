@@ -207,6 +207,42 @@ fn connections_and_the_tarpit_are_seen_while_they_last() {
 }
 
 #[test]
+fn the_queue_of_a_filter_and_the_reasons_of_refusals_are_seen() {
+    let postoffice = postoffice();
+    let filter = postoffice.path().join("filter");
+    // It answers as soon as there is a file that says so.
+    let script = "#!/bin/sh\necho '#hungry'\nwhile read -r job; do\n  until test -e ./answer; do sleep 0.05; done\n  \
+                  echo '0 250 fine'; echo '#hungry'\ndone\n";
+    std::fs::write(&filter, script).expect("written");
+    std::fs::set_permissions(&filter, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("ours");
+    let filter = format!("contentfilter {}", filter.display());
+    let params = ["metrics 127.0.0.1:0", &filter, "contentfilter-maxpar 1"];
+    let options: Vec<_> = params.iter().flat_map(|param| ["--param", param]).collect();
+    let server = Server::start(postoffice.path(), &options);
+    let page = Page::of(&server);
+    page.wait_for("helpers{trade=\"contentfilter\"}", 1);
+    page.wait_for("helpers_free{trade=\"contentfilter\"}", 1);
+    let mut clients: Vec<_> = (0..3).map(|_| server.session()).collect();
+    for client in &mut clients {
+        client.open_transaction("");
+        assert_eq!(client.ask("RCPT TO:<x@elsewhere.example>").code, 550);
+        assert_eq!(client.ask("DATA").code, 354);
+        client.send(b"Subject: x\r\n\r\n.\r\n");
+    }
+    page.wait_for("helper_queue{trade=\"contentfilter\"}", 2);
+    page.wait_for("helpers_free{trade=\"contentfilter\"}", 0);
+    page.wait_for("refusals_total{why=\"not-admitted\"}", 3);
+    std::fs::write(postoffice.path().join("answer"), "").expect("written");
+    for client in &mut clients {
+        assert_eq!(client.reply().code, 250);
+    }
+    page.wait_for("helper_queue{trade=\"contentfilter\"}", 0);
+    for phase in ["envelope", "data", "store"] {
+        page.wait_for(&format!("phase_seconds_count{{phase=\"{phase}\"}}"), 3);
+    }
+}
+
+#[test]
 fn callers_who_say_nothing_keep_nobody_waiting() {
     let postoffice = postoffice();
     let server = Server::start(postoffice.path(), &["--param", "metrics 127.0.0.1:0"]);

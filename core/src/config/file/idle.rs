@@ -78,7 +78,11 @@ const NEEDS: [Need; 12] = [
         met: |group| group.settings.helpers.filter.is_some(),
         what: "contentfilter",
     },
-    Need { of: &["enable-router-maxpar"], met: |group| group.settings.helpers.router, what: "enable-router" },
+    Need {
+        of: &["enable-router-maxpar", "VRFYcmd", "EXPNcmd"],
+        met: |group| group.settings.helpers.router,
+        what: "enable-router",
+    },
     Need {
         of: &["spf-received", "spf-threshold", "spf-localpolicy", "spf-whitelist-use-default"],
         met: has_policy,

@@ -72,11 +72,13 @@ impl Session {
                     Some(_) => String::from("there is no such verb here"),
                     None => format!("smtpserver at {}", self.settings.host),
                 };
-                alloc::vec![
-                    first,
-                    format!("verbs: {}", verbs.join(" ")),
-                    String::from("HELP with a verb says what it is for"),
-                ]
+                let verbs = format!("verbs: {}", verbs.join(" "));
+                if self.settings.multiline_replies {
+                    alloc::vec![first, verbs, String::from("HELP with a verb says what it is for")]
+                } else {
+                    // The first line is all that is said.
+                    alloc::vec![verbs]
+                }
             }
         };
         if topic.is_none() {
@@ -104,14 +106,17 @@ impl Session {
     }
 
     fn purpose(&self, verb: Verb) -> &'static str {
-        match verb {
-            Verb::Vrfy | Verb::Evfy if self.settings.verbs.vrfy => "VRFY text; ask about an address",
-            Verb::Expn if self.settings.verbs.expn => "EXPN text; ask who is on a list",
-            Verb::Auth if self.takes_logins() == Err(Refusal::LoginNeedsTls) => {
-                "AUTH mechanism [response]; log in, after STARTTLS"
-            }
-            verb if self.speaks(verb) || matches!(verb, Verb::Vrfy | Verb::Expn) => purpose(verb),
-            _ => "not offered here",
+        let asks_router = self.settings.verbs;
+        if matches!(verb, Verb::Vrfy | Verb::Evfy) && asks_router.vrfy {
+            "VRFY text; ask about an address"
+        } else if verb == Verb::Expn && asks_router.expn {
+            "EXPN text; ask who is on a list"
+        } else if verb == Verb::Auth && self.takes_logins() == Err(Refusal::LoginNeedsTls) {
+            "AUTH mechanism [response]; log in, after STARTTLS"
+        } else if self.speaks(verb) || matches!(verb, Verb::Vrfy | Verb::Expn) {
+            purpose(verb)
+        } else {
+            "not offered here"
         }
     }
 }
