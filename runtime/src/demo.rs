@@ -20,10 +20,18 @@ use smtpserver_core::config::file::remark::Spot;
 use smtpserver_core::event::{Outcome, TransactionRecord};
 use smtpserver_core::spool::id::SpoolId;
 use smtpserver_core::{Event, Now, Peer, SessionId};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A line for the person at the terminal. Whoever has gone does not read it, and mail comes all the same.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
 
 /// Runs the demonstration until it is told to stop.
 pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
@@ -67,29 +75,29 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
 
     let stderr = Lines::to(|| Ok(Box::new(std::io::stderr()))).map_err(Stop::failed)?;
     Log::new(tracing::Level::WARN, vec![Place::Text(stderr.clone())]).trace();
-    println!("This is smtpserver, for a try. It takes mail for any recipient, from this machine only.");
-    println!("Nothing is delivered anywhere: each message becomes a file in");
-    println!("  {}", postoffice.join(ROUTER).display());
-    println!();
+    say!("This is smtpserver, for a try. It takes mail for any recipient, from this machine only.");
+    say!("Nothing is delivered anywhere: each message becomes a file in");
+    say!("  {}", postoffice.join(ROUTER).display());
+    say!();
     for line in serve::listening_lines(&doors) {
-        println!("{line}");
+        say!("{line}");
     }
-    println!("In this order: SMTP; SMTPS, with TLS from the first octet; and SUBMIT, for users.");
-    println!();
-    println!("Send it something from another terminal:");
-    println!("  {}", curl_line(&format!("smtp://{address}")));
-    println!("  swaks --server {address} --from ann@example.org --to bob@example.net");
-    println!("Within TLS, with a certificate that nobody has signed (so -k does not look at it):");
-    println!("  {} -k --ssl-reqd", curl_line(&format!("smtp://{address}")));
-    println!("  {} -k", curl_line(&format!("smtps://{smtps}")));
-    println!("As a user who logs in, {USER} with the password {password}:");
-    println!("  {} -k --ssl-reqd -u {USER}:{password}", curl_line(&format!("smtp://{submit}")));
-    println!(
+    say!("In this order: SMTP; SMTPS, with TLS from the first octet; and SUBMIT, for users.");
+    say!();
+    say!("Send it something from another terminal:");
+    say!("  {}", curl_line(&format!("smtp://{address}")));
+    say!("  swaks --server {address} --from ann@example.org --to bob@example.net");
+    say!("Within TLS, with a certificate that nobody has signed (so -k does not look at it):");
+    say!("  {} -k --ssl-reqd", curl_line(&format!("smtp://{address}")));
+    say!("  {} -k", curl_line(&format!("smtps://{smtps}")));
+    say!("As a user who logs in, {USER} with the password {password}:");
+    say!("  {} -k --ssl-reqd -u {USER}:{password}", curl_line(&format!("smtp://{submit}")));
+    say!(
         "  swaks --server {submit} --tls --auth PLAIN --auth-user {USER} --auth-password {password} \
          --from ann@example.org --to bob@example.net"
     );
-    println!();
-    println!("Ctrl-C stops it.");
+    say!();
+    say!("Ctrl-C stops it.");
 
     let stdout = Lines::to(|| Ok(Box::new(std::io::stdout()))).map_err(Stop::failed)?;
     let page = Arc::new(Page {
@@ -103,9 +111,9 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Stop> {
         lines.flush(LAST_WRITES_MAX);
     }
     match page.accepted.load(Ordering::Relaxed) {
-        0 => println!("Stopped. No message came."),
-        1 => println!("Stopped. One message came; it stays where it is."),
-        n => println!("Stopped. {n} messages came; they stay where they are."),
+        0 => say!("Stopped. No message came."),
+        1 => say!("Stopped. One message came; it stays where it is."),
+        n => say!("Stopped. {n} messages came; they stay where they are."),
     }
     ended
 }

@@ -109,7 +109,11 @@ fn told(verdict: &Verdict) -> String {
                 Fate::Kept => String::from("keep it"),
                 Fate::Frozen(code) => format!("freeze it ({code})"),
             };
-            format!("answered: {fate}; words: {}", sentence.words)
+            if sentence.words == Words::default() {
+                format!("answered: {fate}")
+            } else {
+                format!("answered: {fate}; words: {}", sentence.words)
+            }
         }
         Verdict::NoHelper(_) => String::from("did not answer"),
         other => match catalog::verdict_refusal(other) {

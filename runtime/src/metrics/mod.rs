@@ -350,15 +350,13 @@ pub(crate) struct FarmNow {
 pub(crate) type Farms = Arc<OnceLock<Box<dyn Fn() -> Vec<FarmNow> + Send + Sync>>>;
 
 fn helpers(page: &mut Page, farms: &[FarmNow]) {
-    let families: [(_, _, fn(&FarmNow) -> usize); 3] = [
-        ("helpers", "Helpers that run, by trade.", |farm| farm.helpers),
-        ("helpers_free", "Helpers that could be asked now, by trade.", |farm| farm.hungry),
-        ("helper_queue", "Questions that wait for a helper, by trade.", |farm| farm.waiting),
-    ];
-    for (name, help, count) in families {
+    let mut family = |name, help, count: fn(&FarmNow) -> usize| {
         page.family(name, Kind::Gauge, help);
         farms.iter().for_each(|farm| page.sample(&[("trade", farm.trade)], wide(count(farm))));
-    }
+    };
+    family("helpers", "Helpers that run, by trade.", |farm| farm.helpers);
+    family("helpers_free", "Helpers that could be asked now, by trade.", |farm| farm.hungry);
+    family("helper_queue", "Questions that wait for a helper, by trade.", |farm| farm.waiting);
 }
 
 fn wide(number: usize) -> u64 {

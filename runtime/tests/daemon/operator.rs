@@ -244,14 +244,18 @@ fn options_that_need_another_one_say_which() {
 }
 
 #[test]
-fn a_successor_goes_on_with_what_was_counted_a_moment_ago() {
+fn rates_outlive_a_reload_and_are_a_successors_at_once() {
     let site = Site::new("");
     let policy = site.folder.path().join("policy");
     write(&policy, ". relaytarget +\n[0.0.0.0]/0 ratelimitmsgs 2\n");
     site.write(&format!("PARAM BindSmtp [127.0.0.1] 0\nPARAM policydb text {}\n", policy.display()));
     let mail = |server: &Server| server.session().ask("MAIL FROM:<a@b.example>").code;
     let mut first = site.start();
-    assert_eq!((mail(&first), mail(&first)), (250, 250));
+    assert_eq!(mail(&first), 250);
+    first.signal("HUP");
+    first.wait_for("the new configuration holds");
+    assert_eq!(mail(&first), 250);
+    assert_eq!(mail(&first), 450, "a reload forgives nobody");
     let mut command = Command::new(PROGRAM);
     let second = Server::run(command.args(site.args(&["--foreground", "--replace"])));
     assert!(first.end().success());

@@ -3,6 +3,7 @@
 
 use super::{Daemon, eventually, is_ours, pid, status};
 use crate::client::Client;
+use crate::config::Site;
 use crate::server::{Server, postoffice, refusal, signal, spool};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
@@ -180,4 +181,30 @@ fn files_outside_are_out_of_reach_even_for_root() {
         return;
     }
     assert!(!reached, "{}", target.display());
+}
+
+/// What a server says that is told to read, while it runs, a file for root alone.
+fn told_to_read_shadow(site: &Site, head: &str) -> String {
+    site.write(&format!("{head}PARAM BindSmtp [127.0.0.1] 0\n"));
+    std::fs::set_permissions(site.folder.path(), std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let server = site.start();
+    site.write(&format!("{head}PARAM BindSmtp [127.0.0.1] 0\nPARAM report-auth-file /etc/shadow\n"));
+    server.signal("HUP");
+    server.wait_for("/etc/shadow")
+}
+
+#[test]
+fn whoever_serves_cannot_read_what_is_for_root_alone() {
+    let Some(uid) = user() else { return };
+    let site = Site::new("");
+    chown(site.folder.path(), Some(uid), None).expect("root may");
+    let said = told_to_read_shadow(&site, "PARAM user nobody\n");
+    assert!(said.contains("cannot read /etc/shadow: Permission denied"), "{said}");
+    // Even root is kept out, where there is a fence.
+    let landlock = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    let said = told_to_read_shadow(&Site::new(""), "PARAM user root\n");
+    if !said.contains("Permission denied") && !landlock.contains("landlock") {
+        return crate::skipped("this kernel has no Landlock");
+    }
+    assert!(said.contains("cannot read /etc/shadow: Permission denied"), "{said}");
 }

@@ -423,7 +423,7 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         &[],
         "",
         words("PATH|off", "an absolute path, or off", (1, 1), stats_socket),
-        "Where smtpserver stats asks; without it, .stats.smtpserver in the POSTOFFICE.",
+        "Where smtpserver stats and reload ask; without it, .stats.smtpserver in the POSTOFFICE.",
     )
     .global(),
     row(
