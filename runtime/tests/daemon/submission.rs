@@ -4,6 +4,8 @@
 use crate::client::Client;
 use crate::server::{PATIENCE, PROGRAM, Server, output, postoffice, refusal, spool};
 use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -193,6 +195,46 @@ fn a_helper_that_was_killed_is_there_again_behind_the_fence() {
         assert!(began.elapsed() < PATIENCE, "a helper outlives its server");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+}
+
+#[test]
+fn inetd_hands_over_somebody_who_logs_in() {
+    let (folder, path) = users("sha512");
+    let (door, users) = (TcpListener::bind("127.0.0.1:0").expect("a port"), file(&path));
+    let address = door.local_addr().expect("an address");
+    let serve = |users: &str| {
+        let client = TcpStream::connect(address).expect("it listens");
+        let theirs = OwnedFd::from(door.accept().expect("a connection").0);
+        let child = Command::new(PROGRAM)
+            .args(["-n", "--param", "smtp-auth", "--param", "AUTH-LOGIN-also-without-TLS", "--param", users])
+            .arg("-P")
+            .arg(folder.path())
+            .stdin(theirs.try_clone().expect("a copy"))
+            .stdout(theirs.try_clone().expect("a copy"))
+            .stderr(theirs)
+            .spawn()
+            .expect("it starts");
+        (Client::over(client), child)
+    };
+    let (mut client, mut child) = serve(&users);
+    assert_eq!(client.reply().code, 220);
+    assert!(client.ask("EHLO client.example").text.contains("AUTH PLAIN LOGIN"));
+    assert_eq!(client.ask(WRONG).code, 535);
+    assert_eq!(client.ask(RIGHT).code, 235);
+    assert_eq!(client.ask("MAIL FROM:<ann@local.example>").code, 250);
+    assert_eq!(client.ask("RCPT TO:<x@elsewhere.example>").code, 250);
+    assert_eq!(client.ask("DATA").code, 354);
+    client.send(b"Subject: x\r\n\r\nx\r\n.\r\n");
+    assert_eq!(client.reply().code, 250);
+    assert_eq!(client.ask("QUIT").code, 221);
+    // Whoever checks passwords holds the connection no longer than the session does.
+    assert!(client.is_closed());
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(spool(&folder).all().len(), 1);
+    // Users that nobody can read: the client is not told why.
+    let (mut client, mut child) = serve("smtp-auth-file /missing/users");
+    assert!(client.is_closed());
+    assert_eq!(child.wait().expect("it ends").code(), Some(2));
 }
 
 #[test]
