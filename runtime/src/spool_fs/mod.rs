@@ -13,6 +13,7 @@
 
 mod draft;
 mod layout;
+mod leftovers;
 mod names;
 mod ordered;
 mod place;
