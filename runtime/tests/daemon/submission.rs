@@ -196,6 +196,31 @@ fn a_helper_that_was_killed_is_there_again_behind_the_fence() {
 }
 
 #[test]
+fn a_submitted_message_gets_what_it_lacks() {
+    let (folder, path) = users("sha512");
+    let more = ["--param", "MSA-mode", "--param", "add-missing-fields"];
+    let server = server(folder.path(), &file(&path), &more);
+    let mut client = server.session();
+    assert_eq!(client.ask(RIGHT).code, 235);
+    let mut send = |octets: &[u8]| {
+        let id = client.data(octets).id();
+        String::from_utf8(spool(&folder).stored(&id).as_sent()).expect("text")
+    };
+    let added = send(b"Subject: x\r\n\r\nDate: in the body\r\n");
+    let (header, body) = added.split_once("\r\n\r\n").expect("both");
+    assert_eq!(body, "Date: in the body\r\n");
+    let lines: Vec<&str> = header.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (3, "Subject: x"), "{header}");
+    assert!(lines[1].starts_with("Date: ") && lines[1].ends_with(" +0000"), "{header}");
+    assert!(
+        lines[2].starts_with("Message-ID: <") && lines[2].contains('@') && lines[2].ends_with('>'),
+        "{header}"
+    );
+    let whole = "Date: Tue, 1 Dec 2026 00:00:00 +0000\r\nMessage-ID: <1@x>\r\n\r\nx\r\n";
+    assert_eq!(send(whole.as_bytes()), whole);
+}
+
+#[test]
 fn dovecot_is_asked_over_its_socket() {
     let folder = postoffice();
     let path = folder.path().join("auth");
