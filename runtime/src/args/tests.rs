@@ -136,6 +136,30 @@ fn the_manual_page_names_every_option() {
 }
 
 #[test]
+fn the_synopsis_of_the_manual_page_is_whole() {
+    use clap::CommandFactory;
+    let page = include_str!("../../../man/smtpserver.8").replace("\\-", "-");
+    let synopsis = page.split_once(".SH SYNOPSIS").expect("a section").1;
+    let synopsis = synopsis.split_once("\n.SH ").expect("another section").0;
+    let (_, cluster) = synopsis.split_once("[ -").expect("the letters that stand together");
+    let (cluster, _) = cluster.split_once(' ').expect("their end");
+    for option in Args::command().get_arguments().filter(|option| !option.is_hide_set()) {
+        let short = option.get_short().map(|letter| (cluster.contains(letter), format!("-{letter}")));
+        let is_there = match (&short, option.get_long()) {
+            (Some((true, _)), _) => true,
+            (Some((false, short)), _) => synopsis.contains(short.as_str()),
+            (None, Some(long)) => synopsis.contains(&format!("--{long}")),
+            (None, None) => true,
+        };
+        assert!(is_there, "SYNOPSIS does not have {:?}", option.get_id());
+    }
+    for command in Args::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = format!("smtpserver {}", command.get_name());
+        assert!(synopsis.contains(&name), "SYNOPSIS does not have {name}");
+    }
+}
+
+#[test]
 fn help_and_version_are_texts() {
     for word in ["--help", "help", "-V", "--list-params"] {
         let parsed = Args::read_from(["smtpserver", word]).expect("fit");

@@ -19,7 +19,7 @@ struct Need {
 }
 
 /// The needs. Of several that are not met the first is told.
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need {
         of: &[
             "auth-failrate",
@@ -97,6 +97,13 @@ const NEEDS: [Need; 12] = [
         of: &["policydb-submit"],
         met: |group| group.binds.iter().any(|bind| bind.service == Service::Submit),
         what: "BindSubmit",
+    },
+    Need {
+        of: &["add-missing-fields"],
+        met: |group| {
+            group.settings.auth.msa_mode || group.binds.iter().any(|bind| bind.service == Service::Submit)
+        },
+        what: "BindSubmit or MSA-mode",
     },
     Need {
         of: &["data-grace"],
