@@ -60,6 +60,7 @@ impl Solo {
                 | Output::Publish(..)
                 | Output::Helper(..)
                 | Output::HelperNote(..)
+                | Output::Reasoned(..)
                 | Output::Report(..) => {}
             }
         }
