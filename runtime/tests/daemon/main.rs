@@ -20,6 +20,8 @@ mod logins;
 mod logs;
 mod metrics;
 mod names;
+#[cfg(feature = "pam")]
+mod pam;
 mod policy;
 mod policy_tools;
 mod process;
