@@ -1,5 +1,5 @@
 //! A message's file: made in `public`, given its name in `router` (or the freezer) when it is whole, and kept when that
-//! name is durable. Where the file system can, it has no name at all before that, and so vanishes even when we are killed;
+//! name is durable. Where order is kept it has no name at all before that, and so vanishes even when we are killed;
 //! elsewhere, and when a helper is to read it, it has one of our own in `public`. Until it is kept it vanishes when it is dropped: whatever
 //! goes wrong, nothing half-written and nothing that nobody was told of stays behind.
 
