@@ -24,6 +24,8 @@ const STOPPING_MAX: Duration = Duration::from_secs(5);
 const USERS: &str = "%secret AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 ann:$6$saltsalt$rD9fW1BwIrjB90WCgCTdIQc3phTBhf04I6Iw/XlgKD9E9aEbzqGZipjiFxGo/4wWXDA6jV6/vZO.kKdDSfUJb0
 ";
+/// Who may have reports: ann with the password pencil, and not bob.
+const REPORTERS: &str = "ann:pencil:SMTPIP:\nbob:paper:QQ:\n";
 /// A certificate that nobody has signed but itself, good for a hundred years, and its key: worth nothing.
 const CERTIFICATE: &str = include_str!("certificate.pem");
 const KEY: &str = include_str!("key.pem");
@@ -189,7 +191,13 @@ impl Server {
         command.args(["--foreground", "-p", "0", "-P"]).arg(postoffice.path());
         command.args(["--param", "localnames local.example"]);
         for setting in &world.settings {
-            command.args(["--param", setting]);
+            if setting.starts_with("report-auth-file ") {
+                let path = postoffice.path().join("reporters");
+                private(&path, REPORTERS).map_err(failed)?;
+                command.args(["--param", &format!("report-auth-file {}", path.display())]);
+            } else {
+                command.args(["--param", setting]);
+            }
         }
         if !world.policy.is_empty() {
             let policy = postoffice.path().join("policy");
@@ -206,9 +214,7 @@ impl Server {
         }
         if world.settings.iter().any(|setting| setting == "smtp-auth") {
             let users = postoffice.path().join("users");
-            std::fs::write(&users, USERS).map_err(failed)?;
-            // Passwords that others may read are none.
-            std::fs::set_permissions(&users, Permissions::from_mode(0o600)).map_err(failed)?;
+            private(&users, USERS).map_err(failed)?;
             command.args(["--param", &format!("smtp-auth-file {}", users.display())]);
         }
         if world.settings.iter().any(|setting| setting == "use-tls") {
@@ -287,6 +293,12 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Writes a file of passwords: those that others may read are none.
+fn private(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::write(path, text)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
 /// Reads a pipe to its end, so that the server never waits for a reader.

@@ -26,6 +26,7 @@ mod policy;
 mod policy_tools;
 mod process;
 mod proxy;
+mod queues;
 mod record;
 mod secrets;
 mod server;
