@@ -1,4 +1,5 @@
-//! One helper: `Starting -> Hungry -> Busy -> Hungry ...`, and in the end it is gone. It understands what the helper says in
+//! One helper: `Starting -> Hungry -> Busy -> Hungry ...`, and in the end it is gone. One that is a connection and speaks
+//! in paragraphs is hungry as soon as the connection stands. It understands what the helper says in
 //! the light of what it was asked, and judges nothing beyond that.
 
 use super::farm::{Fault, JobId};
@@ -52,10 +53,11 @@ pub(super) enum Meant {
 }
 
 impl Worker {
-    pub(super) fn starting(now: Instant) -> Worker {
+    /// One whose answers this line ends.
+    pub(super) fn starting(now: Instant, end: &'static [u8]) -> Worker {
         Worker {
             state: State::Starting { since: now },
-            reader: LineReader::default(),
+            reader: LineReader::until(end),
             jobs: 0,
             untrusted: false,
             noise: 0,
@@ -66,6 +68,22 @@ impl Worker {
     pub(super) fn ask(&mut self, now: Instant, job: JobId) {
         assert!(matches!(self.state, State::Hungry { .. }), "only who is hungry is asked");
         self.state = State::Busy { job: Some(job), since: now, answer: Vec::new() };
+    }
+
+    /// Its connection stands. False when that was known before.
+    pub(super) fn connected(&mut self, now: Instant) -> bool {
+        let is_new = matches!(self.state, State::Starting { .. });
+        if is_new {
+            self.state = State::Hungry { since: now };
+        }
+        is_new
+    }
+
+    /// Whether it was asked before and has not said a word about its present job: a connection that was closed on the
+    /// other side a moment before it was used again looks like this when it ends.
+    pub(super) fn may_not_have_heard(&self) -> bool {
+        let silent = matches!(&self.state, State::Busy { answer, .. } if answer.is_empty());
+        silent && self.jobs > 0 && !self.reader.is_within_a_line()
     }
 
     /// Nobody waits for the answer to this job any more. False when it is not at work on it.

@@ -21,6 +21,7 @@ mod logs;
 mod metrics;
 mod names;
 mod policy;
+mod policy_service;
 mod policy_tools;
 mod process;
 mod proxy;
