@@ -37,7 +37,7 @@ fn answers(said: &[u8], most: u8) -> (Vec<Vec<Vec<u8>>>, bool) {
         waiting_max: 1,
         start_max: second,
         work_max: second,
-        answer_max: second,
+        wait_max: second,
         idle_max: second,
         jobs_max: 1_000,
         pause_min: second,

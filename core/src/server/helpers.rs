@@ -220,6 +220,8 @@ impl Asker {
                 Some(action) => Verdict::Action(Box::new(action)),
                 None => Verdict::NoHelper(self.trade),
             },
+            // All filters are busy: nothing is wrong with them, nor with the message, which may come again.
+            Trade::Filter if answer == Err(Fault::Full) => Verdict::NoHelper(Trade::Filter),
             Trade::Filter => match (answer.ok().and_then(|lines| filter::sentence(&lines)), self.failure) {
                 (Some(sentence), _) => Verdict::Judged(Box::new(sentence)),
                 (None, FilterFailure::Freeze) => {
@@ -237,7 +239,7 @@ fn service_terms(address: &Address) -> Terms {
     Terms {
         helpers_max: limits::POLICY_SERVICE_CONNECTIONS_MAX,
         work_max: limits::POLICY_SERVICE_WORK_MAX,
-        answer_max: limits::POLICY_SERVICE_ANSWER_MAX,
+        wait_max: limits::POLICY_SERVICE_QUEUE_MAX,
         idle_max: limits::POLICY_SERVICE_IDLE_MAX,
         jobs_max: limits::POLICY_SERVICE_REQUESTS_MAX,
         fits: policy_service::fits,
@@ -247,10 +249,10 @@ fn service_terms(address: &Address) -> Terms {
 }
 
 fn terms(trade: Trade, staff: Staff, wish: &Wish) -> Terms {
-    let (helpers, answer_max, work_max, fits): (u8, _, _, fn(&[u8]) -> bool) = match trade {
-        Trade::Filter => (wish.filters_max, limits::FILTER_ANSWER_MAX, limits::FILTER_WORK_MAX, filter::fits),
+    let (helpers, wait_max, work_max, fits): (u8, _, _, fn(&[u8]) -> bool) = match trade {
+        Trade::Filter => (wish.filters_max, limits::FILTER_QUEUE_MAX, limits::FILTER_WORK_MAX, filter::fits),
         Trade::Router | Trade::Policy(_) => {
-            (wish.routers_max, limits::ROUTER_ANSWER_MAX, limits::ROUTER_WORK_MAX, router::fits)
+            (wish.routers_max, limits::ROUTER_QUEUE_MAX, limits::ROUTER_WORK_MAX, router::fits)
         }
     };
     Terms {
@@ -260,8 +262,8 @@ fn terms(trade: Trade, staff: Staff, wish: &Wish) -> Terms {
         },
         waiting_max: limits::HELPER_JOBS_WAITING_MAX,
         start_max: limits::HELPER_START_MAX,
+        wait_max,
         work_max,
-        answer_max,
         idle_max: limits::HELPER_IDLE_MAX,
         jobs_max: limits::HELPER_JOBS_MAX,
         pause_min: limits::HELPER_PAUSE_MIN,

@@ -9,7 +9,7 @@
 
 use super::address::Address;
 use super::line::{EMPTY, HUNGRY, Request};
-use super::worker::{Meant, State, Worker};
+use super::worker::{Meant, State, Waiting, Worker};
 use crate::now::{Duration, Instant, Now};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
@@ -35,8 +35,8 @@ pub struct Terms {
     pub start_max: Duration,
     /// From the request to the end of the answer.
     pub work_max: Duration,
-    /// From the job to the end of the answer, the wait for a helper included.
-    pub answer_max: Duration,
+    /// From the job to its hand-over to a helper: who waits longer is told that too many wait.
+    pub wait_max: Duration,
     /// How long a helper may be idle that is not the only one.
     pub idle_max: Duration,
     /// Jobs after which a helper is replaced.
@@ -114,7 +114,7 @@ pub enum Output {
 /// Why there is no answer to a job, or what is wrong with a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Too many jobs wait.
+    /// Too many jobs wait, or this one has waited too long for a helper. Nobody has seen it.
     Full,
     /// Helpers fail one after the other.
     NoHelper,
@@ -178,12 +178,6 @@ impl fmt::Display for Note {
     }
 }
 
-#[derive(Debug)]
-struct Waiting {
-    request: Request,
-    asked: Instant,
-}
-
 /// A farm.
 #[derive(Debug)]
 pub struct Farm {
@@ -191,8 +185,6 @@ pub struct Farm {
     helpers: BTreeMap<HelperId, Worker>,
     /// In the order in which they were asked.
     waiting: BTreeMap<JobId, Waiting>,
-    /// Jobs at work, as they waited.
-    asked: BTreeMap<JobId, Waiting>,
     next: u64,
     /// In a row, without an answer between them.
     failures: u32,
@@ -210,7 +202,6 @@ impl Farm {
             terms,
             helpers: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            asked: BTreeMap::new(),
             next: 1,
             failures: 0,
             pause: Instant::ZERO,
@@ -227,7 +218,6 @@ impl Farm {
             Input::Asked(job, request) => self.asked(now, job, request),
             Input::GivenUp(job) => {
                 self.waiting.remove(&job);
-                self.asked.remove(&job);
                 for worker in self.helpers.values_mut() {
                     worker.forget(job);
                 }
@@ -257,7 +247,7 @@ impl Farm {
     /// When to bring [`Input::Tick`]; `None` when nothing is waited for.
     pub fn deadline(&self) -> Option<Instant> {
         let helpers = self.helpers.values().filter_map(|worker| self.worker_deadline(worker));
-        let waiting = self.waiting.values().next().map(|first| first.asked + self.terms.answer_max);
+        let waiting = self.waiting.values().next().map(|first| first.asked + self.terms.wait_max);
         let pause = (self.wants_helper() && self.may_start()).then_some(self.pause);
         helpers.chain(waiting).chain(pause).min()
     }
@@ -311,12 +301,9 @@ impl Farm {
         if !self.connects() || !(is_hungry(worker) || worker.may_not_have_heard()) {
             return self.lose(now, helper, Fault::Died, false);
         }
-        let job = worker.job();
-        self.helpers.remove(&helper);
         // Another one is asked, before those that came later: it was asked before them.
-        if let Some((job, waiting)) = job.and_then(|job| self.asked.remove_entry(&job)) {
-            self.waiting.insert(job, waiting);
-        }
+        let again = self.helpers.remove(&helper).and_then(Worker::into_job);
+        self.waiting.extend(again);
     }
 
     /// A helper spoke. It is asked again only when all of that was looked at.
@@ -332,7 +319,6 @@ impl Farm {
                         self.failures = 0;
                     }
                     if let Some(job) = job {
-                        self.asked.remove(&job);
                         self.outputs.push_back(Output::Answer(job, Ok(lines)));
                     }
                 }
@@ -357,7 +343,6 @@ impl Farm {
         }
         self.outputs.push_back(Output::Note(Note::Lost(helper, fault)));
         if let Some(job) = worker.job() {
-            self.asked.remove(&job);
             self.outputs.push_back(Output::Answer(job, Err(fault)));
         }
         // Four doublings of the shortest pause are more than the longest one.
@@ -393,11 +378,11 @@ impl Farm {
     /// Whatever took too long.
     fn keep_time(&mut self, now: Instant) {
         while let Some(first) = self.waiting.first_entry()
-            && first.get().asked + self.terms.answer_max <= now
+            && first.get().asked + self.terms.wait_max <= now
         {
             let job = *first.key();
             first.remove();
-            self.outputs.push_back(Output::Answer(job, Err(Fault::Late)));
+            self.outputs.push_back(Output::Answer(job, Err(Fault::Full)));
         }
         let due: Vec<HelperId> = self
             .helpers
@@ -424,11 +409,7 @@ impl Farm {
         match &worker.state {
             State::Starting { since } => Some(*since + terms.start_max),
             State::Hungry { since } => self.may_part().then(|| *since + terms.idle_max),
-            State::Busy { job, since, .. } => {
-                let work = *since + terms.work_max;
-                let asked = job.and_then(|job| self.asked.get(&job));
-                Some(asked.map_or(work, |job| work.min(job.asked + terms.answer_max)))
-            }
+            State::Busy { since, .. } => Some(*since + terms.work_max),
         }
     }
 
@@ -438,9 +419,8 @@ impl Farm {
             && let Some((&helper, worker)) = self.helpers.iter_mut().find(|(_, worker)| is_hungry(worker))
             && let Some((job, waiting)) = self.waiting.pop_first()
         {
-            worker.ask(now, job);
             self.outputs.push_back(Output::Errand(Errand::Say(helper, waiting.request.octets().to_vec())));
-            self.asked.insert(job, waiting);
+            worker.ask(now, job, waiting);
         }
     }
 

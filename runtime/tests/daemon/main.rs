@@ -26,6 +26,7 @@ mod policy_tools;
 mod process;
 mod proxy;
 mod record;
+mod secrets;
 mod server;
 mod single;
 mod spool;

@@ -336,7 +336,7 @@ impl<'a> Naive<'a> {
             let ours = (own && key.is_some())
                 || (literal.is_none() && self.local(&key))
                 || self.is(&key, "relaytarget", "+");
-            if ours && (local.contains('!') || local.contains('%')) {
+            if ours && leads_on(&local) {
                 (local, domain) = onward(&local).ok_or("Route")?;
                 continue;
             }
@@ -374,7 +374,7 @@ impl<'a> Naive<'a> {
                 match self.dns(&domain, Sought::Us)? {
                     DomainIs::Elsewhere => return Err("NotExchanger"),
                     DomainIs::Nowhere => return Err("RecipientDomain"),
-                    DomainIs::Ours if local.contains('!') || local.contains('%') => {
+                    DomainIs::Ours if leads_on(&local) => {
                         (local, domain) = onward(&local).ok_or("Route")?;
                         continue;
                     }
@@ -394,14 +394,23 @@ fn address(domain: &str) -> Option<IpAddr> {
     domain.strip_prefix('[')?.strip_suffix(']')?.replace("IPv6:", "").parse().ok()
 }
 
+fn leads_on(local: &str) -> bool {
+    local.contains(['@', '!', '%'])
+}
+
 /// The next local part and the next domain.
 fn onward(local: &str) -> Option<(String, String)> {
-    let (domain, rest) = match local.find('!') {
-        Some(bang) => (&local[..bang], &local[bang + 1..]),
-        None => {
-            let percent = local.rfind('%')?;
-            (&local[percent + 1..], &local[..percent])
-        }
+    let local = local.trim_matches('"');
+    let (domain, rest) = if local.starts_with('@') {
+        let end = local.find([',', ':'])?;
+        (&local[1..end], &local[end + 1..])
+    } else if let Some(at) = local.rfind('@') {
+        (&local[at + 1..], &local[..at])
+    } else if let Some(bang) = local.find('!') {
+        (&local[..bang], &local[bang + 1..])
+    } else {
+        let percent = local.rfind('%')?;
+        (&local[percent + 1..], &local[..percent])
     };
     let fits = domain.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '.');
     let whole = domain.split('.').all(|label| !label.is_empty());

@@ -48,7 +48,7 @@ const DOMAINS: [&str; 9] = [
     "[192.0.2.66]",
     "[IPv6:2001:db8::1]",
 ];
-const LOCALS: [&str; 9] = [
+const LOCALS: [&str; 13] = [
     "x",
     "y",
     "postmaster",
@@ -58,6 +58,10 @@ const LOCALS: [&str; 9] = [
     "x%far.test%home.example",
     "here.test!x%far.test",
     "x%",
+    "\"x@far.test\"",
+    "\"@far.test:x\"",
+    "\"@home.example,@far.test:x\"",
+    "\"x@home.example\"",
 ];
 const NAMES: [&str; 4] = ["home.example", "a.b.example", "far.test", "[192.0.2.66]"];
 
