@@ -10,6 +10,7 @@ mod domain;
 pub mod dotted;
 pub mod field;
 pub mod line;
+pub mod missing;
 pub mod params;
 pub mod path;
 pub mod proxy;
