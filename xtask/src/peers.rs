@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const REQUIRE_ENV: &str = "SMTPSERVER_REQUIRE_PEERS";
 
 /// `.ci/run` installs them all.
-const PROGRAMS: [&str; 8] =
-    ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp", "testssl"];
+const PROGRAMS: [&str; 9] =
+    ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp", "testssl", "postgrey"];
 
 /// One step: all of them are here, or some are missing.
 pub(crate) fn step(steps: &mut Steps, required: bool) {

@@ -51,7 +51,8 @@ pub(super) struct Sample {
 /// Law 4, seamless: where segments end never changes a reply.
 pub(super) fn seamless(Case { plan, sample, .. }: &Case<'_>) -> Result<(), Violation> {
     let settings = Arc::new(plan.settings(&[]).map_err(|what| Violation::new(4, None, what))?);
-    if settings.helpers.router || settings.helpers.filter.is_some() {
+    let helpers = &settings.helpers;
+    if helpers.router || helpers.filter.is_some() || helpers.policy_service.is_some() {
         // What its helpers said cannot be had again.
         return Ok(());
     }
