@@ -38,6 +38,11 @@ pub struct LookUp {
 }
 
 impl LookUp {
+    /// For whose question it is.
+    pub fn session(self) -> SessionId {
+        self.session
+    }
+
     /// Its number, for traces.
     pub fn number(self) -> u64 {
         self.number
