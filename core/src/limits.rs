@@ -17,6 +17,8 @@ pub const BODY_READ_MAX: usize = 65_536;
 pub const BODY_WINDOW: usize = 131_072;
 /// Octets of a draft that the spool may keep in memory; of what is beyond, it must report `Room` in time.
 pub const DRAFT_MEMORY_MAX: usize = 65_536;
+/// Octets above which a message is too big even where the operator has set no limit: no file can have more.
+pub const MESSAGE_OCTETS_EVER_MAX: u64 = i64::MAX.unsigned_abs();
 /// Octets of replies held back for company, above which they leave.
 pub const REPLY_GROUP_MAX: usize = 8_192;
 /// Octets of replies that were written and are not known to have left, above which a session obeys no further
@@ -59,15 +61,22 @@ pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
 pub const HELPER_LINE_MAX: usize = 8_192;
 /// Lines of one answer of a helper.
 pub const HELPER_LINES_MAX: usize = 64;
-/// How long a session waits for what the content filter says: longer than the filter has ([`FILTER_ANSWER_MAX`]).
+/// From the end of a message to its reply, whatever is waited for in between: a client waits ten minutes (RFC 2821
+/// §4.5.3.2), and would send the message again.
+pub const END_OF_DATA_MAX: Duration = Duration::from_secs(570);
+/// How long the spool may take to show a message to the content filter, so that time is left for the filter and for the
+/// commit.
+pub const SHOW_MAX: Duration = Duration::from_secs(240);
+/// How long a session waits for what the content filter says: longer than the queue and the filter have together
+/// ([`FILTER_QUEUE_MAX`], [`FILTER_WORK_MAX`]).
 pub const FILTERED_WAIT_MAX: Duration = Duration::from_secs(200);
-/// How long a message may wait for the content filter's answer. Together with the wait for the disk it must stay under the
-/// ten minutes that a client waits (RFC 2821 §4.5.3.2), or it would send the message again.
-pub const FILTER_ANSWER_MAX: Duration = Duration::from_secs(180);
+/// How long a message may wait for a content filter that is free.
+pub const FILTER_QUEUE_MAX: Duration = Duration::from_secs(60);
 /// How long the content filter may work on one message (as the ancestor had it).
 pub const FILTER_WORK_MAX: Duration = Duration::from_secs(120);
-/// How long an address may wait for the router's answer: less than a session waits (`timeout-answer`, 60 s).
-pub const ROUTER_ANSWER_MAX: Duration = Duration::from_secs(50);
+/// How long an address may wait for a router that is free. A session waits for that and the router's work
+/// ([`ROUTER_WORK_MAX`]), and longer (`timeout-answer`, 60 s).
+pub const ROUTER_QUEUE_MAX: Duration = Duration::from_secs(10);
 /// How long the router may work on one address.
 pub const ROUTER_WORK_MAX: Duration = Duration::from_secs(40);
 /// How long a helper may need from its start to its first `#hungry` (as the ancestor had it).

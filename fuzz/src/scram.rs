@@ -52,6 +52,8 @@ pub fn scram(data: &[u8]) {
                 "{fault:?}"
             );
         }
-        other @ (Step::Challenge(..) | Step::Ask(..) | Step::Passed(_)) => panic!("{other:?}"),
+        other @ (Step::Challenge(..) | Step::Ask(..) | Step::AskLeave(..) | Step::Passed(_)) => {
+            panic!("{other:?}")
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::seat::Seat;
 use crate::spool::{Published, Spool, Task};
 use crate::subserver::{self, Foreman};
 use books::{Books, Entry, Errands};
-use smtpserver_core::auth::{Attempt, Check, Finding};
+use smtpserver_core::auth::{Attempt, Check, Finding, UserName};
 use smtpserver_core::dns;
 use smtpserver_core::policy::{Answer, Question, Ticket};
 use smtpserver_core::server::commit::Publication;
@@ -303,6 +303,18 @@ impl<S: Spool> Desk<S> {
         let check = errands.check.take();
         self.run(errands);
         check
+    }
+
+    /// A session wants to know whether the user whom a certificate names may log in. The answer comes as a letter.
+    pub(crate) fn certified(
+        self: &Arc<Self>,
+        now: Now,
+        session: SessionId,
+        ticket: Ticket,
+        (source, user): (Source, UserName),
+    ) {
+        let errands = self.books().bring(now, Input::Certified(session, ticket, source, user));
+        self.run(errands);
     }
 
     /// A back end has found something out.

@@ -57,6 +57,7 @@ use spool_fs::FREEZER;
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
 pub fn run(args: Args) -> Result<(), Stop> {
+    process::descriptors::keep_to_ourselves();
     match args.command {
         None | Some(Command::Demo(_) | Command::AuthWorker(_) | Command::HelperHost(_)) => {}
         Some(_) => signals::end_with_the_reader(),

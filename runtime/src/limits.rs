@@ -152,6 +152,10 @@ pub(crate) const HELPER_READ_OCTETS: usize = 4_096;
 pub(crate) const HELPER_FRAMES_WAITING_MAX: usize = 1_024;
 /// How long a helper may take to end by itself once its input is closed.
 pub(crate) const HELPER_PARTING_MAX: Duration = Duration::from_secs(5);
+/// How often the keeper of a helper process looks who has ended.
+pub(crate) const KEEPER_LOOK: Duration = Duration::from_secs(60);
+/// Rounds in which what a helper process has left behind is ended; each ends a generation.
+pub(crate) const KEEPER_ROUNDS_MAX: usize = 20;
 /// Octets of a line that a helper says to an operator; longer ones are several.
 pub(crate) const COMPLAINT_OCTETS_MAX: usize = 1_000;
 /// How often a helper's program is looked at, whether it is another one.

@@ -3,11 +3,14 @@
 
 use crate::limits::{LOCK_WAIT_STEP, PID_FILE_OCTETS_MAX, PID_FILE_OPENS_MAX};
 use rustix::fs::OFlags;
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// What others may do with it: nothing.
+const OURS: u32 = 0o600;
 
 /// A locked pid file; removed when it is dropped.
 #[derive(Debug)]
@@ -51,6 +54,10 @@ impl PidFile {
                     return Ok(Claim::Held(Held { path: path_buf, file, pid: old }));
                 }
                 Err(TryLockError::Error(error)) => return Err(fault(&error)),
+            }
+            // One that was made for all to read.
+            if file.metadata().is_ok_and(|stat| stat.mode() & 0o777 != OURS) {
+                let _ = file.set_permissions(Permissions::from_mode(OURS));
             }
             // Whoever held the lock before us may have removed the file meanwhile.
             if is_at(&file, &path_buf) {
@@ -145,7 +152,8 @@ fn open(path: &Path) -> Result<File, String> {
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o644)
+        // Whoever may read it could hold its lock, and keep every server from starting.
+        .mode(OURS)
         .custom_flags(i32::try_from(flags.bits()).expect("flags of the system are small"))
         .open(path)
         .map_err(|error| error.to_string())?;
@@ -237,6 +245,20 @@ mod tests {
             assert!(refused.contains("something else than a pid"), "{refused}");
             assert_eq!(std::fs::read_to_string(&path).expect("readable"), other);
         }
+    }
+
+    #[test]
+    fn nobody_else_can_hold_its_lock() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("pid");
+        let mode = || path.metadata().expect("a file").permissions().mode() & 0o777;
+        drop(PidFile::lock(&path).map(|file| {
+            assert_eq!(mode(), 0o600);
+            file.release();
+        }));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("ours");
+        let _file = PidFile::lock(&path).expect("a pid file");
+        assert_eq!(mode(), 0o600);
     }
 
     #[test]

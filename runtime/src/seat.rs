@@ -134,6 +134,10 @@ impl<S: Spool> Hands for Seat<S> {
                 // Without a nonce there is no login, and without an answer the session says so in time.
                 return auth::nonce().ok().map(|nonce| Advice::Terms(means, nonce));
             }
+            Inquiry::Certified { source, user } => {
+                self.desk().certified(now, self.session(), ticket, (source, user));
+                return None;
+            }
             Inquiry::Check { source, check } => (source, check),
         };
         let (desk, session) = (self.desk().clone(), self.session());

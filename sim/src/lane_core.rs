@@ -140,6 +140,10 @@ impl World {
                     let id = self.connections[index].id.expect("a session has an id");
                     self.tell_server(server::Input::Inquired(id, ticket, source, check));
                 }
+                Output::Inquire(ticket, Inquiry::Certified { source, user }) => {
+                    let id = self.connections[index].id.expect("a session has an id");
+                    self.tell_server(server::Input::Certified(id, ticket, source, user));
+                }
                 Output::Attempt(attempt) => {
                     let id = self.connections[index].id.expect("a session has an id");
                     self.tell_server(server::Input::Attempted(id, attempt));

@@ -37,6 +37,7 @@ pub fn advice(inquiry: &Inquiry) -> Advice {
     match inquiry {
         Inquiry::Terms => Advice::Terms(MEANS, Nonce::new([0; 18])),
         Inquiry::Check { check, .. } => Advice::Found(find(check)),
+        Inquiry::Certified { .. } => Advice::Found(Finding::Right),
     }
 }
 

@@ -76,7 +76,7 @@ fn trouble_taken_for_no_such_name() {
 
 #[test]
 fn rates_that_are_forgotten_with_a_new_configuration() {
-    is_found(Plant::ForgottenRates, &[10]);
+    is_found(Plant::ForgottenRates, &[9, 10]);
 }
 
 #[test]

@@ -3,9 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use smtpserver_core::policy::evaluate::{
-    DomainIs, Listing, No, Place, Step, Told, Why, Wish, connect,
-};
+use smtpserver_core::policy::evaluate::{DomainIs, Listing, No, Place, Step, Told, Why, Wish, connect};
 use smtpserver_core::policy::rules::{ATTRIBUTES, Form, Misfit};
 use smtpserver_core::policy::source::FaultKind;
 use smtpserver_core::policy::{Role, Rules, SourceFile, compile};
@@ -57,7 +55,7 @@ const DOMAINS: [&str; 9] = [
     "[192.0.2.66]",
     "[IPv6:2001:db8::1]",
 ];
-const LOCALS: [&str; 9] = [
+const LOCALS: [&str; 13] = [
     "x",
     "y",
     "postmaster",
@@ -67,6 +65,10 @@ const LOCALS: [&str; 9] = [
     "x%far.test%home.example",
     "here.test!x%far.test",
     "x%",
+    "\"x@far.test\"",
+    "\"@far.test:x\"",
+    "\"@home.example,@far.test:x\"",
+    "\"x@home.example\"",
 ];
 const NAMES: [&str; 4] = ["home.example", "a.b.example", "far.test", "[192.0.2.66]"];
 
@@ -318,7 +320,11 @@ fn without_rights(lines: Vec<Line>) -> Vec<Line> {
         _ => false,
     };
     let harmless = |(key, said): Line| (key, said.into_iter().filter(|pair| !gives(pair)).collect());
-    lines.into_iter().map(harmless).chain([(".".into(), Vec::from([("localdomain".into(), "-".into())]))]).collect()
+    lines
+        .into_iter()
+        .map(harmless)
+        .chain([(".".into(), Vec::from([("localdomain".into(), "-".into())]))])
+        .collect()
 }
 
 proptest! {

@@ -80,6 +80,9 @@ pub enum Step {
     Challenge(String, Awaiting),
     /// Ask the back end, then bring its finding.
     Ask(Check, Asking),
+    /// A certificate names this user: ask whether too many logins have failed, then bring that as [`Finding::Right`] or
+    /// [`Finding::Wrong`].
+    AskLeave(UserName, Asking),
     /// The client is who it says.
     Passed(LoggedIn),
     /// The exchange is over without a login.
@@ -138,6 +141,7 @@ enum BackEndTurn {
     Token { user: UserName },
     Salt(First),
     Proof { user: UserName },
+    Certificate { user: UserName },
 }
 
 /// Begins an exchange with a mechanism that is offered. A mechanism without initial response gets its first challenge.
@@ -237,9 +241,10 @@ fn first(mechanism: Mechanism, response: Secret, terms: Terms) -> Step {
                 Step::Challenge(text, Awaiting { mechanism, terms, turn: ClientTurn::LoginPassword { user } })
             })
         }
-        Mechanism::External => {
-            external(&response, &terms).map(|user| Step::Passed(LoggedIn { user, mechanism }))
-        }
+        Mechanism::External => external(&response, &terms).map(|user| {
+            let turn = BackEndTurn::Certificate { user: user.clone() };
+            Step::AskLeave(user, Asking { mechanism, terms, turn })
+        }),
         Mechanism::OAuthBearer => bearer::message(&response).and_then(|(user, token)| {
             let check = Check::Token { user: user.clone(), token };
             asking(check, BackEndTurn::Token { user }, terms)
@@ -268,9 +273,12 @@ impl Asking {
     pub fn answered(self, finding: Finding) -> Step {
         let Asking { mechanism, terms, turn } = self;
         match (turn, finding) {
-            (BackEndTurn::Password { user } | BackEndTurn::Token { user }, Finding::Right) => {
-                Step::Passed(LoggedIn { user, mechanism })
-            }
+            (
+                BackEndTurn::Password { user }
+                | BackEndTurn::Token { user }
+                | BackEndTurn::Certificate { user },
+                Finding::Right,
+            ) => Step::Passed(LoggedIn { user, mechanism }),
             (BackEndTurn::Salt(first), Finding::Salt { salt, iterations }) => {
                 let (text, challenged) = first.challenge(&terms, &salt, iterations);
                 let turn = ClientTurn::ScramFinal(challenged);
@@ -287,14 +295,18 @@ impl Asking {
                 Awaiting { mechanism, terms, turn: ClientTurn::BearerDone },
             ),
             (
-                BackEndTurn::Password { .. } | BackEndTurn::Salt(_) | BackEndTurn::Proof { .. },
+                BackEndTurn::Password { .. }
+                | BackEndTurn::Salt(_)
+                | BackEndTurn::Proof { .. }
+                | BackEndTurn::Certificate { .. },
                 Finding::Wrong,
             ) => Step::Failed(LoginFault::Wrong),
             (
                 BackEndTurn::Password { .. }
                 | BackEndTurn::Token { .. }
                 | BackEndTurn::Salt(_)
-                | BackEndTurn::Proof { .. },
+                | BackEndTurn::Proof { .. }
+                | BackEndTurn::Certificate { .. },
                 Finding::Right | Finding::Proven(_) | Finding::Salt { .. } | Finding::Trouble,
             ) => Step::Failed(LoginFault::Trouble),
         }

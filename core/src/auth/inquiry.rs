@@ -3,6 +3,7 @@
 
 use super::check::{Check, Finding};
 use super::exchange::LoggedIn;
+use super::name::UserName;
 use super::terms::{Means, Nonce};
 use crate::peer::Source;
 
@@ -19,6 +20,14 @@ pub enum Inquiry {
         /// What it claims.
         check: Check,
     },
+    /// May this user, whom the client's certificate names, log in, or have too many logins failed? No back end is asked:
+    /// TLS has verified the certificate.
+    Certified {
+        /// Where the client is.
+        source: Source,
+        /// Whom the certificate names.
+        user: UserName,
+    },
 }
 
 /// The answer to an [`Inquiry`].
@@ -26,7 +35,7 @@ pub enum Inquiry {
 pub enum Advice {
     /// To [`Inquiry::Terms`].
     Terms(Means, Nonce),
-    /// To [`Inquiry::Check`].
+    /// To [`Inquiry::Check`] and [`Inquiry::Certified`].
     Found(Finding),
 }
 

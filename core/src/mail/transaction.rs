@@ -6,7 +6,7 @@
 
 use super::envelope::{Recipient, Sender};
 use crate::event::{Outcome, TransactionRecord};
-use crate::limits::REMEMBERED_MAX;
+use crate::limits::{END_OF_DATA_MAX, REMEMBERED_MAX};
 use crate::now::Instant;
 use crate::peer::TransactionId;
 use crate::policy::evaluate::Place;
@@ -149,6 +149,11 @@ impl Message {
     /// It goes to the freezer, whatever was known before.
     pub fn freeze(&mut self) {
         self.addressed.opened.place = Place::Freezer;
+    }
+
+    /// When the client stops waiting for the reply to its end of data.
+    pub fn reply_by(&self, now: Instant) -> Instant {
+        self.ended.unwrap_or(now) + END_OF_DATA_MAX
     }
 
     /// The end of data is here.

@@ -113,6 +113,7 @@ impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Inquiry::Terms => f.write_str("terms"),
+            Inquiry::Certified { source, user } => write!(f, "certificate {source} {user}"),
             Inquiry::Check { source, check } => {
                 let kind = match check {
                     Check::Password { .. } => "password",

@@ -185,6 +185,7 @@ fn advice(inquiry: &Inquiry) -> Advice {
             Finding::Salt { salt: b"0123456789abcdef".to_vec(), iterations: 4096 }
         }
         Inquiry::Check { check: Check::Proof { .. }, .. } => Finding::Proven([0x5a; 32]),
+        Inquiry::Certified { .. } => Finding::Right,
     })
 }
 

@@ -97,7 +97,7 @@ pub fn chunk_ok(octets: u64) -> Reply {
 }
 
 /// `250 2.0.0`: the message is accepted. The proof goes in by value: there is no other way to say this. The content filter
-/// may have other words, which may even refuse: then the operator wants the message, and the client not to know it.
+/// may have other words, which may even refuse: then the message is in the freezer, and the client is not to know it.
 pub fn message_accepted(durable: Durable, words: &Words) -> Reply {
     let id = durable.id();
     words.and_note(id).or(Reply::new(C250_OK, E2_0_0_OK, format!("message accepted as {id}")))

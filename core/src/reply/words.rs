@@ -90,6 +90,11 @@ impl Words {
         self.code.is_some_and(|code| code.0 / 100 == 2)
     }
 
+    /// Whether no code is given that refuses.
+    pub fn may_accept(&self) -> bool {
+        self.code.is_none_or(|code| code.0 / 100 == 2)
+    }
+
     /// Whether a code is given that refuses for good.
     pub fn refuses_for_good(&self) -> bool {
         self.code.is_some_and(|code| code.0 / 100 == 5)

@@ -168,6 +168,8 @@ impl Asker {
                 Some(words) => Verdict::Routed(Box::new(words)),
                 None => Verdict::NoHelper(Trade::Router),
             },
+            // All filters are busy: nothing is wrong with them, nor with the message, which may come again.
+            Trade::Filter if answer == Err(Fault::Full) => Verdict::NoHelper(Trade::Filter),
             Trade::Filter => match (answer.ok().and_then(|lines| filter::sentence(&lines)), self.failure) {
                 (Some(sentence), _) => Verdict::Judged(Box::new(sentence)),
                 (None, FilterFailure::Freeze) => {
@@ -182,9 +184,9 @@ impl Asker {
 }
 
 fn terms(trade: Trade, staff: Staff, wish: &Wish) -> Terms {
-    let (helpers, answer_max, work_max, fits): (u8, _, _, fn(&[u8]) -> bool) = match trade {
-        Trade::Router => (wish.routers_max, limits::ROUTER_ANSWER_MAX, limits::ROUTER_WORK_MAX, router::fits),
-        Trade::Filter => (wish.filters_max, limits::FILTER_ANSWER_MAX, limits::FILTER_WORK_MAX, filter::fits),
+    let (helpers, wait_max, work_max, fits): (u8, _, _, fn(&[u8]) -> bool) = match trade {
+        Trade::Router => (wish.routers_max, limits::ROUTER_QUEUE_MAX, limits::ROUTER_WORK_MAX, router::fits),
+        Trade::Filter => (wish.filters_max, limits::FILTER_QUEUE_MAX, limits::FILTER_WORK_MAX, filter::fits),
     };
     Terms {
         helpers_max: match staff {
@@ -193,8 +195,8 @@ fn terms(trade: Trade, staff: Staff, wish: &Wish) -> Terms {
         },
         waiting_max: limits::HELPER_JOBS_WAITING_MAX,
         start_max: limits::HELPER_START_MAX,
+        wait_max,
         work_max,
-        answer_max,
         idle_max: limits::HELPER_IDLE_MAX,
         jobs_max: limits::HELPER_JOBS_MAX,
         pause_min: limits::HELPER_PAUSE_MIN,

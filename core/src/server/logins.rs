@@ -47,6 +47,23 @@ impl Logins {
         outputs.push_back(Output::Check(session, ticket, check));
     }
 
+    /// A session has a certificate that names this user. Whether it is let in is known at once: no back end has a say.
+    pub(super) fn certified(
+        &mut self,
+        session: SessionId,
+        ticket: Ticket,
+        (source, user): (Source, UserName),
+        (now, limit): (Instant, u32),
+        outputs: &mut VecDeque<Output>,
+    ) {
+        let may = self.windows.may_try(source, user.as_str(), now, limit);
+        if !may {
+            self.windows.was_not_tried(source, now);
+        }
+        let finding = if may { Finding::Right } else { Finding::Wrong };
+        outputs.push_back(Output::Advise(session, ticket, Advice::Found(finding)));
+    }
+
     /// The back end has found something out.
     pub(super) fn checked(
         &mut self,

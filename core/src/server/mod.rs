@@ -14,7 +14,7 @@ mod solo;
 pub(crate) mod table;
 pub mod tarpit;
 
-use crate::auth::{Advice, Attempt, Check, Finding, LoggedIn};
+use crate::auth::{Advice, Attempt, Check, Finding, LoggedIn, UserName};
 use crate::config::Settings;
 use crate::dns;
 use crate::limits::SPACE_AGE_MAX;
@@ -61,6 +61,8 @@ pub enum Input {
     Looked(LookUp, dns::Answer),
     /// A session wants to know whether what a client at this source claims is true.
     Inquired(SessionId, Ticket, Source, Check),
+    /// A session wants to know whether a client at this source, whose certificate names this user, may log in.
+    Certified(SessionId, Ticket, Source, UserName),
     /// The hands have carried out [`Output::Check`].
     Checked(SessionId, Ticket, Finding),
     /// A session tells of a login that was tried or has passed.
@@ -215,6 +217,11 @@ impl Server {
                 let limit = self.settings_of(session).auth.failures_max;
                 let claim = (source, check);
                 self.logins.inquired(session, ticket, claim, (now.instant, limit), &mut self.outputs);
+            }
+            Input::Certified(session, ticket, source, user) => {
+                let limit = self.settings_of(session).auth.failures_max;
+                let claim = (source, user);
+                self.logins.certified(session, ticket, claim, (now.instant, limit), &mut self.outputs);
             }
             Input::Checked(session, ticket, finding) => {
                 self.logins.checked(session, ticket, finding, now.instant, &mut self.outputs);

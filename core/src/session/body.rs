@@ -159,7 +159,7 @@ impl Session {
         //= rfc2821#6.1/1
         // Nothing is promised before the spool has reported.
         self.order(Order::Commit(destination));
-        let deadline = now.instant + self.settings.timeouts.store;
+        let deadline = (now.instant + self.settings.timeouts.store).min(message.reply_by(now.instant));
         self.state = State::Storing(Box::new(Storing { hello, message, deadline, words }));
     }
 

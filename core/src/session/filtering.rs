@@ -4,6 +4,7 @@
 use super::Session;
 use super::state::{Resume, Shown, State};
 use crate::event::{Event, Outcome};
+use crate::limits::SHOW_MAX;
 use crate::mail::envelope::Hello;
 use crate::mail::transaction::Message;
 use crate::now::Now;
@@ -24,7 +25,7 @@ impl Session {
         let frozen = message.addressed.opened.is_frozen();
         if self.settings.helpers.filter.is_some() && !self.conditions.skips_filter && !frozen {
             self.order(Order::Show);
-            let deadline = now.instant + self.settings.timeouts.store;
+            let deadline = now.instant + self.settings.timeouts.store.min(SHOW_MAX);
             self.state = State::Showing(Box::new(Shown { hello, message, octets, deadline }));
         } else {
             self.ask(now, Question::Content { octets, draft: None }, Resume::Content { hello, message });

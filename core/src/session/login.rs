@@ -103,6 +103,10 @@ impl Session {
                 let source = self.peer.source();
                 self.inquire(now, Inquiry::Check { source, check }, Resume::Login { hello, asking });
             }
+            Step::AskLeave(user, asking) => {
+                let source = self.peer.source();
+                self.inquire(now, Inquiry::Certified { source, user }, Resume::Login { hello, asking });
+            }
             Step::Passed(logged_in) => {
                 self.event(Event::LoggedIn(logged_in.clone()));
                 self.outputs.push_back(Output::Attempt(Attempt::Passed(logged_in.clone())));

@@ -16,6 +16,7 @@ mod pace;
 mod saying;
 mod state;
 mod timers;
+mod transcript;
 mod verbs;
 
 use crate::auth::LoggedIn;
@@ -62,6 +63,9 @@ pub struct Session {
     marked: bool,
     /// Who has logged in.
     login: Option<LoggedIn>,
+    /// A line came that was meant to be AUTH: what is no command after that may be a password. Only where a transcript is
+    /// kept.
+    login_tried: bool,
     state: State,
     backlog: Backlog,
     /// Replies that wait for company (RFC 2920 §3.2).
@@ -114,6 +118,7 @@ impl Session {
             id,
             peer,
             login: None,
+            login_tried: false,
             state: State::Greeting,
             backlog: Backlog::default(),
             outbox: Vec::new(),
@@ -331,7 +336,7 @@ impl Session {
                 // Said at once, not at the end of the line: whoever types LF for CRLF would wait for ever.
                 *rest = &octets[used..];
                 self.record.commands = self.record.commands.saturating_add(1);
-                self.heard(&octets[..used]);
+                self.heard_line(&octets[..used]);
                 self.event(Event::Command(None));
                 self.since = now.instant;
                 if octets.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"BDAT")) {

@@ -3,7 +3,6 @@
 
 use super::state::State;
 use super::{Session, length};
-use crate::auth::Request;
 use crate::event::{Event, NamedRefusal};
 use crate::limits::{RECORDED_SAID_MAX, REMEMBERED_MAX};
 use crate::now::{Duration, Now};
@@ -11,8 +10,6 @@ use crate::output::{Output, Reason};
 use crate::peer::SessionId;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, catalog};
-use crate::wire::command;
-use crate::wire::report::ReportWish;
 use crate::wire::verb::Verb;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -58,37 +55,6 @@ impl Session {
                 self.outputs.push_back(Output::Write(mem::replace(&mut octets, rest)));
             }
             self.outputs.push_back(Output::Write(octets));
-        }
-    }
-
-    pub(super) fn heard(&mut self, text: &[u8]) {
-        if self.settings.transcript {
-            let line = text.escape_ascii();
-            self.event(Event::Heard(alloc::format!("{line}")));
-        }
-    }
-
-    /// A command line came. What stands behind AUTH may be a password, whatever becomes of it; in Z-REPORT one does.
-    pub(super) fn heard_command(&mut self, text: &[u8]) {
-        match command::verb(text) {
-            Some(Verb::Auth) => {
-                self.is_secret(|| {
-                    let (verb, words) = text.split_at(Verb::Auth.name().len());
-                    let blanks = words.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
-                    let (blanks, words) = words.split_at(blanks);
-                    [verb, blanks, &Request::harmless(words)].concat()
-                });
-                self.heard(b"AUTH ...");
-            }
-            Some(Verb::ZReport) => {
-                self.is_secret(|| {
-                    let mut line = text.to_vec();
-                    line[ReportWish::password_in(text)].fill(b'x');
-                    line
-                });
-                self.heard(b"Z-REPORT ...");
-            }
-            Some(_) | None => self.heard(text),
         }
     }
 

@@ -103,6 +103,10 @@ impl Bench {
                     let id = self.session.id();
                     self.serve(crate::server::Input::Inquired(id, ticket, source, check));
                 }
+                Output::Inquire(ticket, Inquiry::Certified { source, user }) => {
+                    let id = self.session.id();
+                    self.serve(crate::server::Input::Certified(id, ticket, source, user));
+                }
                 Output::Attempt(attempt) => {
                     let id = self.session.id();
                     self.serve(crate::server::Input::Attempted(id, attempt));
@@ -273,6 +277,33 @@ fn a_report_that_never_comes_gets_neither_yes_nor_no() {
     bench.handle(Input::Tick);
     assert_eq!(bench.closed, Some(Reason::Trouble));
     assert_eq!(bench.heard(), "");
+}
+
+#[test]
+fn disk_and_filter_together_take_no_longer_than_a_client_waits() {
+    let mut bench = Bench::new(|settings| {
+        settings.timeouts.store = Duration::from_secs(540);
+        settings.helpers.filter = Some("/filter".into());
+    });
+    bench.open_data();
+    bench.answering = false;
+    bench.say("text\r\n.\r\n");
+    let began = bench.now.instant;
+    let left = |bench: &Bench| bench.session.deadline().map(|deadline| deadline.since(began).as_secs());
+    assert_eq!(bench.orders.last(), Some(&Order::Show));
+    assert_eq!(left(&bench), Some(240));
+    bench.pass(239);
+    bench.handle(Input::Reported(Report::Shown(crate::spool::DraftPath::new("public/1").expect("fit"))));
+    assert_eq!(left(&bench), Some(439));
+    bench.pass(199);
+    let kept = crate::subserver::filter::Sentence {
+        fate: crate::subserver::filter::Fate::Kept,
+        words: crate::reply::Words::default(),
+    };
+    let ticket = Ticket(bench.session.next_ticket);
+    bench.handle(Input::Answered(ticket, Answer { verdict: crate::policy::Verdict::Judged(kept.into()) }));
+    assert_eq!(bench.orders.last(), Some(&Order::Commit(Destination::Router)));
+    assert_eq!(left(&bench), Some(570));
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub struct Terms {
     pub start_max: Duration,
     /// From the request to the end of the answer.
     pub work_max: Duration,
-    /// From the job to the end of the answer, the wait for a helper included.
-    pub answer_max: Duration,
+    /// From the job to its hand-over to a helper: who waits longer is told that too many wait.
+    pub wait_max: Duration,
     /// How long a helper may be idle that is not the only one.
     pub idle_max: Duration,
     /// Jobs after which a helper is replaced.
@@ -95,7 +95,7 @@ pub enum Output {
 /// Why there is no answer to a job, or what is wrong with a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Too many jobs wait.
+    /// Too many jobs wait, or this one has waited too long for a helper. Nobody has seen it.
     Full,
     /// Helpers fail one after the other.
     NoHelper,
@@ -169,8 +169,6 @@ pub struct Farm {
     helpers: BTreeMap<HelperId, Worker>,
     /// In the order in which they were asked.
     waiting: BTreeMap<JobId, Waiting>,
-    /// Jobs at work, and when they were asked.
-    asked: BTreeMap<JobId, Instant>,
     next: u64,
     /// In a row, without an answer between them.
     failures: u32,
@@ -188,7 +186,6 @@ impl Farm {
             terms,
             helpers: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            asked: BTreeMap::new(),
             next: 1,
             failures: 0,
             pause: Instant::ZERO,
@@ -205,7 +202,6 @@ impl Farm {
             Input::Asked(job, line) => self.asked(now, job, line),
             Input::GivenUp(job) => {
                 self.waiting.remove(&job);
-                self.asked.remove(&job);
                 for worker in self.helpers.values_mut() {
                     worker.forget(job);
                 }
@@ -232,7 +228,7 @@ impl Farm {
     /// When to bring [`Input::Tick`]; `None` when nothing is waited for.
     pub fn deadline(&self) -> Option<Instant> {
         let helpers = self.helpers.values().filter_map(|worker| self.worker_deadline(worker));
-        let waiting = self.waiting.values().next().map(|first| first.asked + self.terms.answer_max);
+        let waiting = self.waiting.values().next().map(|first| first.asked + self.terms.wait_max);
         let pause = (self.wants_helper() && self.may_start()).then_some(self.pause);
         helpers.chain(waiting).chain(pause).min()
     }
@@ -290,7 +286,6 @@ impl Farm {
                         self.failures = 0;
                     }
                     if let Some(job) = job {
-                        self.asked.remove(&job);
                         self.outputs.push_back(Output::Answer(job, Ok(lines)));
                     }
                 }
@@ -315,7 +310,6 @@ impl Farm {
         }
         self.outputs.push_back(Output::Note(Note::Lost(helper, fault)));
         if let Some(job) = worker.job() {
-            self.asked.remove(&job);
             self.outputs.push_back(Output::Answer(job, Err(fault)));
         }
         // Four doublings of the shortest pause are more than the longest one.
@@ -351,11 +345,11 @@ impl Farm {
     /// Whatever took too long.
     fn keep_time(&mut self, now: Instant) {
         while let Some(first) = self.waiting.first_entry()
-            && first.get().asked + self.terms.answer_max <= now
+            && first.get().asked + self.terms.wait_max <= now
         {
             let job = *first.key();
             first.remove();
-            self.outputs.push_back(Output::Answer(job, Err(Fault::Late)));
+            self.outputs.push_back(Output::Answer(job, Err(Fault::Full)));
         }
         let due: Vec<HelperId> = self
             .helpers
@@ -382,11 +376,7 @@ impl Farm {
         match &worker.state {
             State::Starting { since } => Some(*since + terms.start_max),
             State::Hungry { since } => (self.helpers.len() > 1).then(|| *since + terms.idle_max),
-            State::Busy { job, since, .. } => {
-                let work = *since + terms.work_max;
-                let asked = job.and_then(|job| self.asked.get(&job));
-                Some(asked.map_or(work, |asked| work.min(*asked + terms.answer_max)))
-            }
+            State::Busy { since, .. } => Some(*since + terms.work_max),
         }
     }
 
@@ -394,10 +384,9 @@ impl Farm {
     fn hand_out(&mut self, now: Instant) {
         while !self.waiting.is_empty()
             && let Some((&helper, worker)) = self.helpers.iter_mut().find(|(_, worker)| is_hungry(worker))
-            && let Some((job, Waiting { line, asked })) = self.waiting.pop_first()
+            && let Some((job, Waiting { line, .. })) = self.waiting.pop_first()
         {
             worker.ask(now, job);
-            self.asked.insert(job, asked);
             self.outputs.push_back(Output::Errand(Errand::Say(helper, line.octets().to_vec())));
         }
     }

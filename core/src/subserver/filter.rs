@@ -37,10 +37,20 @@ pub fn fits(line: &[u8]) -> bool {
     result(line).is_some()
 }
 
-/// The sentence of an answer: its last line counts. `None` when there is none.
+/// The sentence of an answer: its last line counts. `None` when there is none, or when it contradicts itself.
+///
+/// To keep a message for the router and to refuse it is such a contradiction: the client would send it again, or tell its
+/// sender that nobody has it. To freeze one and refuse it for good is what the manual's table has; to freeze it and have it
+/// come again would fill the freezer with it, so that it is only frozen.
 pub fn sentence(lines: &[Vec<u8>]) -> Option<Sentence> {
     let (fate, rest) = lines.iter().rev().find_map(|line| result(line))?;
-    Some(Sentence { fate, words: Words::read(&String::from_utf8_lossy(rest)) })
+    let words = Words::read(&String::from_utf8_lossy(rest));
+    match fate {
+        Fate::Kept if !words.may_accept() => None,
+        // What it has to say of a message that it freezes is for the operator: the client sees nothing of it.
+        Fate::Frozen(_) if !words.refuses_for_good() => Some(Sentence { fate, words: Words::default() }),
+        Fate::Destroyed | Fate::Kept | Fate::Frozen(_) => Some(Sentence { fate, words }),
+    }
 }
 
 /// The result at the beginning of a line, and what is behind it.
@@ -94,7 +104,8 @@ mod tests {
         ] {
             assert!(fits(line.as_bytes()), "{line}");
             let words = Words::read(line.split_once([' ', '\t']).map_or("", |(_, rest)| rest));
-            assert_eq!(judged(&[line]), Some((fate, words)), "{line}");
+            let told = if line.starts_with("+3") || line == "1\tx" { Words::default() } else { words };
+            assert_eq!(judged(&[line]), Some((fate, told)), "{line}");
         }
     }
 
@@ -105,6 +116,19 @@ mod tests {
             assert_eq!(judged(&[line]), None, "{line:?}");
         }
         assert_eq!(judged(&[]), None);
+    }
+
+    #[test]
+    fn what_is_done_and_what_is_said_do_not_contradict_each_other() {
+        for line in ["0 550 5.7.1 spam", "0 550", "0 451 4.7.1 later"] {
+            assert!(fits(line.as_bytes()), "{line}");
+            assert_eq!(judged(&[line]), None, "{line}");
+        }
+        for line in ["1 spam", "1 250 2.7.1 frozen", "1 451 4.7.1 later", "7 450"] {
+            assert_eq!(judged(&[line]).map(|(_, words)| words), Some(Words::default()), "{line}");
+        }
+        let discarded = (Fate::Destroyed, Words::read("250 2.7.1 thanks"));
+        assert_eq!(judged(&["-1 250 2.7.1 thanks"]), Some(discarded));
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn terms(helpers_max: usize) -> Terms {
         waiting_max: 5,
         start_max: SECOND * 10,
         work_max: SECOND * 20,
-        answer_max: SECOND * 30,
+        wait_max: SECOND * 10,
         idle_max: SECOND * 600,
         jobs_max: 3,
         pause_min: SECOND,
@@ -123,12 +123,29 @@ fn who_is_late_is_ended_and_never_answers_something_else() {
     yard.bring(Input::Opened);
     yard.say(1, "#hungry\n");
     yard.ask();
+    yard.seconds = 15;
     yard.ask();
-    assert_eq!(yard.wait(20), ["end 1", "job 1: late"]);
+    assert_eq!(yard.wait(5), ["end 1", "job 1: late"]);
     assert!(yard.say(1, "0\n#hungry\n").is_empty(), "it is not heard any more");
     assert_eq!(yard.wait(1), ["start 2"]);
     assert_eq!(yard.say(2, "#hungry\n"), ["2 < public/2\\n"]);
-    assert_eq!(yard.wait(9), ["end 2", "job 2: late"], "the wait for a helper counts");
+    assert_eq!(yard.wait(20), ["end 2", "job 2: late"]);
+}
+
+#[test]
+fn who_hangs_keeps_others_waiting_for_a_while_only() {
+    let mut yard = Yard::new(2);
+    yard.bring(Input::Opened);
+    yard.say(1, "#hungry\n");
+    yard.ask();
+    yard.ask();
+    yard.say(2, "#hungry\n");
+    yard.ask();
+    yard.seconds = 3;
+    yard.ask();
+    assert_eq!(yard.wait(7), ["job 3: too many jobs wait"]);
+    assert_eq!(yard.wait(3), ["job 4: too many jobs wait"]);
+    assert_eq!(yard.wait(7), ["end 1", "job 1: late", "end 2", "job 2: late"]);
 }
 
 #[test]

@@ -10,7 +10,6 @@ mod door;
 mod dovecot;
 mod frame;
 mod fresh;
-mod keeper;
 #[cfg(feature = "pam")]
 mod pam;
 mod passwords;

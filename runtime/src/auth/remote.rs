@@ -2,16 +2,16 @@
 //! When the helper dies, all of them are in trouble, and it is started again.
 
 use super::frame::{self, Notice, Octets};
-use super::keeper::Keeper;
 use super::worker::WorkerArgs;
 use super::{BackEnd, Pending};
 use crate::limits::{CHECKS_AT_ONCE, WORKER_PAUSE_MAX, WORKER_PAUSE_MIN, WORKER_START_MAX};
+use crate::process::keeper::{Buried, Keeper};
 use smtpserver_core::auth::{Check, Finding, Means};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
@@ -43,7 +43,7 @@ impl WorkerCommand {
 
     /// The same, by a keeper that has the rights of now for as long as the command is there.
     pub fn kept(mut self) -> Result<WorkerCommand, String> {
-        let keeper = Keeper::start(&self.program, &self.args).map_err(cannot_start)?;
+        let keeper = Keeper::start(&self.program, &self.args.words()).map_err(cannot_start)?;
         self.keeper = Some(Arc::new(keeper));
         Ok(self)
     }
@@ -98,23 +98,6 @@ pub struct Started {
     child: Option<Buried>,
     socket: Socket,
     means: Means,
-}
-
-/// A process that ends, and is waited for, when this goes.
-#[derive(Debug)]
-pub(super) struct Buried(Child);
-
-impl Buried {
-    pub(super) fn new(child: Child) -> Buried {
-        Buried(child)
-    }
-}
-
-impl Drop for Buried {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// The back end behind the helper process.

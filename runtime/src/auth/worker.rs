@@ -9,6 +9,7 @@ use super::program::Program;
 use super::{BackEnd, Pending};
 use crate::Stop;
 use crate::limits::{CHECK_MAX, CHECKS_AT_ONCE, HASHES_AT_ONCE};
+use crate::process::keeper;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{User, setgid, setgroups, setuid};
 use smtpserver_core::auth::{Check, Finding, Means};
@@ -82,7 +83,7 @@ pub(crate) fn run(args: WorkerArgs) -> Result<(), Stop> {
         return Err(Stop::unfit("auth-worker is started by the server, which talks to it over a socket"));
     }
     if args.keep {
-        return super::keeper::keep(stream, &args).map_err(fault);
+        return keeper::keep(stream, &args.words()).map_err(fault);
     }
     stream.set_nonblocking(true).map_err(fault)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -14,6 +14,7 @@
 
 mod draft;
 mod layout;
+mod leftovers;
 mod names;
 mod ordered;
 mod place;

@@ -3,6 +3,7 @@
 //! message finds the new one, or fails, but never goes to a place where nobody looks.
 
 use super::layout::Layout;
+use super::leftovers::may_be_writer;
 use super::names::Names;
 use super::ordered;
 use crate::limits::HOST_OCTETS_MAX;
@@ -10,6 +11,7 @@ use rustix::fs;
 use rustix::io::Errno;
 use smtpserver_core::spool::{Destination, DraftPath, SpoolFault};
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -135,9 +137,10 @@ impl Place {
             let entry = entry?;
             let name = entry.file_name();
             let pid = name.to_str().and_then(|name| name.strip_prefix(&self.host)).and_then(pid_of);
+            let Ok(stat) = entry.metadata() else { continue };
             // One with our own pid is from an earlier life: we have not written any yet.
-            if pid.is_some_and(|pid| pid == std::process::id() || !lives(pid))
-                && entry.file_type().is_ok_and(|kind| kind.is_file())
+            if pid.is_some_and(|pid| pid == std::process::id() || !may_be_writer(pid, stat.mtime()))
+                && stat.is_file()
             {
                 std::fs::remove_file(entry.path())?;
                 removed += 1;
@@ -201,11 +204,6 @@ fn pid_of(rest: &str) -> Option<u32> {
     let (pid, serial) = rest.strip_prefix(':')?.split_once('.')?;
     u64::from_str_radix(serial, 16).ok()?;
     pid.parse().ok()
-}
-
-fn lives(pid: u32) -> bool {
-    let Ok(pid) = i32::try_from(pid) else { return false };
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::limits::{
     COMPLAINT_OCTETS_MAX, HELPER_FRAMES_WAITING_MAX, HELPER_PARTING_MAX, HELPER_READ_OCTETS,
     PROGRAM_LOOK_WAIT,
 };
+use crate::process::keeper;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use smtpserver_core::subserver::{HelperId, Trade};
@@ -43,6 +44,9 @@ pub struct HostArgs {
     /// The ZENV file
     #[arg(long, value_name = "FILE")]
     pub zenv: Option<PathBuf>,
+    /// Start hosts, one after the other
+    #[arg(long)]
+    pub keep: bool,
     /// PATH for helpers
     #[arg(long, value_name = "PATH")]
     pub path: Option<OsString>,
@@ -108,6 +112,9 @@ pub(crate) fn run(args: HostArgs) -> Result<(), Stop> {
     let stream = std::os::unix::net::UnixStream::from(socket);
     if stream.local_addr().is_err() {
         return Err(Stop::unfit("helper-host is started by the server, which talks to it over a socket"));
+    }
+    if args.keep {
+        return keeper::keep(stream, &args.words()).map_err(fault);
     }
     stream.set_nonblocking(true).map_err(fault)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;

@@ -3,10 +3,12 @@
 //!
 //! The network process, which the fence keeps from starting anything, does not start them itself: the [`host`] does, a
 //! process of the same binary with the same user, that knows the operator's programs from its command line and never sees
-//! an octet of the network but as a line for a helper. [`Staff`] is our end of the line to it.
+//! an octet of the network but as a line for a helper. [`Staff`] is our end of the line to it. A keeper, outside the fence too,
+//! starts another host when one ends.
 
 mod frame;
 pub mod host;
+mod kept;
 mod socket;
 mod staff;
 

@@ -1,25 +1,22 @@
-//! The network process's end: carries the errands of farms to the host, or to a named socket, and what helpers say back.
+//! The network process's end: carries the errands of farms to the host, or to a named socket, and what helpers say back. A
+//! host that ends is replaced by another one.
 
 use super::Foreman;
 use super::frame::{Frame, Kind};
 use super::host::HostArgs;
+use super::kept::Host;
 use super::socket::{self, Tell};
 use crate::Stop;
 use crate::args::DaemonArgs;
 use crate::config_file::Loaded;
-use crate::limits::HELPER_FRAMES_WAITING_MAX;
-use crate::lines::printable;
+use crate::process::keeper::Keeper;
 use smtpserver_core::server::{News, Staff as Kinds};
 use smtpserver_core::subserver::{Errand, HelperId, Trade};
-use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::OwnedFd;
+use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Socket;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncWriteExt, ReadHalf};
-use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 /// Which helpers the configuration asks for, looked at before anything is started. What it names holds until a new start: a
@@ -65,24 +62,17 @@ impl Plan {
 
     /// Starts the host, with the rights of now: so after those that it shall not have were given up, and before the fence.
     pub(crate) fn hire(&self) -> Result<Hired, String> {
-        let host = if self.wants_host() { Some(self.start().map_err(cannot_start)?) } else { None };
+        let cannot = |error| format!("the host of helpers cannot be started: {error}");
+        let host = if self.wants_host() { Some(self.start().map_err(cannot)?) } else { None };
         Ok(Hired { plan: self.clone(), host })
     }
 
-    fn start(&self) -> std::io::Result<(Child, Socket)> {
-        let (ours, its) = Socket::pair()?;
+    fn start(&self) -> std::io::Result<(Keeper, Socket)> {
         // Our own program, even when another one has taken its place on disk since.
-        let child = Command::new("/proc/self/exe")
-            .args(self.host.words())
-            .stdin(OwnedFd::from(its))
-            .stdout(Stdio::null())
-            .spawn()?;
-        Ok((child, ours))
+        let keeper = Keeper::start(Path::new("/proc/self/exe"), &self.host.words())?;
+        let line = keeper.helper()?;
+        Ok((keeper, line))
     }
-}
-
-fn cannot_start(error: std::io::Error) -> String {
-    format!("the host of helpers cannot be started: {error}")
 }
 
 /// Whether a program can be one of ours.
@@ -101,8 +91,8 @@ fn check(program: &Path) -> Result<(), String> {
 #[derive(Debug, Default)]
 pub(crate) struct Hired {
     plan: Plan,
-    /// The host, which goes by itself when its line does.
-    host: Option<(Child, Socket)>,
+    /// The host's line, and who starts another one.
+    host: Option<(Keeper, Socket)>,
 }
 
 /// Helpers of these trades can be started.
@@ -115,21 +105,11 @@ impl Hired {
         let mut staff =
             Staff { host: None, socket: plan.socket.map(Arc::new), talks: Mutex::default(), tell };
         let mut open = Vec::new();
-        if let Some((child, socket)) = host {
-            socket.set_nonblocking(true)?;
-            let (reader, mut writer) = tokio::io::split(UnixStream::from_std(socket)?);
-            let (line, mut frames) = mpsc::channel::<Frame>(HELPER_FRAMES_WAITING_MAX);
-            tokio::spawn(async move {
-                while let Some(frame) = frames.recv().await {
-                    if writer.write_all(&frame.encode()).await.is_err() {
-                        return;
-                    }
-                }
-            });
-            tokio::spawn(listen(reader, staff.tell.clone(), child));
-            staff.host = Some(line);
+        if let Some((keeper, socket)) = host {
             open.extend(plan.host.router.map(|_| (Trade::Router, Kinds::Processes)));
             open.extend(plan.host.filter.map(|_| (Trade::Filter, Kinds::Processes)));
+            let trades = open.iter().map(|(trade, _)| *trade).collect();
+            staff.host = Some(Host::begin(keeper, socket, trades, staff.tell.clone())?);
         }
         open.extend(staff.socket.as_ref().map(|_| (Trade::Filter, Kinds::Connections)));
         Ok((Arc::new(staff), open))
@@ -138,7 +118,7 @@ impl Hired {
 
 /// All helpers of the server.
 pub struct Staff {
-    host: Option<mpsc::Sender<Frame>>,
+    host: Option<Arc<Host>>,
     socket: Option<Arc<PathBuf>>,
     /// The connections to the socket.
     talks: Mutex<BTreeMap<HelperId, mpsc::Sender<Vec<u8>>>>,
@@ -163,7 +143,7 @@ impl Staff {
             Errand::End(helper) => (Kind::End, helper, Vec::new()),
         };
         let frame = Frame::new(kind, trade, helper, octets);
-        let sent = self.host.as_ref().is_some_and(|host| host.try_send(frame).is_ok());
+        let sent = self.host.as_ref().is_some_and(|host| host.send(frame));
         if !sent && matches!(kind, Kind::Start | Kind::Say) {
             self.ended(trade, helper);
         }
@@ -197,37 +177,4 @@ impl Staff {
         let tell = self.tell.clone();
         tokio::spawn(async move { tell(trade, News::Ended(helper)) });
     }
-}
-
-/// Hears the host to its end.
-async fn listen(mut reader: ReadHalf<UnixStream>, tell: Tell, mut child: Child) {
-    let mut heard = BTreeSet::new();
-    while let Ok(Some(Frame { kind, trade, helper, octets })) = Frame::read(&mut reader).await {
-        match kind {
-            Kind::Said => {
-                heard.insert((trade, helper));
-                tell(trade, News::Said(helper, octets));
-            }
-            Kind::Ended => {
-                heard.remove(&(trade, helper));
-                tell(trade, News::Ended(helper));
-            }
-            Kind::Renewed => {
-                tracing::info!("{}: its program is another one now", trade.name());
-                tell(trade, News::Renewed);
-            }
-            Kind::Complained => {
-                let line = String::from_utf8_lossy(&octets);
-                tracing::warn!("{} {}: {}", trade.name(), helper.0, printable(&line));
-            }
-            Kind::Start | Kind::Say | Kind::LetGo | Kind::End => break,
-        }
-    }
-    tracing::error!(
-        "the host of helpers has ended: no helper can be started until the server is started anew"
-    );
-    for (trade, helper) in heard {
-        tell(trade, News::Ended(helper));
-    }
-    let _ = tokio::task::spawn_blocking(move || child.wait()).await;
 }

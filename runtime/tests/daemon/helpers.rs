@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/contentfilter.sh");
@@ -92,7 +93,7 @@ fn the_sample_filter_keeps_destroys_and_freezes() {
     assert!(frozen.len() == 1 && frozen[0].ends_with("policy-1"), "{frozen:?}");
     let inode = frozen[0].strip_suffix("policy-1").expect("as was seen");
     let freezer = |words: &[&str]| {
-        let mut command = std::process::Command::new(crate::server::PROGRAM);
+        let mut command = Command::new(crate::server::PROGRAM);
         let output =
             command.arg("freezer").args(words).arg("-P").arg(folder.path()).output().expect("it runs");
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
@@ -124,7 +125,7 @@ fn the_sample_router_judges_and_verifies() {
     assert_eq!(talk.say("MAIL FROM:<a@b.invalid>"), "550 5.1.8 no mail from there");
     assert_eq!(talk.say("MAIL FROM:<`reboot`@c.example>"), "250 2.1.0 sender ok");
     assert_eq!(talk.say("RCPT TO:<nobody@local.example>"), "550 5.1.1 nobody by that name");
-    assert_eq!(talk.say("RCPT TO:<\"`reboot` %s\"@local.example>"), "250 2.1.5 recipient ok");
+    assert_eq!(talk.say("RCPT TO:<\"`reboot` $(s)\"@local.example>"), "250 2.1.5 recipient ok");
     assert_eq!(talk.say("VRFY postmaster"), "250 2.1.5 <postmaster>");
 }
 
@@ -181,7 +182,7 @@ fn a_filter_may_be_behind_a_socket() {
 #[test]
 fn a_program_that_is_none_is_said_before_anybody_listens() {
     let folder = postoffice();
-    let output = std::process::Command::new(crate::server::PROGRAM)
+    let output = Command::new(crate::server::PROGRAM)
         .args(["--foreground", "-p", "0", "--param", "contentfilter /no/such/filter", "-P"])
         .arg(folder.path())
         .output()
@@ -189,11 +190,100 @@ fn a_program_that_is_none_is_said_before_anybody_listens() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("/no/such/filter"), "{said}");
-    let output = std::process::Command::new(crate::server::PROGRAM)
+    let output = Command::new(crate::server::PROGRAM)
         .args(["check-config", "--param", "contentfilter /no/such/filter"])
         .output()
         .expect("it runs");
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// All processes that have come from this one, with the words that they were started with.
+fn descendants(of: u32) -> Vec<(u32, String)> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("a folder").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let read = |name| std::fs::read(entry.path().join(name)).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&read("stat")).into_owned();
+        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse::<u32>().ok());
+        let words = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+        parents.extend(parent.map(|parent| (pid, parent, words)));
+    }
+    let mut found: Vec<(u32, String)> = Vec::new();
+    let mut next = vec![of];
+    while let Some(at) = next.pop() {
+        for (pid, _, words) in parents.iter().filter(|(_, parent, _)| *parent == at) {
+            found.push((*pid, words.clone()));
+            next.push(*pid);
+        }
+    }
+    found
+}
+
+/// The host of a server's helpers, and its filters.
+fn host_and_filters(server: &Server) -> (Option<u32>, Vec<u32>) {
+    let all = descendants(server.child.id());
+    let host = all.iter().find(|(_, words)| words.contains("helper-host") && !words.contains("--keep"));
+    let filters = all.iter().filter(|(_, words)| words.starts_with("/bin/sh ") && words.contains("/filter"));
+    (host.map(|(pid, _)| *pid), filters.map(|(pid, _)| *pid).collect())
+}
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    const STEP: Duration = Duration::from_millis(50);
+    let mut waited = Duration::ZERO;
+    while !is_so() {
+        assert!(waited < PATIENCE, "{what} does not come");
+        std::thread::sleep(STEP);
+        waited += STEP;
+    }
+}
+
+#[test]
+fn a_host_of_helpers_that_dies_is_replaced_and_leaves_nothing_behind() {
+    let folder = postoffice();
+    let lines = "echo '#hungry'; while read -r file; do echo 0; echo '#hungry'; done; exec sleep 1000";
+    let filter = script(folder.path(), "filter", lines);
+    let server = Server::start(folder.path(), &["--param", &param("contentfilter", &filter)]);
+    for round in 0..3 {
+        let mut talk = Talk::with(&server);
+        talk.send("X: y");
+        let heard = talk.hear();
+        assert!(heard.starts_with("250 2.0.0 "), "{heard}");
+        assert_eq!(Spool::at(folder.path()).all().len(), round + 1, "it was frozen");
+        let (host, filters) = host_and_filters(&server);
+        let host = host.expect("a host");
+        assert!(!filters.is_empty());
+        assert!(Command::new("kill").args(["-9", &host.to_string()]).status().expect("it runs").success());
+        eventually("another host with a filter", || {
+            let (next, others) = host_and_filters(&server);
+            next.is_some_and(|next| next != host) && others.iter().any(|pid| !filters.contains(pid))
+        });
+        let lives = |pid: &u32| Path::new(&format!("/proc/{pid}")).exists();
+        eventually("the end of what it left behind", || !filters.iter().any(lives));
+    }
+}
+
+#[test]
+fn helpers_have_three_descriptors() {
+    let folder = postoffice();
+    let lines = "ls /proc/$$/fd >seen; echo '#hungry'; while read -r file; do echo 0; echo '#hungry'; done";
+    let filter = script(folder.path(), "filter", lines);
+    // One that whoever starts the server has forgotten to close.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec 7</dev/null; exec \"$@\"", "sh", crate::server::PROGRAM])
+        .args(["--foreground", "-p", "0", "--param", "localnames local.example", "-P"])
+        .arg(folder.path())
+        .args(["--param", &param("contentfilter", &filter)]);
+    let server = Server::run(&mut command);
+    let mut talk = Talk::with(&server);
+    talk.send("X: y");
+    assert!(talk.hear().starts_with("250 2.0.0 "));
+    let seen = std::fs::read_to_string(folder.path().join("seen")).expect("what it has seen");
+    // The shell reads its script by a descriptor of its own, at 10 or above.
+    let numbers: Vec<u32> = seen.lines().map(|line| line.parse().expect("a number")).collect();
+    assert!(numbers.iter().all(|number| *number < 3 || *number >= 10), "{numbers:?}");
 }
 
 /// The bound is the filter, and sessions that wait for it cost no thread.

@@ -25,6 +25,7 @@ mod policy_tools;
 mod process;
 mod proxy;
 mod record;
+mod secrets;
 mod server;
 mod single;
 mod spool;

@@ -237,3 +237,28 @@ fn recordings_say_what_another_policy_would_change() {
         "{page}"
     );
 }
+
+#[test]
+fn the_sample_of_the_manual_does_what_it_says() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../man/smtpserver.8"))
+        .expect("the manual page");
+    let (_, behind) = page.split_once(".SH POLICY").expect("a section");
+    let (_, behind) = behind.split_once(".nf\n").expect("a sample");
+    let (sample, _) = behind.split_once(".fi\n").expect("its end");
+    let folder = postoffice();
+    let policy = write(folder.path(), "p.src", &sample.replace("\\&", "").replace("\\-", "-"));
+    let verdicts = |client: &str| {
+        let words = ["--from-ip", client, "--mail", "ann@home.example", "--rcpt"];
+        let to = ["x@far.example", "bob@home.example", "boss@home.example"];
+        let page = text(&judged(&policy, &[&words[..], &to].concat()).stdout);
+        let replies = page.split("RCPT TO:").skip(1).map(|part| part.contains("  accepted\n"));
+        (replies.collect::<Vec<_>>(), page)
+    };
+    // With nobody who knows names, it is not known whether the domain exists; that it may be asked is the right.
+    let (accepted, page) = verdicts("192.0.2.9");
+    assert_eq!(accepted, [false, true, false], "{page}");
+    assert!(page.contains("450 4.4.3") && page.contains("Write to the office"), "{page}");
+    let (accepted, page) = verdicts("198.51.100.7");
+    assert_eq!(accepted, [false, true, false], "{page}");
+    assert!(!page.contains("450 ") && page.contains("no rule admits it"), "{page}");
+}

@@ -54,6 +54,12 @@ impl World<'_> {
                 return self.ready.push_back(id);
             }
             Inquiry::Check { source, check } => (source, check),
+            Inquiry::Certified { source, user } => {
+                if let Some(session) = self.connections[usize_of(id)].id {
+                    self.tell_server(ServerInput::Certified(session, ticket, source, user));
+                }
+                return;
+            }
         };
         if let Some(session) = self.connections[usize_of(id)].id {
             self.tell_server(ServerInput::Inquired(session, ticket, source, check));

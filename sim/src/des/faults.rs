@@ -10,8 +10,8 @@ use crate::plan::Fault;
 use crate::trace::{ConnectionId, What};
 use smtpserver_core::Server;
 use smtpserver_core::record::Ending;
-use smtpserver_core::server::rate_window::RateWindows;
 use smtpserver_core::server::Input as ServerInput;
+use smtpserver_core::server::rate_window::RateWindows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -156,7 +156,9 @@ fn posed(question: &policy::Question) -> Option<Posed> {
         policy::Question::Sender { path: ReversePath::Address(address), .. } => {
             Posed::Sender(Some(spelled(address)))
         }
-        policy::Question::Recipient { path: ForwardPath::Postmaster } => Posed::Recipient("postmaster".into()),
+        policy::Question::Recipient { path: ForwardPath::Postmaster } => {
+            Posed::Recipient("postmaster".into())
+        }
         policy::Question::Recipient { path: ForwardPath::Address(address) } => {
             Posed::Recipient(spelled(address))
         }
@@ -172,7 +174,9 @@ fn posed(question: &policy::Question) -> Option<Posed> {
 /// A verdict as traces have it.
 pub(super) fn ruling(verdict: &Verdict) -> Ruling {
     match verdict {
-        Verdict::Accept | Verdict::Welcome(_) | Verdict::Traced(_) | Verdict::Admit(_, Place::Router) => Ruling::Yes,
+        Verdict::Accept | Verdict::Welcome(_) | Verdict::Traced(_) | Verdict::Admit(_, Place::Router) => {
+            Ruling::Yes
+        }
         Verdict::Admit(_, Place::Freezer) => Ruling::Freezer,
         Verdict::NoSpace => Ruling::NoSpace,
         Verdict::Refuse(denial) => {

@@ -138,7 +138,8 @@ impl Rulings {
                 }
                 What::Ruled(id, ticket, found) => {
                     let Some(session) = followed.get_mut(*id) else { continue };
-                    let Some((place, expected, code)) = session.rule(*ticket, entry.at, &names, &mut rates, found)
+                    let Some((place, expected, code)) =
+                        session.rule(*ticket, entry.at, &names, &mut rates, found)
                     else {
                         continue;
                     };
@@ -149,7 +150,9 @@ impl Rulings {
                     rulings.admitted.extend(session.to.iter().cloned());
                     if expected != *found && rulings.wrong.is_none() {
                         let asked = session.posed.get(ticket).map(|(_, posed)| posed);
-                        let what = format!("connection {id}: asked {asked:?}, the server rules {found:?}, and should have ruled {expected:?}");
+                        let what = format!(
+                            "connection {id}: asked {asked:?}, the server rules {found:?}, and should have ruled {expected:?}"
+                        );
                         rulings.wrong = Some(Violation::new(10, index, what));
                     }
                 }
@@ -178,7 +181,8 @@ pub(super) fn exact(Case { rulings, .. }: &Case<'_>) -> Result<(), Violation> {
 
 /// A path without brackets and without its route, as it is compared.
 fn bare(path: &str) -> String {
-    let mailbox = if path.starts_with('@') { path.split_once(':').map_or(path, |(_, rest)| rest) } else { path };
+    let mailbox =
+        if path.starts_with('@') { path.split_once(':').map_or(path, |(_, rest)| rest) } else { path };
     mailbox.to_ascii_lowercase()
 }
 
@@ -205,13 +209,12 @@ impl Followed<'_> {
         let (at, source) = (Duration::from_micros(now), self.source);
         let looked = RefCell::new(open.looked);
         let retry = Cell::new(None);
-        let unknown = |name: &str, kind: &str| {
-            match looked.borrow_mut().get_mut(&(name.to_owned(), kind.to_owned())) {
+        let unknown =
+            |name: &str, kind: &str| match looked.borrow_mut().get_mut(&(name.to_owned(), kind.to_owned())) {
                 Some(answers) if answers.len() > 1 => answers.pop_front() == Some(true),
                 Some(answers) => answers.front() == Some(&true),
                 None => late || open.sought.values().any(|(other, k)| other == name && k == kind),
-            }
-        };
+            };
         let rate = |room: Room| {
             Told::Rate(match room {
                 Room::Yes => RateVerdict::Within,

@@ -55,7 +55,8 @@ pub(super) struct Sample {
 
 /// Law 4, seamless: where segments end never changes a reply.
 pub(super) fn seamless(Case { plan, sample, .. }: &Case<'_>) -> Result<(), Violation> {
-    let zone = Zone::read(plan.zone.iter().map(String::as_str)).map_err(|what| Violation::new(4, None, what))?;
+    let zone =
+        Zone::read(plan.zone.iter().map(String::as_str)).map_err(|what| Violation::new(4, None, what))?;
     // What others have sent within the hour is not here, and neither is the hour.
     let plan = &without_rates(plan);
     for id in &sample.again {

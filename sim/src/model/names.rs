@@ -107,7 +107,8 @@ impl Names {
             IpAddr::V4(_) => ("in-addr.arpa", "A"),
             IpAddr::V6(_) => ("ip6.arpa", "AAAA"),
         };
-        let Found::Values(names) = self.find(unknown, &format!("{}.{zone}", backwards(address)), "PTR") else {
+        let Found::Values(names) = self.find(unknown, &format!("{}.{zone}", backwards(address)), "PTR")
+        else {
             return None;
         };
         names.into_iter().find(|name| {

@@ -15,10 +15,16 @@ pub type World<'a> = &'a dyn Fn(&Wish) -> Told;
 /// Reads a policy of plain lines: no comments, no quotes, networks with their width.
 pub fn read(lines: &[String]) -> Vec<Line> {
     let pairs = |words: &[&str]| {
-        words.chunks(2).filter(|pair| pair.len() == 2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect()
+        words
+            .chunks(2)
+            .filter(|pair| pair.len() == 2)
+            .map(|pair| (pair[0].to_owned(), pair[1].to_owned()))
+            .collect()
     };
     let words = lines.iter().map(|line| line.split_whitespace().collect::<Vec<&str>>());
-    words.filter_map(|words| words.split_first().map(|(key, said)| ((*key).to_owned(), pairs(said)))).collect()
+    words
+        .filter_map(|words| words.split_first().map(|(key, said)| ((*key).to_owned(), pairs(said))))
+        .collect()
 }
 
 /// What is known of one client, as plain variables.
@@ -394,7 +400,7 @@ impl<'a> Policy<'a> {
             let ours = (own && key.is_some())
                 || (literal.is_none() && self.local(&key))
                 || self.is(&key, "relaytarget", "+");
-            if ours && leads(&local) {
+            if ours && leads_on(&local) {
                 (local, domain) = onward(&local).ok_or("Route")?;
                 continue;
             }
@@ -422,7 +428,8 @@ impl<'a> Policy<'a> {
                 return Ok(false);
             }
             if self.relay {
-                let nowhere = literal.is_none() && self.dns(world, &domain, Sought::Anybody)? == DomainIs::Nowhere;
+                let nowhere =
+                    literal.is_none() && self.dns(world, &domain, Sought::Anybody)? == DomainIs::Nowhere;
                 return if nowhere { Err("RecipientDomain") } else { Ok(false) };
             }
             if self.there(&key, "acceptifmx") || self.norelay {
@@ -432,7 +439,7 @@ impl<'a> Policy<'a> {
                 match self.dns(world, &domain, Sought::Us)? {
                     DomainIs::Elsewhere => return Err("NotExchanger"),
                     DomainIs::Nowhere => return Err("RecipientDomain"),
-                    DomainIs::Ours if leads(&local) => {
+                    DomainIs::Ours if leads_on(&local) => {
                         (local, domain) = onward(&local).ok_or("Route")?;
                         continue;
                     }
@@ -440,7 +447,8 @@ impl<'a> Policy<'a> {
                 }
             }
             if self.there(&key, "acceptifdns") {
-                let nowhere = literal.is_none() && self.dns(world, &domain, Sought::Anybody)? == DomainIs::Nowhere;
+                let nowhere =
+                    literal.is_none() && self.dns(world, &domain, Sought::Anybody)? == DomainIs::Nowhere;
                 return if nowhere { Err("RecipientDomain") } else { Ok(false) };
             }
             return Err("NotAdmitted");
@@ -453,20 +461,25 @@ fn address(domain: &str) -> Option<IpAddr> {
 }
 
 /// Whether a local part leads to another domain.
-fn leads(local: &str) -> bool {
-    !local.starts_with('"') && (local.contains('!') || local.contains('%'))
+fn leads_on(local: &str) -> bool {
+    local.contains(['@', '!', '%'])
 }
 
 /// The next local part and the next domain.
 fn onward(local: &str) -> Option<(String, String)> {
-    let (domain, rest) = match local.find('!') {
-        Some(bang) => (&local[..bang], &local[bang + 1..]),
-        None => {
-            let percent = local.rfind('%')?;
-            (&local[percent + 1..], &local[..percent])
-        }
+    let local = local.strip_prefix('"').map_or(local, |rest| rest.strip_suffix('"').unwrap_or(rest));
+    let (domain, rest) = if local.starts_with('@') {
+        let end = local.find([',', ':'])?;
+        (&local[1..end], &local[end + 1..])
+    } else if let Some(at) = local.rfind('@') {
+        (&local[at + 1..], &local[..at])
+    } else if let Some(bang) = local.find('!') {
+        (&local[..bang], &local[bang + 1..])
+    } else {
+        let percent = local.rfind('%')?;
+        (&local[percent + 1..], &local[..percent])
     };
-    let fits = domain.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '.');
+    let fits = domain.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
     let whole = domain.split('.').all(|label| !label.is_empty());
-    (fits && whole && !rest.is_empty()).then(|| (rest.into(), domain.into()))
+    ((address(domain).is_some() || (fits && whole)) && !rest.is_empty()).then(|| (rest.into(), domain.into()))
 }

@@ -253,7 +253,8 @@ impl Model<'_> {
             State::Mail(mail) if mail.chunks.is_none() => return self.out_of_order(Wait::Yes),
             State::Mail(_) | State::Refused => return self.out_of_order(Wait::No),
         }
-        if limit != 0 && sender.size > limit {
+        let limit = if limit == 0 { u64::MAX / 2 } else { limit };
+        if sender.size > limit {
             self.reply(552, Wait::Yes, &[]);
         } else if sender.return_after.is_some_and(|seconds| seconds < soonest) {
             self.reply(555, Wait::Yes, &[]);
@@ -308,12 +309,17 @@ impl Model<'_> {
         }
     }
 
-    /// Whether a local part at a domain of ours leads, by `%` and `!`, to a domain of ours.
+    /// Whether a local part at a domain of ours leads, by `%`, `!`, `@` or a route, to a domain of ours.
     fn stays(&self, local: &str) -> bool {
-        let onward = match local.split_once('!') {
-            _ if local.starts_with('"') => return true,
-            Some((domain, rest)) => Some((domain, rest)),
-            None => local.rsplit_once('%').map(|(rest, domain)| (domain, rest)),
+        let local = local.strip_prefix('"').map_or(local, |rest| &rest[..rest.len() - 1]);
+        let onward = if let Some(route) = local.strip_prefix('@') {
+            route.split_once([',', ':']).or(Some(("", "")))
+        } else if let Some((rest, domain)) = local.rsplit_once('@') {
+            Some((domain, rest))
+        } else if let Some(bang) = local.split_once('!') {
+            Some(bang)
+        } else {
+            local.rsplit_once('%').map(|(rest, domain)| (domain, rest))
         };
         let ours = |domain: &str| self.settings.policy.local_domains.contains(&domain.to_ascii_lowercase());
         onward.is_none_or(|(domain, rest)| !rest.is_empty() && ours(domain) && self.stays(rest))

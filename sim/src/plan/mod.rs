@@ -391,9 +391,10 @@ impl Plan {
 
     /// All changes of the settings, and that there is none yet.
     pub fn changes(&self) -> impl Iterator<Item = Option<usize>> {
-        let changes = self.faults.iter().enumerate().filter_map(|(index, fault)| {
-            matches!(fault, Fault::Reconfigure { .. }).then_some(Some(index))
-        });
+        let changes =
+            self.faults.iter().enumerate().filter_map(|(index, fault)| {
+                matches!(fault, Fault::Reconfigure { .. }).then_some(Some(index))
+            });
         std::iter::once(None).chain(changes)
     }
 

@@ -58,8 +58,8 @@ pub(super) fn with_policy(dice: &mut Dice, mut plan: Plan) -> Plan {
         }
     }
     // What was counted before a change counts after it: it comes while clients do.
-    if dice.chance(500) {
-        let at_ms = dice.below(plan.heal_ms / 2);
+    for _ in 0..*dice.pick(&[0, 0, 1, 3]) {
+        let at_ms = dice.pick(&plan.clients).start_ms + dice.below(3_000);
         plan.faults.push(Fault::Reconfigure { at_ms, settings: Vec::new(), policy: Vec::new() });
     }
     plan
@@ -93,7 +93,11 @@ fn policy(dice: &mut Dice) -> Vec<String> {
         "[0.0.0.0]/0 = _net".to_owned(),
         format!(
             "_net {}{}{}{}{}rejectnet -",
-            any(dice, 500, &["ratelimitmsgs 2,3 ", "ratelimitmsgs 4 ", "ratelimitmsgs 0,5 ", "ratelimitmsgs 10,-1 "]),
+            any(
+                dice,
+                650,
+                &["ratelimitmsgs 2,3 ", "ratelimitmsgs 4 ", "ratelimitmsgs 0,5 ", "ratelimitmsgs 10,-1 "]
+            ),
             any(dice, 300, &["test-dns-rbl bl.example ", "test-dns-rbl wl.example:bl.example "]),
             any(dice, 300, &["rcpt-dns-rbl bl.example:wl.example ", "rcpt-dns-rbl _everybody "]),
             any(dice, 150, &["maxsameipsource 1 ", "maxsameipsource 3 "]),
@@ -115,7 +119,8 @@ fn policy(dice: &mut Dice) -> Vec<String> {
         "ratelimitmsgs 1,2",
         "ratelimitmsgs -1",
     ];
-    let senders = ["rejectsource +", "freezesource +", "sendernorelay +", "senderokwithdns +", "maxinsize 500"];
+    let senders =
+        ["rejectsource +", "freezesource +", "sendernorelay +", "senderokwithdns +", "maxinsize 500"];
     let recipients = ["relaytarget +", "relaytarget -", "freeze +", "acceptifmx -", "acceptifdns -"];
     let mut say = |permille: u32, key: &str, choices: &[&str], rest: &str| {
         if dice.chance(permille) {
@@ -141,5 +146,5 @@ fn policy(dice: &mut Dice) -> Vec<String> {
 
 /// One of these, in so many of 1,000 cases.
 fn any(dice: &mut Dice, permille: u32, choices: &[&'static str]) -> &'static str {
-    if dice.chance(permille) { *dice.pick(choices) } else { "" }
+    dice.chance(permille).then(|| *dice.pick(choices)).unwrap_or_default()
 }

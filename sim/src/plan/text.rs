@@ -1,8 +1,8 @@
 //! Plans as text: TOML between a first line that names the version and a last line that shows that nothing is
 //! missing. Made to be read and changed by people.
 
-use crate::zone::Zone;
 use super::{Fault, Plan};
+use crate::zone::Zone;
 use std::fmt;
 use std::path::Path;
 

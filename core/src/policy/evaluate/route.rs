@@ -1,14 +1,20 @@
-//! Local parts that name another domain: `user%domain` and `domain!user`. Only the form; whose domain it is, the rules
-//! say.
+//! Local parts that name another domain: `user%domain`, `domain!user`, and the same or an address in quotes. Only the form;
+//! whose domain it is, the rules say.
 
 use core::net::{IpAddr, Ipv6Addr};
 
 /// Where a local part leads: the domain, and the local part that is left.
 ///
-/// A quoted local part leads nowhere: the wire leaves quotes only where they are needed.
+/// Quotes change nothing: whoever reads on may take them away. So a quoted `x@domain` and a quoted source route
+/// `@domain,@other:x` lead on as well (RFC 2821 §4.1.1.3 and §3.6: what is relayed by such names, is relayed).
 pub(super) fn onward(local: &str) -> Option<(&str, &str)> {
-    if local.starts_with('"') {
-        return None;
+    let local = local.strip_prefix('"').map_or(local, |rest| rest.strip_suffix('"').unwrap_or(rest));
+    if let Some(route) = local.strip_prefix('@') {
+        // Without an end it leads to what is no domain.
+        return Some(route.split_once([',', ':']).unwrap_or((route, "")));
+    }
+    if let Some((rest, domain)) = local.rsplit_once('@') {
+        return Some((domain, rest));
     }
     match local.split_once('!') {
         Some((domain, rest)) => Some((domain, rest)),
@@ -47,7 +53,19 @@ mod tests {
             ("a!b!user", Some(("a", "b!user"))),
             ("a!user%b", Some(("a", "user%b"))),
             ("%", Some(("", ""))),
-            ("\"a%b c\"", None),
+            ("\"a b\"", None),
+            ("\"a%b c\"", Some(("b c", "a"))),
+            ("\"a b%c\"", Some(("c", "a b"))),
+            ("\"b!a c\"", Some(("b", "a c"))),
+            ("\"x@a.example\"", Some(("a.example", "x"))),
+            ("\"x@a@b\"", Some(("b", "x@a"))),
+            ("x@a", Some(("a", "x"))),
+            ("\"a!x@b\"", Some(("b", "a!x"))),
+            ("\"@a:x\"", Some(("a", "x"))),
+            ("\"@a,@b:x\"", Some(("a", "@b:x"))),
+            ("@b:x", Some(("b", "x"))),
+            ("\"@a\"", Some(("a", ""))),
+            ("\"\\\"x@a\"", Some(("a", "\\\"x"))),
         ] {
             assert_eq!(onward(local), wanted, "{local}");
         }

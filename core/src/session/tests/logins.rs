@@ -1,7 +1,7 @@
 //! Logins, with a back end that answers now, late or never.
 
 use super::*;
-use crate::auth::{Secret, UserName};
+use crate::auth::{Mechanisms, Secret, UserName};
 use crate::config::bind::Service;
 use alloc::format;
 
@@ -240,6 +240,66 @@ fn no_word_of_a_login_is_told() {
     for secret in ["AGFubgBjcmF5b24", "crayon", "cGVuY2ls", "pencil"] {
         assert!(!all.contains(secret), "{all}");
     }
+}
+
+#[test]
+fn lines_that_a_refused_login_leaves_behind_are_not_told_either() {
+    for (change, reply) in [
+        ((|s| s.auth.without_tls = false) as fn(&mut Settings), "538"),
+        (|s| s.auth.offered = false, "502"),
+        (|s| s.auth.mechanisms = Mechanisms::parse("PLAIN").ok(), "504"),
+    ] {
+        let mut bench = bench(|settings| {
+            settings.transcript = true;
+            change(settings);
+        });
+        bench.heard();
+        bench.say(
+            "AUTH LOGIN\r\nYW5u\r\ncGVuY2ls\r\nAUTHPLAIN AGFubgBwZW5jaWw=\r\nAUTH PLAIN cGVuY2ls\nNOOP\r\n",
+        );
+        assert!(bench.heard().starts_with(reply), "{reply}");
+        let all = format!("{:?}", bench.events);
+        for secret in ["YW5u", "cGVuY2ls", "AGFubgBwZW5jaWw"] {
+            assert!(!all.contains(secret), "{reply}: {all}");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_is_no_way_around_the_limit() {
+    let mut bench = bench(|settings| {
+        for line in ["use-tls", "smtp-auth-sasl", "auth-failrate 3"] {
+            crate::config::param::apply(settings, line).expect("a parameter");
+        }
+    });
+    let certificate = crate::tls::ClientCertificate {
+        subject: "CN=ann".into(),
+        names: alloc::vec!["ann@c.example".into()],
+        fingerprint: [0; 32],
+        trust: Ok(()),
+    };
+    bench.say("STARTTLS\r\n");
+    bench.handle(Input::Secured(super::tls::facts_with(Some(certificate))));
+    bench.say("EHLO c.example\r\n");
+    bench.heard();
+    for _ in 0..4 {
+        // Somebody else.
+        bench.say("AUTH EXTERNAL Ym9i\r\n");
+        assert!(bench.heard().starts_with("535"));
+    }
+    bench.say("AUTH EXTERNAL =\r\n");
+    assert_eq!(bench.heard(), "535 5.7.8 AUTH: name or password is wrong\r\n");
+    let key = crate::server::rate_window::Key::Source(crate::Source::of(SOURCE));
+    assert_eq!(bench.server.auth_windows().failures(key, bench.now.instant), 5);
+    bench.now.instant = bench.now.instant + Duration::from_secs(9 * 450);
+    bench.say("NOOP\r\n");
+    bench.heard();
+    bench.say("AUTH EXTERNAL =\r\n");
+    assert!(bench.heard().starts_with("235"));
+    assert_eq!(
+        bench.server.logged_in(bench.session.id()).map(|login| login.user().clone()),
+        UserName::new("ann@c.example")
+    );
 }
 
 #[test]

@@ -19,6 +19,10 @@ pub(super) fn facts(trust: Option<Result<(), Distrust>>) -> Arc<TlsFacts> {
         fingerprint: [0; 32],
         trust,
     });
+    facts_with(certificate)
+}
+
+pub(super) fn facts_with(certificate: Option<ClientCertificate>) -> Arc<TlsFacts> {
     Arc::new(TlsFacts {
         version: TlsVersion::V1_3,
         cipher: "TLS_AES_256_GCM_SHA384".into(),

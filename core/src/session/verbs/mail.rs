@@ -1,5 +1,6 @@
 //! MAIL and its seven old names: a sender opens a transaction (RFC 2821 §4.1.1.2).
 
+use crate::limits::MESSAGE_OCTETS_EVER_MAX;
 use crate::mail::envelope::{Hello, Sender};
 use crate::mail::transaction::Opened;
 use crate::now::Now;
@@ -50,8 +51,11 @@ impl Session {
             return Err(Refusal::SenderNotUser);
         }
         self.check_certificate()?;
-        let octets_max = self.octets_max();
-        if octets_max != 0 && params.size.is_some_and(|size| size > octets_max) {
+        let octets_max = match self.octets_max() {
+            0 => MESSAGE_OCTETS_EVER_MAX,
+            octets_max => octets_max,
+        };
+        if params.size.is_some_and(|size| size > octets_max) {
             return Err(Refusal::DeclaredTooBig);
         }
         let least = self.settings.extensions.deliverby.unwrap_or(0);
