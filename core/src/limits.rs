@@ -30,6 +30,9 @@ pub const REPLY_TEXT_MAX: usize = 480;
 pub const REPLY_LINES_MAX: usize = 64;
 /// `Received:` fields above which a message is taken to go in circles (RFC 2821 §6.2 asks for at least 100).
 pub const HOPS_MAX: u32 = 100;
+/// Octets that the name of a header field may have; a line that begins with more is taken to be none. The longest in the
+/// registries has 40.
+pub const FIELD_NAME_MAX: usize = 128;
 /// Octets of a client's name or address that any reply or log repeats.
 pub const ECHO_MAX: usize = 64;
 /// The smallest recipient limit that can be configured (RFC 2821 §4.5.3.1).

@@ -74,13 +74,9 @@ pub(crate) const TAKEOVER_STACK_OCTETS: usize = 128 * 1024;
 
 // The spool.
 
-/// Threads for the disk. Each has one message in its hands until that is synced, so they are to be as many as there are
-/// messages at a time on a busy server: with 100 sessions on two cores 64 of them take a tenth more mail than 32, and 100
-/// no more than 64. With 10 sessions it makes no difference.
+/// Threads for the disk. Where each file has a sync of its own a thread has one message in its hands until that is done,
+/// so they are to be as many as there are messages at a time on a busy server; elsewhere a few do all the work.
 pub(crate) const THREADS_MAX: usize = 64;
-/// Threads that sync the router's directory while files are synced: one waits for the commit that is under way, the other
-/// for the next.
-pub(crate) const NAMES_THREADS_MAX: usize = 2;
 /// Octets of a spool thread's stack: the jobs need little more than a path.
 pub(crate) const STACK_OCTETS: usize = 256 * 1024;
 /// Jobs that wait for the disk. A session has at most one at a time, and those that only tidy up; beyond this the disk

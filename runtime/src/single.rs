@@ -2,6 +2,7 @@
 //! input (`-i`). No pid file, no limits on connections; the rules for messages are the same.
 
 use crate::args::DaemonArgs;
+use crate::auth::{self, BackEnds, Ready, Whom};
 use crate::clock::{Clock, SystemClock};
 use crate::config_file::Loaded;
 use crate::daemon::give_up_rights;
@@ -63,9 +64,11 @@ pub(crate) fn inetd(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     let layout = Layout::read(&loaded.configuration.zenv, &loaded.postoffice);
     let postoffice = spool_fs::find(&loaded.postoffice).map_err(Stop::unfit)?;
     let plan = Plan::of(args, loaded, &postoffice)?;
+    let logins = auth::ready([&*settings], &BackEnds::default(), false).map_err(Stop::unfit)?;
     let (.., hired) = give_up_rights(args, loaded, &loaded.postoffice, &layout, &plan, account.as_ref())?;
     let sign = Sign { settings: settings.clone(), tls };
-    alone(args, &loaded.postoffice, layout, hired, settings, None, async move |desk| {
+    let staff = Staff { hired, logins };
+    alone(args, &loaded.postoffice, layout, staff, settings, None, async move |desk| {
         let stream = tokio::net::TcpStream::from_std(stream)?;
         if let Some(life) = welcome(stream, client, &desk, sign) {
             // A session that broke an assertion has told its client.
@@ -102,7 +105,9 @@ pub(crate) fn batch(args: &DaemonArgs, loaded: &Loaded) -> Result<(), Stop> {
     let layout = Layout::read(&loaded.configuration.zenv, &loaded.postoffice);
     let postoffice = spool_fs::find(&loaded.postoffice).map_err(Stop::unfit)?;
     let hired = Plan::of(args, loaded, &postoffice)?.hire().map_err(Stop::failed)?;
-    alone(args, &loaded.postoffice, layout, hired, Arc::new(settings), Some(journal), async |desk| {
+    // Nobody logs in.
+    let staff = Staff { hired, logins: Vec::new() };
+    alone(args, &loaded.postoffice, layout, staff, Arc::new(settings), Some(journal), async |desk| {
         bsmtp(&desk, tokio::io::stdin(), std::io::stdout()).await;
         Ok(())
     })?;
@@ -145,12 +150,18 @@ where
     drive_on(Stream::new(input, output, lines), head, session, seat).await;
 }
 
+/// Who helps a session: started while there were the rights for it.
+struct Staff {
+    hired: Hired,
+    logins: Vec<(Whom, Option<Ready>)>,
+}
+
 /// Sets up what a session needs, lets `serve` have it, and waits for the disk.
 fn alone(
     args: &DaemonArgs,
     postoffice: &Path,
     layout: Layout,
-    hired: Hired,
+    staff: Staff,
     settings: Arc<Settings>,
     verdict: Option<Arc<Verdict>>,
     serve: impl AsyncFnOnce(Arc<Desk<FileSpool>>) -> std::io::Result<()>,
@@ -175,7 +186,8 @@ fn alone(
     let desk = Desk::new(settings, spool, Arc::new(clock), journal);
     drop(desk.measured(desk.spool().free_kib()));
     let served = runtime.block_on(async {
-        subserver::employ(&desk, hired)?;
+        desk.back_ends().set(staff.logins);
+        subserver::employ(&desk, staff.hired)?;
         serve(desk.clone()).await
     });
     // A thread may still be waiting for standard input.

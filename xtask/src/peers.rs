@@ -2,14 +2,16 @@
 //!
 //! The tests themselves use them; this only says beforehand, and loudly, what will be skipped for want of them.
 
+use crate::cargo;
 use crate::steps::{Outcome, Steps};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Tells the tests that a missing foreign program is a failure.
 pub(crate) const REQUIRE_ENV: &str = "SMTPSERVER_REQUIRE_PEERS";
 
 /// `.ci/run` installs them all.
-const PROGRAMS: [&str; 7] = ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp"];
+const PROGRAMS: [&str; 8] =
+    ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp", "testssl"];
 
 /// One step: all of them are here, or some are missing.
 pub(crate) fn step(steps: &mut Steps, required: bool) {
@@ -20,6 +22,21 @@ pub(crate) fn step(steps: &mut Steps, required: bool) {
             some if required => Outcome::Failed(format!("not installed: {some}; .ci/run installs them")),
             some => Outcome::Skipped(format!("not installed, and the tests that need them skip: {some}")),
         }
+    });
+}
+
+/// The header without which nothing can be built with PAM.
+const PAM: &str = "/usr/include/security/pam_appl.h";
+
+/// One step: the daemon built with PAM, and a login by it.
+pub(crate) fn pam(steps: &mut Steps, required: bool) {
+    steps.step("logins by PAM", || {
+        if !Path::new(PAM).is_file() {
+            let why = "libpam0g-dev is not installed; .ci/run installs it".to_owned();
+            return if required { Outcome::Failed(why) } else { Outcome::Skipped(why) };
+        }
+        let cargo = ["test", "--quiet", "--package", "smtpserver", "--features", "pam", "--test", "daemon"];
+        Outcome::of(cargo::run(&[&cargo[..], &["--", "--nocapture", "pam::"]].concat()))
     });
 }
 

@@ -104,6 +104,8 @@ pub struct Auth {
     /// Who has logged in sends as itself only (`sender-login-match`); in these domains, in lower case, the local part is
     /// the name of a user that has no domain.
     pub sender_match: Option<Vec<String>>,
+    /// Date and Message-ID are added where a login is required (`add-missing-fields`).
+    pub adds_fields: bool,
 }
 
 impl Auth {
@@ -133,6 +135,7 @@ impl Default for Auth {
             run_as: None,
             msa_mode: false,
             sender_match: None,
+            adds_fields: false,
         }
     }
 }

@@ -169,6 +169,11 @@ impl Settings {
         (self.service == Service::Submit || self.auth.msa_mode) && self.manners.batch.is_none()
     }
 
+    /// Whether Date and Message-ID are added to messages that lack them: where it is wanted, and mail is submitted.
+    pub fn adds_fields(&self) -> bool {
+        self.auth.adds_fields && self.wants_login()
+    }
+
     /// The defaults of a server named `host`: safe, and no mail accepted but for its postmaster.
     pub fn new(host: impl Into<String>) -> Settings {
         let host = host.into();

@@ -1,11 +1,13 @@
 //! The `Received:` field at the head of a stored message (RFC 2821 §4.4). Every part of it is either ours or was
-//! checked by the grammar, so that no client octet can end the field.
+//! checked by the grammar, so that no client octet can end the field. And the fields that a submitted message may lack.
 
 use super::envelope::Hello;
 use super::transaction::Addressed;
 use crate::auth::UserName;
 use crate::now::Wall;
+use crate::peer::TransactionId;
 use crate::spool::control::quoted;
+use crate::wire::missing::MissingFields;
 use alloc::format;
 use alloc::string::String;
 
@@ -56,12 +58,17 @@ pub fn received(way: Way<'_>, transaction: &Addressed, now: Wall) -> String {
     )
 }
 
+/// `Date:` and `Message-ID:` for a message that lacks them. The id is the transaction's, as in the trace field.
+pub fn missing(id: TransactionId, host: &str, now: Wall) -> MissingFields {
+    MissingFields::new(format!("Date: {}\n", now.rfc2822()), format!("Message-ID: <{id}@{host}>\n"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mail::envelope::{Recipient, Sender};
     use crate::mail::transaction::Opened;
-    use crate::peer::{SessionId, TransactionId};
+    use crate::peer::SessionId;
     use crate::policy::{evaluate::Place, postmaster};
     use crate::wire::client_name::ClientName;
     use crate::wire::command::Verb;

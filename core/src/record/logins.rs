@@ -24,6 +24,7 @@ pub(super) fn seen_by_a_session(settings: &Settings) -> Auth {
         run_as: _,
         msa_mode: _,
         sender_match,
+        adds_fields: _,
     } = &settings.auth;
     Auth {
         offered: *offered,
@@ -36,6 +37,9 @@ pub(super) fn seen_by_a_session(settings: &Settings) -> Auth {
         sasl: *sasl,
         mechanisms: mechanisms.clone(),
         sender_match: sender_match.clone(),
+        // A session that is lived through again is on the service SMTP, and there only `MSA-mode` makes a submission.
+        msa_mode: settings.adds_fields(),
+        adds_fields: settings.adds_fields(),
         ..Auth::default()
     }
 }
@@ -49,6 +53,8 @@ pub(super) fn lines(lines: &mut Vec<String>, settings: &Settings) {
         ("AUTH-LOGIN-also-without-TLS", own.without_tls),
         ("no-auth-equals-login", !own.equals_login),
         ("smtp-auth-sasl", own.sasl),
+        ("MSA-mode", own.msa_mode),
+        ("add-missing-fields", own.adds_fields),
         ("rcvd-auth-user", settings.received.auth_user),
     ] {
         if on {

@@ -14,6 +14,7 @@
 
 mod entry;
 mod fault;
+mod field_names;
 mod header;
 mod log;
 mod logins;

@@ -40,7 +40,7 @@ impl Recorder {
         Recorder {
             keep,
             sayer: Sayer::new(keep),
-            filler: MessageFiller::default(),
+            filler: MessageFiller::new(session.settings().adds_fields()),
             before: now,
             heard: Vec::new(),
             settled: 0,
@@ -70,7 +70,10 @@ impl Recorder {
             let piece = &mut self.heard[self.settled..self.settled + octets];
             self.settled += octets;
             match fate {
-                Fate::Line => redact::fill_line(piece),
+                Fate::Line => {
+                    self.filler.after_line(piece);
+                    redact::fill_line(piece);
+                }
                 Fate::Rest => redact::fill_rest(piece),
                 Fate::Harmless(line) => piece.copy_from_slice(&line),
                 Fate::Message if self.keep == Keep::Messages => {}

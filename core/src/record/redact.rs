@@ -5,6 +5,7 @@
 //! does, but nothing that `text` would not make of both: so `text` over what is stored of a filled message equals
 //! `text` over what was stored of the message itself, in whatever pieces.
 
+use super::field_names::FieldNames;
 use crate::auth::{Check, Inquiry};
 use crate::reply::catalog;
 use crate::wire::report::ReportWish;
@@ -36,14 +37,32 @@ fn word(octet: u8) -> u8 {
 pub(super) struct MessageFiller {
     /// So many octets before this one were the beginning of the field's name that is counted.
     matched: usize,
+    /// Keeps what is needed to see which fields a header lacks, where they are added.
+    names: Option<FieldNames>,
 }
 
 impl MessageFiller {
+    /// For a session in which fields are added to messages, or not.
+    pub(super) fn new(adds_fields: bool) -> MessageFiller {
+        MessageFiller { names: adds_fields.then(FieldNames::default), ..MessageFiller::default() }
+    }
+
+    /// A command line came. Unless a chunk follows, which may be another of the same message, the next octets are the
+    /// first of one.
+    pub(super) fn after_line(&mut self, line: &[u8]) {
+        if command::verb(line.trim_ascii_end()) != Some(Verb::Bdat)
+            && let Some(names) = &mut self.names
+        {
+            names.begin();
+        }
+    }
+
     /// Fills the next piece. Where it has the name of the field that is counted to see mail going in circles, that
     /// stays, wherever it stands.
     pub(super) fn fill(&mut self, piece: &mut [u8]) {
         let mut kept = 0;
         for at in 0..piece.len() {
+            let named = self.names.as_mut().and_then(|names| names.next(piece[at]));
             let octet = piece[at].to_ascii_lowercase();
             if octet == COUNTED_FIELD[self.matched] {
                 self.matched += 1;
@@ -63,7 +82,7 @@ impl MessageFiller {
             self.matched = usize::from(begins);
             kept = self.matched;
             if !begins {
-                piece[at] = text(piece[at]);
+                piece[at] = named.unwrap_or_else(|| text(piece[at]));
             }
         }
     }

@@ -286,6 +286,8 @@ mod tests {
             "smtp-auth-sasl",
             "sasl-mechanisms \"PLAIN SCRAM-SHA-256\"",
             "sender-login-match local.example other.example",
+            "MSA-mode",
+            "add-missing-fields",
             "rcvd-auth-user",
             "use-tls",
             "tls-enforce-tls 1",

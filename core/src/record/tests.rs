@@ -145,7 +145,9 @@ impl World {
                     let advice = advice(&inquiry);
                     self.handle(Input::Advised(ticket, advice));
                 }
-                Output::Attempt(_) => {}
+                Output::Attempt(attempt) => {
+                    self.server.handle(self.now, server::Input::Attempted(self.session.id(), attempt));
+                }
                 Output::Order(order) => match order {
                     Order::Append(octets) => self.late.push(Report::Room(octets.len())),
                     Order::Show => {}
@@ -284,6 +286,50 @@ fn logins_are_lived_through_again_and_nothing_of_their_secrets_is_kept() {
             }
             // The server's own proof: `v=` and 32 octets.
             assert!(!holds(&octets, "dj1Xb"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn fields_that_are_added_are_added_again() {
+    let params = ["smtp-auth", "AUTH-LOGIN-also-without-TLS", "MSA-mode", "add-missing-fields", TRANSCRIPT];
+    let envelope = "MAIL FROM:<ann@client.example>\r\nRCPT TO:<bob@x.example>\r\n";
+    // Chunks that end anywhere.
+    let chunked = |message: &str| {
+        let mut all = Vec::new();
+        for piece in message.as_bytes().chunks(5) {
+            all.extend(alloc::format!("BDAT {}\r\n", piece.len()).bytes().chain(piece.iter().copied()));
+        }
+        [&all, &b"BDAT 0 LAST\r\n"[..]].concat()
+    };
+    let whole = |message: &str| alloc::format!("DATA\r\n{}.\r\n", message.replace("\r\n.", "\r\n.."));
+    for message in [
+        "Subject: Geheimnis\r\n\r\nGeheimnis\r\n",
+        "Date: Geheimnis\r\nDatei: x\r\n\r\nGeheimnis\r\n",
+        "Message-ID: <Geheimnis@x>\r\nReceived: Geheimnis\r\n fold: x\r\n",
+        "date : x\r\nMESSAGE-id\t: y\r\n\r\nDate: Geheimnis\r\n",
+        "Geheimnis\r\nDate: x\r\n",
+        "Da te: Geheimnis\r\n\r\n",
+        " Date: Geheimnis\r\n\r\n",
+        "Mess\u{1}age: x\r\nGeheimnis: y\r\n\r\n",
+        "Mess\u{e9}age: x\r\n\r\n",
+        ".Date: x\r\nrdate: x\r\nDate\r\n",
+        "\r\nDate: Geheimnis\r\n",
+    ] {
+        for text in [whole(message).into_bytes(), chunked(message)] {
+            let mail = [envelope.as_bytes(), &text].concat();
+            let words = [&b"AUTH PLAIN AGFubgBwZW5jaWw=\r\n"[..], &mail, &mail, b"QUIT\r\n"].concat();
+            for piece in [1, 9, usize::MAX] {
+                let acts: Vec<Act<'_>> = [&b"EHLO c.example\r\n"[..]]
+                    .into_iter()
+                    .chain(words.chunks(piece.min(words.len())))
+                    .map(Act::Says)
+                    .collect();
+                let (octets, wrote) = record(Keep::Shape, &params, &acts);
+                assert_eq!(wrote.matches("message accepted").count(), 2, "{message}: {wrote}");
+                checked(&octets);
+                assert!(!holds(&octets, "Geheimnis"), "{message}");
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::refusal::{Refusal, Trouble};
 use crate::reply::{Words, catalog};
 use crate::spool::{Destination, Durable, Order, Report, SpoolFault, control};
 use crate::wire::command::Verb;
+use crate::wire::missing::MissingFields;
 use crate::wire::text::TextFault;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -51,6 +52,13 @@ impl Session {
         }
         self.order(Order::Append(head));
         transaction.begin(now.instant)
+    }
+
+    /// What may have to be added to the message of this transaction (`add-missing-fields`).
+    pub(super) fn missing_fields(&self, now: Now) -> Option<MissingFields> {
+        self.settings
+            .adds_fields()
+            .then(|| trace::missing(self.transaction_id(), &self.settings.host, now.wall))
     }
 
     pub(super) fn take_text(&mut self, now: Now, rest: &mut &[u8]) -> Flow {

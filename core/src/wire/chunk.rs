@@ -3,6 +3,7 @@
 //! A chunk may end anywhere, within a line or between CR and LF; the reader lives across the chunks of a message.
 
 use super::command::Chunk;
+use super::missing::MissingFields;
 use super::text::{BareNewline, Progress, StoredForm, TextFault};
 use alloc::vec::Vec;
 use memchr::memchr3;
@@ -26,6 +27,14 @@ impl ChunkReader {
     /// A reader for one message; `binary` when the client said `BODY=BINARYMIME`.
     pub fn new(binary: bool, bare_newline: BareNewline) -> Self {
         ChunkReader { binary, left: 0, cr: false, stored: StoredForm::new(bare_newline), octets: 0 }
+    }
+
+    /// The same, adding these fields where the header lacks them. BINARYMIME stays as it is.
+    pub fn adding(mut self, missing: MissingFields) -> Self {
+        if !self.binary {
+            self.stored.adding(missing);
+        }
+        self
     }
 
     /// Another chunk follows.
@@ -62,6 +71,7 @@ impl ChunkReader {
             self.cr = false;
             self.stored.broken(TextFault::BareCr, out);
         }
+        self.stored.finish(out);
     }
 
     /// The first thing that is not text, if there was one; never in binary mode.

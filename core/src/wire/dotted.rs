@@ -3,6 +3,7 @@
 //! A CR or an LF alone neither ends a line nor starts one, so no mixture of them makes an end of data. This file
 //! never judges a message: it remembers the first fault, and finds the end all the same.
 
+use super::missing::MissingFields;
 use super::text::{BareNewline, Progress, StoredForm, TextFault};
 use alloc::vec::Vec;
 use memchr::memchr3;
@@ -40,6 +41,12 @@ impl DottedReader {
         DottedReader { place: Place::LineStart, stored: StoredForm::new(bare_newline), octets: 0 }
     }
 
+    /// The same, adding these fields where the header lacks them.
+    pub fn adding(mut self, missing: MissingFields) -> Self {
+        self.stored.adding(missing);
+        self
+    }
+
     /// Takes octets from `input` and appends their stored form to `out`; stops behind the end of the data.
     ///
     /// After the first fault nothing more is appended, but the search for the end goes on with the same rules.
@@ -57,6 +64,7 @@ impl DottedReader {
                     rest = behind;
                 }
                 (Place::DotCr, b'\n') => {
+                    self.stored.finish(out);
                     self.place = Place::Ended;
                     rest = behind;
                 }

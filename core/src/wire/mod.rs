@@ -9,6 +9,7 @@ pub mod command;
 mod domain;
 pub mod dotted;
 pub mod line;
+pub mod missing;
 pub mod params;
 pub mod path;
 pub mod proxy;

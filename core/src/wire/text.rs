@@ -2,6 +2,8 @@
 //!
 //! CRLF becomes LF and nothing else is ever changed. Where a message ends is not known here.
 
+use super::missing::MissingFields;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// What one call of a reader did.
@@ -45,19 +47,55 @@ pub(super) struct StoredForm {
     normalized: u32,
     discarding: bool,
     pub(super) hops: HopCounter,
+    /// What may have to be added; none where nothing is, and behind the header.
+    missing: Option<Box<MissingFields>>,
 }
 
 impl StoredForm {
     /// A piece of a line, without CR, LF and NUL.
     pub(super) fn text(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         self.hops.text(piece);
-        self.append(piece, out);
+        if !self.add(out, |missing, out| missing.text(piece, out)) {
+            self.append(piece, out);
+        }
     }
 
     /// A CRLF.
     pub(super) fn line_end(&mut self, out: &mut Vec<u8>) {
         self.hops.line_end();
-        self.append(b"\n", out);
+        if !self.add(out, MissingFields::line_end) {
+            self.append(b"\n", out);
+        }
+    }
+
+    /// The message has ended.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        self.add(out, |missing, out| {
+            missing.finish(out);
+            false
+        });
+    }
+
+    /// Lets a step be taken by whoever looks for missing fields, if somebody still does: that one appends all that there
+    /// is, and says whether the header goes on.
+    fn add(
+        &mut self,
+        out: &mut Vec<u8>,
+        step: impl FnOnce(&mut MissingFields, &mut Vec<u8>) -> bool,
+    ) -> bool {
+        if self.fault.is_some() || self.discarding {
+            self.missing = None;
+        }
+        let Some(missing) = &mut self.missing else { return false };
+        if !step(missing, out) {
+            self.missing = None;
+        }
+        true
+    }
+
+    /// Adds these fields where the header lacks them.
+    pub(super) fn adding(&mut self, missing: MissingFields) {
+        self.missing = Some(Box::new(missing));
     }
 
     /// Stored form with this rule for bare newlines.

@@ -4,7 +4,6 @@
 //! comes, one job at a time, so its octets stay in order. Either way its memory stays below the credit window of the
 //! core: whatever was not written was not reported as room.
 
-use super::names::Round;
 use super::place::{Complaint, Place};
 use super::pool::{Job, Pool};
 use super::temp::TempFile;
@@ -60,38 +59,9 @@ impl FileDraft {
         }
     }
 
-    /// Writes what is left and makes it durable. To be called when the draft is quiet.
+    /// Writes what is left and makes it durable; where order is kept it is only on its way to the device, and becomes
+    /// durable with its name. To be called when the draft is quiet.
     pub(super) fn finish(&self) -> Result<Stored, SpoolFault> {
-        self.complete(|file| {
-            file.sync()?;
-            file.stored()
-        })
-    }
-
-    /// The same, but the octets are only written out before the file gets its name, and become durable together with
-    /// that. Where order is kept, no crash leaves the name without the octets. `first` is told which sync of names is to
-    /// be started for this one.
-    pub(super) fn finish_named(
-        &self,
-        first: impl FnOnce(Destination, u64, &Arc<Round>),
-    ) -> Result<Stored, SpoolFault> {
-        let destination = self.inside.lock().destination;
-        self.complete(|file| {
-            file.push()?;
-            let stored = file.stored()?;
-            if let Some(round) = file.name(destination, stored)? {
-                first(destination, stored.inode, round);
-            }
-            file.sync()?;
-            Ok(stored)
-        })
-    }
-
-    /// Writes what is left, then does the rest.
-    fn complete(
-        &self,
-        rest: impl FnOnce(&mut TempFile) -> Result<Stored, Complaint>,
-    ) -> Result<Stored, SpoolFault> {
         let (pending, file) = {
             let mut state = self.inside.lock();
             if let Some(fault) = state.fault {
@@ -99,10 +69,16 @@ impl FileDraft {
             }
             (std::mem::take(&mut state.pending), state.file.take())
         };
+        let place = &self.inside.place;
         let complete = || {
-            let mut file = file.map_or_else(|| TempFile::create(&self.inside.place), Ok)?;
+            let file = file.map_or_else(|| TempFile::create(place), Ok)?;
             file.write(&pending)?;
-            let stored = rest(&mut file)?;
+            if place.is_ordered() {
+                file.begin_push()?
+            } else {
+                file.sync()?
+            };
+            let stored = file.stored()?;
             Ok((file, stored))
         };
         match complete() {
@@ -243,10 +219,10 @@ impl Inside {
             }
             (std::mem::take(&mut state.pending), state.file.take())
         };
-        let path = self.write(file, &octets).and_then(|file| {
-            let path = file.path().and_then(|path| self.place.draft_path(path));
+        let path = self.write(file, &octets).and_then(|mut file| {
+            let path = file.show().map(|path| self.place.draft_path(path));
             self.lock().file = Some(file);
-            path.ok_or(SpoolFault::Unusable)
+            path.map_err(|complaint| self.log(&complaint))?.ok_or(SpoolFault::Unusable)
         });
         match path {
             Ok(path) => {

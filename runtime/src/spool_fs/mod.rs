@@ -2,11 +2,10 @@
 //! `POSTOFFICE/public`, synced, renamed to `POSTOFFICE/router/<inode>` (or to the freezer), and that directory is synced.
 //! Only then is it reported as committed. It knows nothing of SMTP and nothing of what is inside a message.
 //!
-//! Where the file system keeps order (`ordered`) one wait is enough for both syncs: the octets are handed to the device,
-//! the file gets its name, and then the file and the directory are synced at the same time, so both ride on one commit
-//! of the journal. A crash in between leaves the name with all octets, or not at all: the journal has the file's size
-//! and places before the name, and flushes the device before it says so. Success is reported after both syncs, as
-//! everywhere.
+//! Where the file system keeps order (`ordered`) the sync of the directory is enough: the octets are handed to the device,
+//! then the file gets its name, and a name that is durable proves that the octets are. The journal has the
+//! file's size and places before the name, and flushes the device before it says so; so all messages of a batch ride on
+//! one commit of the journal. Success is reported after that sync, as everywhere.
 //!
 //! Work goes to few hands: the thread that has finished a draft tells the desk itself and carries out on the spot
 //! what the desk orders next, which is the publication of all drafts that are ready. So a message changes threads
@@ -31,7 +30,7 @@ pub(crate) use prepare::{find, folders, make};
 
 use crate::desk::Desk;
 use crate::journal::Work;
-use crate::limits::{NAMES_THREADS_MAX, THREADS_MAX};
+use crate::limits::THREADS_MAX;
 use crate::spool::{Account, Published, Spool, Task};
 use place::Place;
 use pool::Pool;
@@ -48,8 +47,6 @@ use temp::TempFile;
 pub struct FileSpool {
     place: Arc<Place>,
     pool: Arc<Pool>,
-    /// Syncs the router's directory while the files named in it are synced.
-    names_pool: Arc<Pool>,
 }
 
 impl FileSpool {
@@ -61,7 +58,7 @@ impl FileSpool {
             true => tracing::debug!("spool: its file system keeps order, so one wait for the disk is enough"),
             false => tracing::debug!("spool: octets become durable first, and then names"),
         }
-        FileSpool { place, pool: Pool::new(THREADS_MAX), names_pool: Pool::new(NAMES_THREADS_MAX) }
+        FileSpool { place, pool: Pool::new(THREADS_MAX) }
     }
 
     /// Removes what earlier processes of this host have left unfinished. To be called before the first draft.
@@ -81,7 +78,6 @@ impl FileSpool {
     /// Waits until nothing is left to be written or removed, at most `wait`.
     pub fn wait_for_rest(&self, wait: Duration) {
         self.pool.wait_for_rest(wait);
-        self.names_pool.wait_for_rest(wait);
     }
 
     /// Carries out a task, and what follows from it.
@@ -92,7 +88,7 @@ impl FileSpool {
                 draft.when_quiet(move |draft| {
                     // The desk is owed a word even when an assertion of ours breaks.
                     let began = desk.now().instant;
-                    let stored = catch_unwind(AssertUnwindSafe(|| spool.finish(&draft)));
+                    let stored = catch_unwind(AssertUnwindSafe(|| draft.finish()));
                     desk.journal().count(Work::Synced(desk.now().instant.since(began)));
                     let stored = stored.unwrap_or(Err(SpoolFault::Broken));
                     spool.go_on(&desk, desk.synced(session, stored.map(|stored| (stored, draft))));
@@ -148,26 +144,17 @@ impl FileSpool {
     fn name(&self, stored: Stored, draft: FileDraft) -> Result<TempFile, SpoolFault> {
         let (file, destination) = draft.into_file();
         let mut file = file.ok_or(SpoolFault::Broken)?;
-        file.name(destination, stored).map_err(|complaint| {
+        let mut name = || {
+            if self.place.is_ordered() {
+                file.push()?;
+            }
+            file.name(destination, stored)
+        };
+        name().map_err(|complaint| {
             self.place.log(&complaint);
             complaint.fault()
         })?;
         Ok(file)
-    }
-
-    /// Writes a draft's rest and makes its octets durable; its name as well, where one wait can do for both.
-    fn finish(&self, draft: &FileDraft) -> Result<Stored, SpoolFault> {
-        if !self.place.is_ordered() {
-            return draft.finish();
-        }
-        draft.finish_named(|destination, inode, round| {
-            let (place, round) = (self.place.clone(), round.clone());
-            let sync = move || {
-                let _ = place.names(destination, inode).sync(&round, |complaint| place.log(complaint));
-            };
-            // If there is no thread for it, whoever needs it first does it.
-            let _ = self.names_pool.submit(Box::new(sync));
-        })
     }
 }
 

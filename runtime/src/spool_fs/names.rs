@@ -12,13 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub(super) struct Names {
     path: PathBuf,
     /// The sync that has not begun yet.
-    next: Mutex<Option<Next>>,
-}
-
-struct Next {
-    round: Arc<Round>,
-    /// Somebody waits for it.
-    awaited: bool,
+    next: Mutex<Option<Arc<Round>>>,
 }
 
 /// One sync of the directory.
@@ -57,46 +51,38 @@ impl Names {
         &self.path
     }
 
-    /// Lets `give` give a name in the directory, and returns the sync that makes it durable; `true` when this is the
-    /// first name that waits for that one.
+    /// Lets `give` give a name in the directory, and returns the sync that makes it durable.
     pub(super) fn give<T>(
         &self,
         give: impl FnOnce(&OwnedFd) -> Result<T, Complaint>,
-    ) -> Result<(T, Arc<Round>, bool), Complaint> {
+    ) -> Result<(T, Arc<Round>), Complaint> {
         let directory = self.directory()?;
         let given = give(&directory.opened)?;
-        let (round, first) = self.join(directory);
-        Ok((given, round, first))
+        Ok((given, self.join(directory)))
     }
 
     /// The directory as the next sync has it.
     fn directory(&self) -> Result<Directory, Complaint> {
         let mut next = self.lock();
-        if let Some(next) = &*next {
-            return Ok(next.round.directory.clone());
+        if let Some(round) = &*next {
+            return Ok(round.directory.clone());
         }
         let directory = self.open()?;
-        *next = Some(Next { round: Arc::new(Round::new(directory.clone())), awaited: false });
+        *next = Some(Arc::new(Round::new(directory.clone())));
         Ok(directory)
     }
 
     /// The next sync of this directory, in which a name was given just now: one that has begun meanwhile may be too
     /// early for it.
-    fn join(&self, directory: Directory) -> (Arc<Round>, bool) {
+    fn join(&self, directory: Directory) -> Arc<Round> {
         let mut next = self.lock();
         if next.is_none() {
-            *next = self
-                .open()
-                .ok()
-                .map(|directory| Next { round: Arc::new(Round::new(directory)), awaited: false });
+            *next = self.open().ok().map(|directory| Arc::new(Round::new(directory)));
         }
-        match &mut *next {
-            Some(next) if next.round.directory.identity == directory.identity => {
-                let first = !std::mem::replace(&mut next.awaited, true);
-                (next.round.clone(), first)
-            }
+        match &*next {
+            Some(round) if round.directory.identity == directory.identity => round.clone(),
             // It is another one now. What was named in the old one is synced there.
-            Some(_) | None => (Arc::new(Round::new(directory)), true),
+            Some(_) | None => Arc::new(Round::new(directory)),
         }
     }
 
@@ -105,7 +91,7 @@ impl Names {
     pub(super) fn sync(&self, round: &Arc<Round>, log: impl FnOnce(&Complaint)) -> Result<(), SpoolFault> {
         *round.outcome.get_or_init(|| {
             // From here on names wait for another one.
-            self.lock().take_if(|next| Arc::ptr_eq(&next.round, round));
+            self.lock().take_if(|next| Arc::ptr_eq(next, round));
             // XFS, when it has had to shut itself down, says of a directory that it is synced, although all that was pending
             // is lost; but then it does not say any more what a directory is like.
             let synced = fs::fsync(round.directory()).and_then(|()| fs::fstat(round.directory()));
@@ -125,7 +111,7 @@ impl Names {
         Ok(Directory { opened: Arc::new(opened), identity: (stat.st_dev, stat.st_ino) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Next>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Round>>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

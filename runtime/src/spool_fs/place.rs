@@ -6,11 +6,12 @@ use super::layout::Layout;
 use super::leftovers::may_be_writer;
 use super::names::Names;
 use super::ordered;
-use crate::limits::HOST_OCTETS_MAX;
-use rustix::fs;
+use crate::limits::{HOST_OCTETS_MAX, NAMES_MAX};
+use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use smtpserver_core::spool::{Destination, DraftPath, SpoolFault};
 use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,8 @@ pub(super) struct Place {
     layout: Layout,
     /// Whether names that are durable prove that what was written out before them is durable, too.
     ordered: bool,
+    /// Whether files can be made that have no name.
+    nameless: bool,
     /// This host, as names of unfinished files begin.
     host: String,
     /// `host:pid.`
@@ -41,6 +44,27 @@ pub(super) struct Place {
     /// The step at which an assertion of ours breaks.
     #[cfg(test)]
     pub(super) planted: Mutex<&'static str>,
+}
+
+/// Makes an empty file without a name on the file system of a directory.
+fn make_nameless(directory: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    fs::open(directory, flags, Mode::RUSR | Mode::WUSR)
+}
+
+/// Gives a file that has no name its first one, without taking anybody else's.
+pub(super) fn give_name(file: impl AsFd, folder: impl AsFd, name: &Path) -> Result<(), Errno> {
+    // By the descriptor itself it needs a right that we do not have.
+    let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    fs::linkat(fs::CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)
+}
+
+/// Whether files can be made in this directory that have no name, and can be given one later: not on every file system,
+/// and not where the processes are hidden.
+fn can_be_nameless(directory: &Path, prefix: &str) -> bool {
+    let path = directory.join(format!("{prefix}try"));
+    let tried = make_nameless(directory).and_then(|file| give_name(file, fs::CWD, &path));
+    tried.and_then(|()| fs::unlink(&path)).is_ok()
 }
 
 /// A spell of failures of one kind.
@@ -61,13 +85,18 @@ impl Place {
     pub(super) fn new(postoffice: &Path, host: &str, layout: Layout) -> Place {
         let host = host_part(host);
         let public = postoffice.join(PUBLIC);
+        let prefix = format!("{host}:{}.", std::process::id());
+        let ordered = ordered::keeps_order(&public);
         Place {
-            ordered: ordered::keeps_order(&public),
+            ordered,
+            // Elsewhere octets are synced before the name is given, and that is no promise for a file that has none: btrfs
+            // does not log it.
+            nameless: ordered && can_be_nameless(&public, &prefix),
             public,
             queue: layout.queues(postoffice).into_iter().map(Names::new).collect(),
             freezer: Names::new(postoffice.join(FREEZER)),
             layout,
-            prefix: format!("{host}:{}.", std::process::id()),
+            prefix,
             host,
             serial: AtomicU64::new(0),
             trouble: Mutex::new(None),
@@ -96,8 +125,8 @@ impl Place {
     }
 
     #[cfg(test)]
-    pub(super) fn pretend_ordered(&mut self, ordered: bool) {
-        self.ordered = ordered;
+    pub(super) fn pretend(&mut self, ordered: bool, nameless: bool) {
+        (self.ordered, self.nameless) = (ordered, nameless);
     }
 
     /// Whether the file system keeps the order of what is done to it.
@@ -111,10 +140,38 @@ impl Place {
         assert_ne!(planted, step, "planted");
     }
 
-    /// A name in `public` that this process has not used before.
-    pub(super) fn fresh_path(&self) -> PathBuf {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        self.public.join(format!("{}{serial:x}", self.prefix))
+    /// The directory of unfinished messages.
+    pub(super) fn public(&self) -> &Path {
+        &self.public
+    }
+
+    /// Whether a message has no name before it is whole.
+    pub(super) fn makes_nameless(&self) -> bool {
+        self.nameless
+    }
+
+    /// Makes an empty file without a name.
+    pub(super) fn make_nameless(&self) -> Result<OwnedFd, Errno> {
+        make_nameless(&self.public)
+    }
+
+    /// Does something with a name in `public` that nobody has: with another one as long as it is taken, but not for ever.
+    /// Returns which it was, also when that failed.
+    pub(super) fn with_fresh_path<T>(
+        &self,
+        act: impl Fn(&Path) -> Result<T, Errno>,
+    ) -> Result<(T, PathBuf), (PathBuf, Errno)> {
+        let mut tries = 1;
+        loop {
+            let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+            let path = self.public.join(format!("{}{serial:x}", self.prefix));
+            match act(&path) {
+                Ok(done) => return Ok((done, path)),
+                // Left by a process of our number on another machine, or put there by somebody else.
+                Err(Errno::EXIST) if tries < NAMES_MAX => tries += 1,
+                Err(error) => return Err((path, error)),
+            }
+        }
     }
 
     /// Kibibytes that are free for us; `None` when the system does not say.
@@ -242,8 +299,9 @@ mod tests {
     #[test]
     fn names_stay_inside_their_directory() {
         let place = Place::new(Path::new("/po"), "../../a very.long-host.name.example", Layout::default());
-        let path = place.fresh_path();
+        let fresh = || place.with_fresh_path(|_| Ok(())).expect("free").1;
+        let path = fresh();
         assert_eq!(path.parent(), Some(Path::new("/po/public")));
-        assert_ne!(path, place.fresh_path());
+        assert_ne!(path, fresh());
     }
 }

@@ -23,6 +23,9 @@ struct Queue {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
+    /// One was called to work and has not come yet. It calls the next if there is more to do: one that was called for
+    /// every job would mostly find it done.
+    called: bool,
     /// Those who wait until nothing is left to do.
     resting: usize,
 }
@@ -56,13 +59,18 @@ impl Pool {
             }
         }
         queue.jobs.push_back(job);
+        self.call(queue);
+        Ok(())
+    }
+
+    /// Calls a thread that has nothing to do if there is work for it.
+    fn call(&self, mut queue: MutexGuard<'_, Queue>) {
         // To wake is a call of the system, even where nobody sleeps.
-        let wake = queue.idle > 0;
-        drop(queue);
-        if wake {
+        if queue.idle > 0 && !queue.jobs.is_empty() && !queue.called {
+            queue.called = true;
+            drop(queue);
             self.work.notify_one();
         }
-        Ok(())
     }
 
     /// Waits until nothing is left to do, at most `wait`.
@@ -79,7 +87,7 @@ impl Pool {
         let mut queue = self.lock();
         loop {
             if let Some(job) = queue.jobs.pop_front() {
-                drop(queue);
+                self.call(queue);
                 if catch_unwind(AssertUnwindSafe(job)).is_err() {
                     tracing::error!("a job of the spool broke an assertion of ours");
                 }
@@ -91,6 +99,7 @@ impl Pool {
                 }
                 queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 queue.idle -= 1;
+                queue.called = false;
             }
         }
     }

@@ -1,15 +1,16 @@
-//! A message's file: made in `public` under a name of our own, renamed into `router` (or the freezer) when it is whole, and kept when
-//! that name is durable. Until then it vanishes when it is dropped: whatever goes wrong, nothing half-written and
-//! nothing that nobody was told of stays behind.
+//! A message's file: made in `public`, given its name in `router` (or the freezer) when it is whole, and kept when that
+//! name is durable. Where order is kept it has no name at all before that, and so vanishes even when we are killed;
+//! elsewhere, and when a helper is to read it, it has one of our own in `public`. Until it is kept it vanishes when it is dropped: whatever
+//! goes wrong, nothing half-written and nothing that nobody was told of stays behind.
 
 use super::names::Round;
-use super::place::{Complaint, Place};
+use super::place::{self, Complaint, Place};
 use super::push;
 use crate::limits::NAMES_MAX;
 use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, write};
 use smtpserver_core::spool::{Destination, SpoolFault, Stored};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub(super) struct TempFile {
 }
 
 enum Whereabouts {
+    /// Nowhere yet: it is on the file system of `public`, and nobody can find it.
+    Nowhere,
     /// In `public`, under this path.
     Public(PathBuf),
     /// Where it is bound for, under this name, which this sync makes durable.
@@ -34,20 +37,16 @@ impl TempFile {
     pub(super) fn create(place: &Arc<Place>) -> Result<TempFile, Complaint> {
         #[cfg(test)]
         place.stumble("create");
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut path = place.fresh_path();
-        for _ in 1..NAMES_MAX {
-            match fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
-                Ok(file) => {
-                    let whereabouts = Whereabouts::Public(path);
-                    return Ok(TempFile { place: place.clone(), whereabouts, file });
-                }
-                // Left by a process of our number on another machine, or put there by somebody else.
-                Err(Errno::EXIST) => path = place.fresh_path(),
-                Err(error) => return Err(Complaint::new("create", &path, error)),
-            }
+        if place.makes_nameless() {
+            let file =
+                place.make_nameless().map_err(|error| Complaint::new("create", place.public(), error))?;
+            return Ok(TempFile { place: place.clone(), whereabouts: Whereabouts::Nowhere, file });
         }
-        Err(Complaint::new("create", &path, Errno::EXIST))
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let make = |path: &Path| fs::open(path, flags, Mode::RUSR | Mode::WUSR);
+        let (file, path) =
+            place.with_fresh_path(make).map_err(|(path, error)| Complaint::new("create", &path, error))?;
+        Ok(TempFile { place: place.clone(), whereabouts: Whereabouts::Public(path), file })
     }
 
     /// Adds octets at the end.
@@ -74,6 +73,11 @@ impl TempFile {
         fs::fdatasync(&self.file).map_err(|error| self.complaint("sync", error))
     }
 
+    /// Has the octets on their way to the device, and does not wait for that.
+    pub(super) fn begin_push(&self) -> Result<(), Complaint> {
+        push::begin(&self.file).map_err(|error| self.complaint("write out", error))
+    }
+
     /// Hands the octets to the device and waits until it has them; what it has is not durable before it is flushed.
     pub(super) fn push(&self) -> Result<(), Complaint> {
         push::push(&self.file).map_err(|error| self.complaint("write out", error))
@@ -89,40 +93,39 @@ impl TempFile {
         })
     }
 
-    /// Gives the file its name where it is bound for, without taking anybody else's, unless it has it already. Says
-    /// which sync makes that name durable if it is the first to wait for that one.
-    pub(super) fn name(
-        &mut self,
-        destination: Destination,
-        stored: Stored,
-    ) -> Result<Option<&Arc<Round>>, Complaint> {
-        let Whereabouts::Public(path) = &self.whereabouts else { return Ok(None) };
+    /// Gives the file its name where it is bound for, without taking anybody else's.
+    pub(super) fn name(&mut self, destination: Destination, stored: Stored) -> Result<(), Complaint> {
         let inode = stored.inode;
         let names = self.place.names(destination, inode);
-        let (name, round, first) = names.give(|folder| self.rename(path, folder, destination, inode))?;
+        let (name, round) = names.give(|folder| self.take_free_name(folder, destination, inode))?;
         self.whereabouts = Whereabouts::Named { destination, inode, round, name };
-        match &self.whereabouts {
-            Whereabouts::Named { round, .. } if first => Ok(Some(round)),
-            Whereabouts::Named { .. } | Whereabouts::Public(_) | Whereabouts::Kept => Ok(None),
-        }
+        Ok(())
     }
 
-    fn rename(
+    fn take_free_name(
         &self,
-        path: &Path,
         folder: &OwnedFd,
         destination: Destination,
         inode: u64,
     ) -> Result<String, Complaint> {
         for attempt in 0..NAMES_MAX {
             let name = destination.file_name(inode, attempt);
-            match fs::renameat_with(fs::CWD, path, folder, &name, RenameFlags::NOREPLACE) {
+            match self.take_name(folder, Path::new(&name)) {
                 Ok(()) => return Ok(name),
                 Err(Errno::EXIST) => {}
-                Err(error) => return Err(self.complaint("rename", error)),
+                Err(error) => return Err(self.complaint("name", error)),
             }
         }
-        Err(self.complaint("rename", Errno::EXIST))
+        Err(self.complaint("name", Errno::EXIST))
+    }
+
+    /// From now on it is known by this name and no other. A name that is taken is left alone.
+    fn take_name(&self, folder: impl AsFd, name: &Path) -> Result<(), Errno> {
+        match &self.whereabouts {
+            Whereabouts::Nowhere => place::give_name(&self.file, folder, name),
+            Whereabouts::Public(old) => fs::renameat_with(fs::CWD, old, folder, name, RenameFlags::NOREPLACE),
+            Whereabouts::Named { .. } | Whereabouts::Kept => Err(Errno::INVAL),
+        }
     }
 
     /// Waits until its name is durable, or makes it so. From then on the file stays; a file that failed vanishes.
@@ -141,19 +144,25 @@ impl TempFile {
 
     /// Gives the file a name beside those of unfinished messages that tells what it is, without taking anybody else's.
     pub(super) fn leave(&mut self, stored: Stored, suffix: &str) -> Result<(), Complaint> {
-        let Whereabouts::Public(old) = &self.whereabouts else { return Ok(()) };
-        let path = old.with_file_name(format!("{}.{suffix}", stored.inode));
-        fs::renameat_with(fs::CWD, old, fs::CWD, &path, RenameFlags::NOREPLACE)
-            .map_err(|error| self.complaint("rename", error))?;
+        let path = self.place.public().join(format!("{}.{suffix}", stored.inode));
+        self.take_name(fs::CWD, &path).map_err(|error| self.complaint("name", error))?;
         self.whereabouts = Whereabouts::Kept;
         Ok(())
     }
 
-    /// Where it lies while it is not bound for anywhere.
-    pub(super) fn path(&self) -> Option<&Path> {
+    /// Where somebody else can read it while it is not bound for anywhere.
+    pub(super) fn show(&mut self) -> Result<&Path, Complaint> {
+        if let Whereabouts::Nowhere = self.whereabouts {
+            let give = |path: &Path| place::give_name(&self.file, fs::CWD, path);
+            let named = self.place.with_fresh_path(give);
+            let ((), path) = named.map_err(|(path, error)| Complaint::new("name", &path, error))?;
+            self.whereabouts = Whereabouts::Public(path);
+        }
         match &self.whereabouts {
-            Whereabouts::Public(path) => Some(path),
-            Whereabouts::Named { .. } | Whereabouts::Kept => None,
+            Whereabouts::Public(path) => Ok(path),
+            Whereabouts::Nowhere | Whereabouts::Named { .. } | Whereabouts::Kept => {
+                Err(self.complaint("show", Errno::INVAL))
+            }
         }
     }
 
@@ -176,6 +185,7 @@ impl TempFile {
 
     fn complaint(&self, doing: &'static str, error: Errno) -> Complaint {
         match &self.whereabouts {
+            Whereabouts::Nowhere => Complaint::new(doing, self.place.public(), error),
             Whereabouts::Public(path) => Complaint::new(doing, path, error),
             Whereabouts::Named { destination, inode, name, .. } => {
                 Complaint::new(doing, &self.place.names(*destination, *inode).path().join(name), error)
@@ -190,7 +200,7 @@ impl Drop for TempFile {
         let removed = match &self.whereabouts {
             Whereabouts::Public(path) => fs::unlink(path).map_err(|error| self.complaint("remove", error)),
             Whereabouts::Named { round, name, .. } => self.withdraw(round, name),
-            Whereabouts::Kept => Ok(()),
+            Whereabouts::Nowhere | Whereabouts::Kept => Ok(()),
         };
         if let Err(complaint) = removed {
             self.place.log(&complaint);

@@ -19,16 +19,17 @@ struct Try {
 
 impl Try {
     fn new() -> Try {
-        Try::on(false)
+        Try::on(false, false)
     }
 
-    /// On a file system that is taken for one that keeps order, or for another.
-    fn on(ordered: bool) -> Try {
+    /// On a file system that is taken for one that keeps order, or for another; with files that have no name before they
+    /// are whole, or with others.
+    fn on(ordered: bool, nameless: bool) -> Try {
         let folder = tempfile::tempdir().expect("a folder");
         let layout = Layout::default();
         let postoffice = prepare(folder.path(), &layout).expect("usable");
         let mut spool = FileSpool::open(&postoffice, "mx", layout);
-        Arc::get_mut(&mut spool.place).expect("nobody else has it yet").pretend_ordered(ordered);
+        Arc::get_mut(&mut spool.place).expect("nobody else has it yet").pretend(ordered, nameless);
         Try { spool, folder, mailbox: Arc::default() }
     }
 
@@ -60,9 +61,8 @@ impl Try {
     /// Finishes a draft on this thread, or on the one that is still at work on it.
     fn finish(&self, draft: FileDraft) -> Result<(Stored, FileDraft), SpoolFault> {
         let (tell, told) = std::sync::mpsc::channel();
-        let spool = self.spool.clone();
         draft.when_quiet(move |draft| {
-            let stored = spool.finish(&draft);
+            let stored = draft.finish();
             let _ = tell.send(stored.map(|stored| (stored, draft)));
         });
         told.recv_timeout(Duration::from_secs(30)).expect("it becomes quiet")
@@ -92,26 +92,31 @@ fn a_small_draft_touches_no_disk_before_it_is_finished() {
 }
 
 #[test]
-fn where_order_is_kept_the_name_is_there_before_it_is_durable_and_goes_with_the_draft() {
-    let the = Try::on(true);
-    let finished = |text: &str| {
-        let mut draft = the.draft();
-        draft.append(text.as_bytes().to_vec());
-        the.finish(draft).expect("kept")
-    };
-    let ((stored, kept), (_, dropped)) = (finished("kept"), finished("dropped"));
-    assert!(the.files(PUBLIC).is_empty());
-    assert_eq!(the.files(ROUTER).len(), 2);
-    assert_eq!(the.spool.publish(vec![(session(1), stored, kept)]), [(session(1), Ok(stored))]);
-    drop(dropped);
-    the.spool.wait_for_rest(Duration::from_secs(10));
-    assert_eq!(the.files(ROUTER), [b"kept"]);
-    // Whatever the router has taken meanwhile is not missed.
-    let (stored, taken) = finished("taken");
-    std::fs::remove_file(the.folder.path().join(ROUTER).join(stored.inode.to_string())).expect("there");
-    drop(taken);
-    the.spool.wait_for_rest(Duration::from_secs(10));
-    assert_eq!(the.files(ROUTER), [b"kept"]);
+fn a_file_without_a_name_is_nowhere_until_it_is_published_shown_or_left() {
+    for ordered in [false, true] {
+        let the = Try::on(ordered, true);
+        let finished = |text: &str| {
+            let mut draft = the.draft();
+            draft.append(text.as_bytes().to_vec());
+            the.finish(draft).expect("kept")
+        };
+        let ((stored, kept), (_, dropped)) = (finished("kept"), finished("dropped"));
+        drop(dropped);
+        the.spool.wait_for_rest(Duration::from_secs(10));
+        assert!(the.files(PUBLIC).is_empty() && the.files(ROUTER).is_empty());
+        let theirs = the.folder.path().join(ROUTER).join(stored.inode.to_string());
+        std::fs::write(&theirs, "theirs").expect("written");
+        assert_eq!(the.spool.publish(vec![(session(1), stored, kept)]), [(session(1), Ok(stored))]);
+        assert_eq!(std::fs::read(&theirs).expect("there"), b"theirs");
+        let second = the.folder.path().join(ROUTER).join(format!("{}-1", stored.inode));
+        assert_eq!(std::fs::read(second).expect("there"), b"kept");
+        assert!(the.files(PUBLIC).is_empty());
+        let mut left = the.draft();
+        left.append(b"left".to_vec());
+        left.leave("D");
+        the.spool.wait_for_rest(Duration::from_secs(10));
+        assert_eq!(the.files(PUBLIC), [b"left"]);
+    }
 }
 
 #[test]
@@ -120,23 +125,22 @@ fn names_wait_for_a_sync_that_begins_after_them() {
     let names = the.spool.place.names(Destination::Router, 0);
     let give = || names.give(|_| Ok(())).expect("given");
     let sync = |round: &Arc<names::Round>| names.sync(round, |complaint| panic!("{complaint}"));
-    let ((), one, first) = give();
-    let ((), same, second) = give();
-    assert!(first && !second && Arc::ptr_eq(&one, &same));
+    let ((), one) = give();
+    let ((), same) = give();
+    assert!(Arc::ptr_eq(&one, &same));
     assert_eq!(sync(&one), Ok(()));
-    let ((), other, first) = give();
-    assert!(first && !Arc::ptr_eq(&one, &other));
+    let ((), other) = give();
+    assert!(!Arc::ptr_eq(&one, &other));
     // It was done; to ask again changes nothing for those that wait for the next.
     assert_eq!(sync(&same), Ok(()));
     assert!(Arc::ptr_eq(&other, &give().1));
     assert_eq!(sync(&other), Ok(()));
     // A name that could not be given waits for nothing.
-    assert!(names.give(|_| Err::<(), _>(Complaint::new("rename", names.path(), Errno::IO))).is_err());
-    let ((), after, first) = give();
-    assert!(first);
+    assert!(names.give(|_| Err::<(), _>(Complaint::new("name", names.path(), Errno::IO))).is_err());
+    let ((), after) = give();
     // A sync that begins while a name is given may be too early for it.
-    let ((), later, first) = names.give(|_| sync(&after).map_err(|_| unreachable!())).expect("given");
-    assert!(first && !Arc::ptr_eq(&after, &later));
+    let ((), later) = names.give(|_| sync(&after).map_err(|_| unreachable!())).expect("given");
+    assert!(!Arc::ptr_eq(&after, &later));
     // What was named in a directory that was moved away meanwhile is synced there.
     let router = the.folder.path().join(ROUTER);
     let moved = names.give(|_| {
@@ -144,9 +148,7 @@ fn names_wait_for_a_sync_that_begins_after_them() {
         std::fs::create_dir(&router).expect("made");
         sync(&later).map_err(|_| unreachable!())
     });
-    let ((), moved, first) = moved.expect("given");
-    assert!(first);
-    let ((), new, _) = give();
+    let (((), moved), ((), new)) = (moved.expect("given"), give());
     let inode = |round: &names::Round| rustix::fs::fstat(round.directory()).expect("a directory").st_ino;
     assert_ne!(inode(&moved), inode(&new));
     assert_eq!((sync(&moved), sync(&new)), (Ok(()), Ok(())));
@@ -178,7 +180,12 @@ fn a_large_draft_is_written_in_order_and_gives_its_room_back() {
 
 #[test]
 fn a_draft_is_shown_whole_and_published_where_it_is_bound_for() {
-    let the = Try::new();
+    for nameless in [false, true] {
+        shown_and_published(&Try::on(true, nameless));
+    }
+}
+
+fn shown_and_published(the: &Try) {
     for octets in [10, 200_000] {
         let mut draft = the.draft();
         draft.append(vec![b'x'; octets]);
@@ -338,7 +345,7 @@ fn report(seat: &mut crate::seat::Seat<FileSpool>) -> Report {
 #[test]
 fn an_assertion_that_breaks_in_a_job_is_a_report_like_any_other() {
     for ordered in [false, true] {
-        assertions_that_break(&Try::on(ordered));
+        assertions_that_break(&Try::on(ordered, ordered));
     }
 }
 

@@ -4,6 +4,8 @@
 use crate::client::Client;
 use crate::server::{PATIENCE, PROGRAM, Server, output, postoffice, refusal, spool};
 use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -193,6 +195,71 @@ fn a_helper_that_was_killed_is_there_again_behind_the_fence() {
         assert!(began.elapsed() < PATIENCE, "a helper outlives its server");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+}
+
+#[test]
+fn inetd_hands_over_somebody_who_logs_in() {
+    let (folder, path) = users("sha512");
+    let (door, users) = (TcpListener::bind("127.0.0.1:0").expect("a port"), file(&path));
+    let address = door.local_addr().expect("an address");
+    let serve = |users: &str| {
+        let client = TcpStream::connect(address).expect("it listens");
+        let theirs = OwnedFd::from(door.accept().expect("a connection").0);
+        let child = Command::new(PROGRAM)
+            .args(["-n", "--param", "smtp-auth", "--param", "AUTH-LOGIN-also-without-TLS", "--param", users])
+            .arg("-P")
+            .arg(folder.path())
+            .stdin(theirs.try_clone().expect("a copy"))
+            .stdout(theirs.try_clone().expect("a copy"))
+            .stderr(theirs)
+            .spawn()
+            .expect("it starts");
+        (Client::over(client), child)
+    };
+    let (mut client, mut child) = serve(&users);
+    assert_eq!(client.reply().code, 220);
+    assert!(client.ask("EHLO client.example").text.contains("AUTH PLAIN LOGIN"));
+    assert_eq!(client.ask(WRONG).code, 535);
+    assert_eq!(client.ask(RIGHT).code, 235);
+    assert_eq!(client.ask("MAIL FROM:<ann@local.example>").code, 250);
+    assert_eq!(client.ask("RCPT TO:<x@elsewhere.example>").code, 250);
+    assert_eq!(client.ask("DATA").code, 354);
+    client.send(b"Subject: x\r\n\r\nx\r\n.\r\n");
+    assert_eq!(client.reply().code, 250);
+    assert_eq!(client.ask("QUIT").code, 221);
+    // Whoever checks passwords holds the connection no longer than the session does.
+    assert!(client.is_closed());
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(spool(&folder).all().len(), 1);
+    // Users that nobody can read: the client is not told why.
+    let (mut client, mut child) = serve("smtp-auth-file /missing/users");
+    assert!(client.is_closed());
+    assert_eq!(child.wait().expect("it ends").code(), Some(2));
+}
+
+#[test]
+fn a_submitted_message_gets_what_it_lacks() {
+    let (folder, path) = users("sha512");
+    let more = ["--param", "MSA-mode", "--param", "add-missing-fields"];
+    let server = server(folder.path(), &file(&path), &more);
+    let mut client = server.session();
+    assert_eq!(client.ask(RIGHT).code, 235);
+    let mut send = |octets: &[u8]| {
+        let id = client.data(octets).id();
+        String::from_utf8(spool(&folder).stored(&id).as_sent()).expect("text")
+    };
+    let added = send(b"Subject: x\r\n\r\nDate: in the body\r\n");
+    let (header, body) = added.split_once("\r\n\r\n").expect("both");
+    assert_eq!(body, "Date: in the body\r\n");
+    let lines: Vec<&str> = header.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (3, "Subject: x"), "{header}");
+    assert!(lines[1].starts_with("Date: ") && lines[1].ends_with(" +0000"), "{header}");
+    assert!(
+        lines[2].starts_with("Message-ID: <") && lines[2].contains('@') && lines[2].ends_with('>'),
+        "{header}"
+    );
+    let whole = "Date: Tue, 1 Dec 2026 00:00:00 +0000\r\nMessage-ID: <1@x>\r\n\r\nx\r\n";
+    assert_eq!(send(whole.as_bytes()), whole);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A spool on the simulated disk, step for step what `runtime/src/spool_fs` does: a draft stays in memory until it is
 //! large or to be kept; then a file is made in `public`, written, synced, renamed into `router`, and that directory is
-//! synced once for a batch. On a disk that keeps order the file is only written out before it is renamed; then it is
-//! synced, and the directory at the same time. Each step is an operation of its own on the event queue, so a crash falls
-//! between any two.
+//! synced once for a batch. On a disk that keeps order the file is not synced but only written out before it is renamed.
+//! Each step is an operation of its own on the event queue, so a crash falls between any two. Here every file has a name
+//! from the start, as on file systems that know no other: so there is more for a crash to leave behind.
 
 use super::disk::Disk;
 use super::plant::Plant;
@@ -37,41 +37,17 @@ struct Draft {
     sync_for: Option<SessionId>,
     /// To be shown as soon as no job writes.
     show: bool,
-    /// Its file has its name in `router`, and this sync makes that durable.
-    round: Option<RoundId>,
     written: Fingerprint,
 }
-
-/// A sync of the router's directory, by its number.
-type RoundId = u64;
 
 /// Work for the disk: a chain of operations, one after the other.
 #[derive(Debug)]
 enum Job {
-    Pieces {
-        draft: DraftId,
-        piece: Vec<u8>,
-    },
-    Show {
-        draft: DraftId,
-        left: Vec<u8>,
-    },
-    Finish {
-        session: SessionId,
-        draft: DraftId,
-        left: Vec<u8>,
-        stage: Stage,
-    },
+    Pieces { draft: DraftId, piece: Vec<u8> },
+    Show { draft: DraftId, left: Vec<u8> },
+    Finish { session: SessionId, draft: DraftId, left: Vec<u8>, stage: Stage },
     Publish(Publishing),
-    Round(RoundId),
-    Remove {
-        inode: u64,
-    },
-    /// A name is taken back; whoever waits for the draft's sync is told then that it failed.
-    Withdraw {
-        inode: u64,
-        failed: Option<(SessionId, DraftId, SpoolFault)>,
-    },
+    Remove { inode: u64 },
     Measure,
 }
 
@@ -81,6 +57,8 @@ struct Publishing {
     publication: Publication,
     batch: Vec<(SessionId, Stored, Option<u64>)>,
     next: usize,
+    /// The next one was written out.
+    pushed: bool,
     results: Results,
     /// What is to be withdrawn, as the directory could not be synced.
     failed: Vec<u64>,
@@ -90,8 +68,6 @@ struct Publishing {
 enum Stage {
     Create,
     Write,
-    Push,
-    Name,
     Sync,
 }
 
@@ -128,13 +104,6 @@ pub(super) struct Spool {
     words: VecDeque<Word>,
     /// The disk keeps order.
     ordered: bool,
-    next_round: RoundId,
-    /// The sync of the directory that has not begun yet.
-    open_round: Option<RoundId>,
-    /// What became of those that are done.
-    rounds: BTreeMap<RoundId, Result<(), Errno>>,
-    /// Publications that wait for such syncs.
-    settling: Vec<(Publishing, Vec<Option<RoundId>>)>,
     plant: Option<Plant>,
 }
 
@@ -151,10 +120,6 @@ impl Spool {
             started: Vec::new(),
             words: VecDeque::new(),
             ordered,
-            next_round: 0,
-            open_round: None,
-            rounds: BTreeMap::new(),
-            settling: Vec::new(),
             plant,
         }
     }
@@ -208,10 +173,8 @@ impl Spool {
         draft.abandoned = true;
         if !draft.writing && draft.sync_for.is_none() {
             let draft = self.drafts.remove(&id).expect("it is there");
-            match (draft.file, draft.round) {
-                (Some(inode), Some(_)) => self.submit(Job::Withdraw { inode, failed: None }),
-                (Some(inode), None) => self.submit(Job::Remove { inode }),
-                (None, _) => {}
+            if let Some(inode) = draft.file {
+                self.submit(Job::Remove { inode });
             }
         }
     }
@@ -241,50 +204,26 @@ impl Spool {
         }
     }
 
-    /// Renames these drafts' files and syncs the directory; or waits for the syncs of those that have their names.
+    /// Renames these drafts' files and syncs the directory.
     pub(super) fn publish(&mut self, publication: Publication, batch: Vec<(SessionId, Stored, DraftId)>) {
-        let (batch, rounds): (Vec<_>, Vec<_>) = batch
+        let batch: Vec<_> = batch
             .into_iter()
             .map(|(session, stored, draft)| {
-                let draft = self.drafts.remove(&draft).unwrap_or_default();
-                ((session, stored, draft.file), draft.round)
+                (session, stored, self.drafts.remove(&draft).unwrap_or_default().file)
             })
-            .unzip();
+            .collect();
         if self.plant == Some(Plant::Early250) {
             let early = batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect();
             self.words.push_back(Word::Published(publication, early));
         }
-        let publishing = Publishing { publication, batch, next: 0, results: Vec::new(), failed: Vec::new() };
-        if self.ordered {
-            self.settling.push((publishing, rounds));
-            self.settle();
-        } else {
-            self.submit(Job::Publish(publishing));
-        }
-    }
-
-    /// Publications whose syncs are done are done themselves; names that are not safe are not kept.
-    fn settle(&mut self) {
-        for (mut publishing, rounds) in std::mem::take(&mut self.settling) {
-            let outcomes: Option<Vec<_>> =
-                rounds.iter().map(|round| self.rounds.get(round.as_ref()?).copied()).collect();
-            let Some(outcomes) = outcomes else {
-                self.settling.push((publishing, rounds));
-                continue;
-            };
-            publishing.next = publishing.batch.len();
-            for ((session, stored, _), outcome) in publishing.batch.iter().zip(outcomes) {
-                publishing.results.push((*session, outcome.map(|()| *stored).map_err(fault)));
-                if outcome.is_err() {
-                    publishing.failed.push(stored.inode);
-                }
-            }
-            if publishing.failed.is_empty() {
-                self.published(publishing);
-            } else {
-                self.submit(Job::Publish(publishing));
-            }
-        }
+        self.submit(Job::Publish(Publishing {
+            publication,
+            batch,
+            next: 0,
+            pushed: false,
+            results: Vec::new(),
+            failed: Vec::new(),
+        }));
     }
 
     fn published(&mut self, publishing: Publishing) {
@@ -309,7 +248,7 @@ impl Spool {
         let octets: &[u8] = match &job {
             Job::Pieces { piece, .. } => piece,
             Job::Finish { left, .. } | Job::Show { left, .. } => left,
-            Job::Publish(_) | Job::Round(_) | Job::Remove { .. } | Job::Withdraw { .. } | Job::Measure => &[],
+            Job::Publish(_) | Job::Remove { .. } | Job::Measure => &[],
         };
         let result = disk.carry_out(operation, octets, mtime);
         if let Some(job) = self.next_step(job, operation, result, disk) {
@@ -371,27 +310,22 @@ impl Spool {
             },
             Job::Finish { draft, left, stage, .. } => match (stage, self.file_of(*draft)) {
                 (Stage::Write, Some(inode)) => Operation::Write(inode, length(left)),
-                (Stage::Push, Some(inode)) => Operation::Push(inode),
-                (Stage::Name, Some(inode)) => Operation::Rename(inode),
                 (Stage::Sync, Some(inode)) => Operation::Sync(inode),
-                (Stage::Create | Stage::Write | Stage::Push | Stage::Name | Stage::Sync, _) => {
-                    Operation::Create(disk.fresh_inode())
+                (Stage::Create | Stage::Write | Stage::Sync, _) => Operation::Create(disk.fresh_inode()),
+            },
+            Job::Publish(Publishing { batch, next, pushed, failed, .. }) => {
+                match (failed.last(), batch.get(*next)) {
+                    (Some(inode), _) => Operation::Withdraw(*inode),
+                    (None, Some((_, _, Some(inode)))) if self.ordered && !pushed && !self.names_early() => {
+                        Operation::Push(*inode)
+                    }
+                    (None, Some((_, _, Some(inode)))) => Operation::Rename(*inode),
+                    // Without a file there is nothing to rename: it fails like one that is not there.
+                    (None, Some((_, _, None))) => Operation::Rename(0),
+                    (None, None) => Operation::SyncRouter,
                 }
-            },
-            Job::Publish(Publishing { batch, next, failed, .. }) => match (failed.last(), batch.get(*next)) {
-                (Some(inode), _) => Operation::Withdraw(*inode),
-                (None, Some((_, _, Some(inode)))) => Operation::Rename(*inode),
-                // Without a file there is nothing to rename: it fails like one that is not there.
-                (None, Some((_, _, None))) => Operation::Rename(0),
-                (None, None) => Operation::SyncRouter,
-            },
-            Job::Round(round) => {
-                // From here on names wait for another one.
-                self.open_round.take_if(|open| open == round);
-                Operation::SyncRouter
             }
             Job::Remove { inode } => Operation::Remove(*inode),
-            Job::Withdraw { inode, .. } => Operation::Withdraw(*inode),
             Job::Measure => Operation::Measure,
         };
         self.jobs.insert(id, (job, operation));
@@ -415,11 +349,8 @@ impl Spool {
             Job::Finish { session, draft, left, stage } => {
                 self.keep_file(draft, operation, result);
                 if let Err(errno) = result {
-                    self.finish_failed(session, draft, fault(errno));
+                    self.synced(session, draft, Err(fault(errno)));
                     return None;
-                }
-                if stage == Stage::Name {
-                    self.named(draft);
                 }
                 let Some(next) = self.after(stage) else {
                     let inode = self.file_of(draft).expect("it was written");
@@ -431,19 +362,6 @@ impl Spool {
                 Some(Job::Finish { session, draft, left, stage: next })
             }
             Job::Show { draft, left } => self.after_showing(draft, left, operation, result),
-            Job::Round(round) => {
-                self.rounds.insert(round, result);
-                self.settle();
-                None
-            }
-            Job::Withdraw { failed, .. } => {
-                if let Some((session, draft, fault)) = failed {
-                    let draft_here = self.drafts.get_mut(&draft).expect("its sync failed");
-                    (draft_here.file, draft_here.round) = (None, None);
-                    self.synced(session, draft, Err(fault));
-                }
-                None
-            }
             Job::Publish(publishing) => self.after_publishing(publishing, operation, result),
             Job::Remove { .. } => None,
             Job::Measure => {
@@ -455,36 +373,17 @@ impl Spool {
 
     /// What comes after a stage of a draft that is finished.
     fn after(&self, stage: Stage) -> Option<Stage> {
-        let skipped = self.plant == Some(Plant::SkippedFsync);
-        let early = skipped || self.plant == Some(Plant::EarlyName);
+        let skipped = self.ordered || self.plant == Some(Plant::SkippedFsync);
         match stage {
             Stage::Create => Some(Stage::Write),
-            Stage::Write if self.ordered => Some(if early { Stage::Name } else { Stage::Push }),
-            Stage::Push => Some(Stage::Name),
-            Stage::Write | Stage::Name => (!skipped).then_some(Stage::Sync),
+            Stage::Write => (!skipped).then_some(Stage::Sync),
             Stage::Sync => None,
         }
     }
 
-    /// A draft has its name: a sync of the directory that has not begun yet makes it durable.
-    fn named(&mut self, draft: DraftId) {
-        let round = self.open_round.unwrap_or_else(|| {
-            self.next_round += 1;
-            self.submit(Job::Round(self.next_round));
-            self.next_round
-        });
-        self.open_round = Some(round);
-        self.drafts.get_mut(&draft).expect("it was renamed").round = Some(round);
-    }
-
-    fn finish_failed(&mut self, session: SessionId, draft: DraftId, fault: SpoolFault) {
-        match self.drafts.get(&draft) {
-            Some(Draft { file: Some(inode), round: Some(_), .. }) => {
-                let inode = *inode;
-                self.submit(Job::Withdraw { inode, failed: Some((session, draft, fault)) });
-            }
-            _ => self.synced(session, draft, Err(fault)),
-        }
+    /// Files get their names before they are written out: the defect.
+    fn names_early(&self) -> bool {
+        matches!(self.plant, Some(Plant::SkippedFsync | Plant::EarlyName))
     }
 
     fn keep_file(&mut self, draft: DraftId, operation: Operation, result: Result<(), Errno>) {
@@ -578,9 +477,14 @@ impl Spool {
         operation: Operation,
         result: Result<(), Errno>,
     ) -> Option<Job> {
-        let Publishing { batch, next, results, failed, .. } = &mut publishing;
+        let Publishing { batch, next, pushed, results, failed, .. } = &mut publishing;
         match operation {
-            Operation::Rename(_) => {
+            Operation::Push(_) if result.is_ok() => {
+                *pushed = true;
+                return Some(Job::Publish(publishing));
+            }
+            Operation::Push(_) | Operation::Rename(_) => {
+                *pushed = false;
                 let (session, stored, file) = batch[*next];
                 if let (Err(_), Some(inode)) = (result, file) {
                     self.submit(Job::Remove { inode });
@@ -604,7 +508,6 @@ impl Spool {
             }
             Operation::Create(_)
             | Operation::Write(..)
-            | Operation::Push(_)
             | Operation::Sync(_)
             | Operation::Remove(_)
             | Operation::Measure => unreachable!("a publication does nothing of the kind"),

@@ -142,26 +142,22 @@ impl Disk {
     }
 
     /// Makes a file's octets durable.
-    pub(super) fn sync(&mut self, inode: u64) -> Result<Stored, SpoolFault> {
+    pub(super) fn sync(&mut self, inode: u64) -> Result<(), SpoolFault> {
         if !self.powered || self.dice.once_in(self.faults.sync_fails_once_in) {
             return Err(SpoolFault::Broken);
         }
-        let skipped = self.plants.no_file_sync;
-        let ordered = self.ordered;
-        let file = self.file(inode);
-        let octets = file.octets.len();
-        if !skipped && !ordered {
-            file.durable = octets;
+        if !self.plants.no_file_sync {
+            let file = self.file(inode);
+            file.durable = file.octets.len();
         }
-        if !skipped && ordered {
-            self.pending.push(Pending::Grown(inode, octets));
-            self.commit_to(|pending| {
-                matches!(pending, Pending::Grown(grown, length) if (*grown, *length) == (inode, octets))
-            });
-        }
-        let file = self.file(inode);
-        let seconds = i64::try_from(file.changed.as_secs()).expect("a world ends before that");
-        Ok(Stored { inode, mtime_seconds: FIRST_SECOND + seconds, mtime_nanos: file.changed.subsec_nanos() })
+        Ok(())
+    }
+
+    /// How a file is known from now on.
+    pub(super) fn stored(&mut self, inode: u64) -> Stored {
+        let changed = self.file(inode).changed;
+        let seconds = i64::try_from(changed.as_secs()).expect("a world ends before that");
+        Stored { inode, mtime_seconds: FIRST_SECOND + seconds, mtime_nanos: changed.subsec_nanos() }
     }
 
     /// Gives a file its name in `Router`.

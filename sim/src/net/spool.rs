@@ -74,37 +74,11 @@ impl Store {
     }
 }
 
-/// One sync of the router's directory.
-#[derive(Debug, Default)]
-struct Round {
-    outcome: Mutex<Option<Result<(), SpoolFault>>>,
-    done: Notify,
-}
-
-impl Round {
-    async fn outcome(&self) -> Result<(), SpoolFault> {
-        loop {
-            let done = self.done.notified();
-            if let Some(outcome) = *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) {
-                return outcome;
-            }
-            done.await;
-        }
-    }
-
-    fn end(&self, outcome: Result<(), SpoolFault>) {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-        self.done.notify_waiters();
-    }
-}
-
 /// The spool.
 #[derive(Clone, Debug)]
 pub(crate) struct SimSpool {
     store: Arc<Store>,
     crew: Arc<Crew>,
-    /// The sync of the directory that has not begun yet.
-    next: Arc<Mutex<Option<Arc<Round>>>>,
 }
 
 impl SimSpool {
@@ -112,28 +86,7 @@ impl SimSpool {
     pub(super) fn open(store: &Arc<Store>, crew: &Arc<Crew>) -> SimSpool {
         let removed = store.disk().tidy_up();
         store.trace.note("spool", format_args!("removed {removed} unfinished files"));
-        SimSpool { store: store.clone(), crew: crew.clone(), next: Arc::default() }
-    }
-
-    /// Gives a file its name; the sync that makes it durable begins later.
-    fn name(&self, inode: u64) -> Result<Arc<Round>, SpoolFault> {
-        self.store.disk().publish(inode)?;
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let round = next.get_or_insert_with(|| {
-            self.crew.spawn(self.clone().sync_names());
-            Arc::default()
-        });
-        Ok(round.clone())
-    }
-
-    async fn sync_names(self) {
-        self.store.work().await;
-        let round = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let outcome = self.store.disk().sync_router();
-        self.store.trace.note("spool", format_args!("synced names {outcome:?}"));
-        if let Some(round) = round {
-            round.end(outcome);
-        }
+        SimSpool { store: store.clone(), crew: crew.clone() }
     }
 
     async fn carry_out(self, desk: Arc<Desk<SimSpool>>, task: Task<SimDraft>) {
@@ -154,18 +107,12 @@ impl SimSpool {
     /// Renames all, then syncs the directory once. All that is not safely there afterwards has failed.
     async fn publish(&self, batch: Vec<(SessionId, Stored, SimDraft)>) -> Published {
         let mut results = Vec::with_capacity(batch.len());
-        let ordered = self.store.disk().is_ordered();
         for (session, stored, draft) in batch {
             let published = match draft.0.take_file() {
-                Some((_, Some(round))) => self.settled(stored, &round).await,
-                Some((inode, None)) => self.store.disk().publish(inode),
+                Some(inode) => self.name(inode).await,
                 None => Err(SpoolFault::Broken),
             };
             results.push((session, published.map(|()| stored)));
-        }
-        if ordered {
-            self.store.trace.note("spool", format_args!("published {results:?}"));
-            return results;
         }
         self.store.work().await;
         let synced = self.store.disk().sync_router();
@@ -181,13 +128,14 @@ impl SimSpool {
         results
     }
 
-    /// Waits until a name is durable; one that is not is not kept.
-    async fn settled(&self, stored: Stored, round: &Round) -> Result<(), SpoolFault> {
-        let outcome = round.outcome().await;
-        if outcome.is_err() {
-            self.store.disk().withdraw(stored.inode);
+    /// Gives a file its name; where order is kept its octets are written out before, or it is not kept.
+    async fn name(&self, inode: u64) -> Result<(), SpoolFault> {
+        if self.store.disk().is_ordered() {
+            let pushed = self.store.disk().push(inode);
+            pushed.inspect_err(|_| self.store.disk().discard(inode))?;
+            self.store.work().await;
         }
-        outcome
+        self.store.disk().publish(inode)
     }
 }
 
@@ -221,8 +169,6 @@ struct Inside {
 struct State {
     pending: Vec<u8>,
     file: Option<u64>,
-    /// The file has its name in `router`.
-    round: Option<Arc<Round>>,
     fault: Option<SpoolFault>,
     /// A task writes pieces.
     writing: bool,
@@ -263,12 +209,10 @@ impl Drop for SimDraft {
             let mut state = self.0.state();
             state.abandoned = true;
             state.pending = Vec::new();
-            state.file.take().map(|inode| (inode, state.round.take()))
+            state.file.take()
         };
-        match file {
-            Some((inode, None)) => self.0.spool.store.disk().discard(inode),
-            Some((inode, Some(_))) => self.0.spool.store.disk().withdraw(inode),
-            None => {}
+        if let Some(inode) = file {
+            self.0.spool.store.disk().discard(inode);
         }
     }
 }
@@ -349,15 +293,11 @@ impl Inside {
             state.file.expect("it was written to")
         };
         self.spool.store.work().await;
-        if self.spool.store.disk().is_ordered() {
-            // Its octets are written out before it gets its name; both become durable after that.
-            self.spool.store.disk().push(inode)?;
-            self.spool.store.work().await;
-            let round = self.spool.name(inode)?;
-            self.state().round = Some(round);
-            self.spool.store.work().await;
+        let mut disk = self.spool.store.disk();
+        if !disk.is_ordered() {
+            disk.sync(inode)?;
         }
-        self.spool.store.disk().sync(inode)
+        Ok(disk.stored(inode))
     }
 
     fn write(&self, state: &mut State, octets: &[u8]) -> Result<(), SpoolFault> {
@@ -370,8 +310,7 @@ impl Inside {
         disk.write(inode, octets, now)
     }
 
-    fn take_file(&self) -> Option<(u64, Option<Arc<Round>>)> {
-        let mut state = self.state();
-        state.file.take().map(|inode| (inode, state.round.take()))
+    fn take_file(&self) -> Option<u64> {
+        self.state().file.take()
     }
 }

@@ -30,7 +30,10 @@ impl Session {
                 chunking
             }
             State::Addressed(inside) => {
-                let reader = ChunkReader::new(inside.declares_binary(), self.bare_newline());
+                let mut reader = ChunkReader::new(inside.declares_binary(), self.bare_newline());
+                if let Some(missing) = self.missing_fields(now) {
+                    reader = reader.adding(missing);
+                }
                 let InTransaction { hello, transaction } = *inside;
                 let message = self.begin_message(now, &hello, transaction);
                 Box::new(Chunking { hello, message, reader, spoiled: None, pace: Pace::new(now.instant) })

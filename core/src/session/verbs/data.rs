@@ -23,6 +23,10 @@ impl Session {
             State::Addressed(inside) => {
                 let InTransaction { hello, transaction } = *inside;
                 let message = self.begin_message(now, &hello, transaction);
+                let mut reader = DottedReader::new(self.bare_newline());
+                if let Some(missing) = self.missing_fields(now) {
+                    reader = reader.adding(missing);
+                }
                 self.say(&catalog::start_mail());
                 //= rfc2920#3.2/5
                 // The client waits for this reply before it sends more.
@@ -30,7 +34,7 @@ impl Session {
                 self.state = State::Receiving(Box::new(Receiving {
                     hello,
                     message,
-                    reader: DottedReader::new(self.bare_newline()),
+                    reader,
                     spoiled: None,
                     pace: Pace::new(now.instant),
                 }));

@@ -367,6 +367,13 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "Who has logged in sends as itself: its name is the address, or the local part in one of these domains.",
     ),
     row(
+        "add-missing-fields",
+        &[],
+        "",
+        Argument::Switch(|s| s.auth.adds_fields = true),
+        "Where a login is required: add Date and Message-ID to messages that lack them.",
+    ),
+    row(
         "MSA-mode",
         &[],
         "",
