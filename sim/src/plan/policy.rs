@@ -146,5 +146,6 @@ fn policy(dice: &mut Dice) -> Vec<String> {
 
 /// One of these, in so many of 1,000 cases.
 fn any(dice: &mut Dice, permille: u32, choices: &[&'static str]) -> &'static str {
-    dice.chance(permille).then(|| *dice.pick(choices)).unwrap_or_default()
+    let choice = *dice.pick(choices);
+    if dice.chance(permille) { choice } else { "" }
 }
