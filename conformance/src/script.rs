@@ -122,7 +122,7 @@ pub enum Act {
     ServerCloses,
     /// `C starts tls`.
     StartTls,
-    /// `F>` `R>` `D>`: a helper is asked this.
+    /// `F>` `R>` `P>` `D>`: a helper is asked this.
     Asked(Helper, Pattern),
     /// `F<` `R<` `D<`: a helper answers this.
     Answers(Helper, String),
@@ -160,6 +160,8 @@ pub enum Helper {
     Filter,
     /// `R`: the router.
     Router,
+    /// `P`: the policy service.
+    PolicyService,
     /// `D`: the resolver (DNS).
     Resolver,
 }
@@ -169,6 +171,7 @@ impl fmt::Display for Helper {
         out.write_str(match self {
             Self::Filter => "filter",
             Self::Router => "router",
+            Self::PolicyService => "policy service",
             Self::Resolver => "resolver",
         })
     }

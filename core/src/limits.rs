@@ -62,6 +62,8 @@ pub const RECORDED_TEXT_MAX: usize = 8_192;
 pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Octets of a line to or from a helper, LF included.
 pub const HELPER_LINE_MAX: usize = 8_192;
+/// Octets of what a helper is told in a paragraph, all LF included.
+pub const HELPER_PARAGRAPH_MAX: usize = 16_384;
 /// Lines of one answer of a helper.
 pub const HELPER_LINES_MAX: usize = 64;
 /// From the end of a message to its reply, whatever is waited for in between: a client waits ten minutes (RFC 2821
@@ -96,6 +98,19 @@ pub const HELPER_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const HELPER_FAILURES_MAX: u32 = 5;
 /// Jobs that wait for a helper: more than there are sessions, each of which has one at most.
 pub const HELPER_JOBS_WAITING_MAX: usize = 10_000;
+/// How long a recipient may wait for a connection to a policy service that is free. A session waits for that and the
+/// service's work ([`POLICY_SERVICE_WORK_MAX`]), and longer (`timeout-answer`, 60 s).
+pub const POLICY_SERVICE_QUEUE_MAX: Duration = Duration::from_secs(10);
+/// How long a policy service may work on one request.
+pub const POLICY_SERVICE_WORK_MAX: Duration = Duration::from_secs(40);
+/// How long a connection to a policy service may be idle.
+pub const POLICY_SERVICE_IDLE_MAX: Duration = Duration::from_secs(60);
+/// Connections to one policy service.
+pub const POLICY_SERVICE_CONNECTIONS_MAX: usize = 20;
+/// Requests after which a connection to a policy service is replaced.
+pub const POLICY_SERVICE_REQUESTS_MAX: u32 = 1_000;
+/// Octets of the fields that helpers and checks want at the head of one message.
+pub const HEAD_FIELDS_OCTETS_MAX: usize = 8_192;
 /// Connections to a content filter behind a socket, which has helpers of its own.
 pub const FILTER_CONNECTIONS_MAX: usize = 50;
 /// Lines of a reply in a helper's words: as many as the ancestor took, and one.

@@ -16,6 +16,7 @@ mod params;
 mod path;
 mod plan;
 mod policy_file;
+mod policy_service;
 mod policy_source;
 mod proxy;
 mod replay_log;
@@ -39,6 +40,7 @@ pub use params::params;
 pub use path::path;
 pub use plan::plan;
 pub use policy_file::policy_file;
+pub use policy_service::policy_service;
 pub use policy_source::policy_source;
 pub use proxy::proxy;
 pub use replay_log::replay_log;
@@ -55,7 +57,7 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
@@ -69,6 +71,7 @@ pub const TARGETS: [Target; 21] = [
     ("path", path),
     ("plan", plan),
     ("policy_file", policy_file),
+    ("policy_service", policy_service),
     ("policy_source", policy_source),
     ("proxy", proxy),
     ("replay_log", replay_log),

@@ -28,6 +28,7 @@ const RUNS: &[(&str, u32)] = &[
     ("path", 30_000),
     ("plan", 60),
     ("policy_file", 100_000),
+    ("policy_service", 100_000),
     ("policy_source", 12_000),
     ("proxy", 80_000),
     ("replay_log", 1_000),

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const REQUIRE_ENV: &str = "SMTPSERVER_REQUIRE_PEERS";
 
 /// `.ci/run` installs them all.
-const PROGRAMS: [&str; 8] =
-    ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp", "testssl"];
+const PROGRAMS: [&str; 9] =
+    ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp", "testssl", "postgrey"];
 
 /// One step: all of them are here, or some are missing.
 pub(crate) fn step(steps: &mut Steps, required: bool) {
@@ -28,15 +28,25 @@ pub(crate) fn step(steps: &mut Steps, required: bool) {
 /// The header without which nothing can be built with PAM.
 const PAM: &str = "/usr/include/security/pam_appl.h";
 
-/// One step: the daemon built with PAM, and a login by it.
-pub(crate) fn pam(steps: &mut Steps, required: bool) {
-    steps.step("logins by PAM", || {
-        if !Path::new(PAM).is_file() {
-            let why = "libpam0g-dev is not installed; .ci/run installs it".to_owned();
-            return if required { Outcome::Failed(why) } else { Outcome::Skipped(why) };
+/// One step: the daemon as it is not built by default, with PAM and with the other library of cryptography. Logins and the
+/// seam of TLS are tried.
+pub(crate) fn features(steps: &mut Steps, required: bool) {
+    steps.step("the daemon's other features: ring, pam", || {
+        let with_pam = Path::new(PAM).is_file();
+        if !with_pam && required {
+            return Outcome::Failed("libpam0g-dev is not installed; .ci/run installs it".to_owned());
         }
-        let cargo = ["test", "--quiet", "--package", "smtpserver", "--features", "pam", "--test", "daemon"];
-        Outcome::of(cargo::run(&[&cargo[..], &["--", "--nocapture", "pam::"]].concat()))
+        let features = if with_pam { "ring,pam" } else { "ring" };
+        let cargo = ["test", "--quiet", "--package", "smtpserver", "--no-default-features", "--features"];
+        let names = ["--test", "daemon", "--", "--nocapture", "pam::", "tls::teardown", "tls::logins"];
+        if let Err(why) = cargo::run(&[&cargo[..], &[features], &names].concat()) {
+            return Outcome::Failed(why);
+        }
+        if with_pam {
+            Outcome::Passed
+        } else {
+            Outcome::Skipped("pam: libpam0g-dev is not installed; ring passed".to_owned())
+        }
     });
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         }
         Outcome::of(cargo::finish(&mut command))
     });
-    peers::pam(&mut steps, options.require_peers);
+    peers::features(&mut steps, options.require_peers);
     sim::step(&mut steps);
     check::scripts(&mut steps);
     check::spec(&mut steps);

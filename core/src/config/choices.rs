@@ -2,6 +2,7 @@
 //! values, each in its one place. Nothing here acts on them or opens what they name.
 
 use crate::auth::Mechanisms;
+use crate::subserver::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -230,6 +231,8 @@ pub struct Helpers {
     pub filter_debug: bool,
     /// `contentfilter-failure`.
     pub filter_failure: FilterFailure,
+    /// Who is asked about each recipient (`policy-service`).
+    pub policy_service: Option<Address>,
     /// A Perl script with hooks, an absolute path (`perl-hook`).
     pub perl_hook: Option<String>,
 }
@@ -243,6 +246,7 @@ impl Default for Helpers {
             filters_max: 2,
             filter_debug: false,
             filter_failure: FilterFailure::Freeze,
+            policy_service: None,
             perl_hook: None,
         }
     }

@@ -4,6 +4,7 @@ use super::evaluate::{No, Place, Why};
 use crate::reply::Words;
 use crate::subserver::Trade;
 use crate::subserver::filter::Sentence;
+use crate::subserver::policy_service::Action;
 use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -35,6 +36,8 @@ pub enum Verdict {
     Judged(Box<Sentence>),
     /// What the interactive router said.
     Routed(Box<Words>),
+    /// What the policy service wants done.
+    Action(Box<Action>),
     /// Not now: no helper of this trade has answered.
     NoHelper(Trade),
     /// The operator's rules are against it.
@@ -47,6 +50,7 @@ impl Verdict {
     /// Whether the message goes to the freezer by it.
     pub fn is_freezing(&self) -> bool {
         matches!(self, Verdict::Admit(_, Place::Freezer))
+            || matches!(self, Verdict::Action(action) if **action == Action::Hold)
     }
 
     /// No, for this reason, without a word about how it came to be.

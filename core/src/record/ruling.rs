@@ -10,8 +10,9 @@ use crate::policy::evaluate::{No, Place, Why};
 use crate::policy::{Conditions, Denial, Verdict, postmaster};
 use crate::reply::Words;
 use crate::server::rate_window::RateVerdict;
-use crate::subserver::Trade;
 use crate::subserver::filter::{Fate, Sentence};
+use crate::subserver::policy_service::Action;
+use crate::subserver::{ServiceId, Trade};
 use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -46,6 +47,8 @@ pub enum Ruling {
     Judged(Box<Sentence>),
     /// [`Verdict::Routed`].
     Routed(Box<Words>),
+    /// [`Verdict::Action`].
+    Action(Box<Action>),
     /// [`Verdict::NoHelper`].
     NoHelper(Trade),
 }
@@ -66,7 +69,8 @@ impl Ruling {
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
             Verdict::Judged(sentence) => Ruling::Judged(sentence.clone()),
             Verdict::Routed(words) => Ruling::Routed(words.clone()),
-            Verdict::NoHelper(trade) => Ruling::NoHelper(*trade),
+            Verdict::Action(action) => Ruling::Action(action.clone()),
+            Verdict::NoHelper(trade) => Ruling::NoHelper(numberless(*trade)),
         }
     }
 
@@ -87,8 +91,17 @@ impl Ruling {
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
             Ruling::Judged(sentence) => Verdict::Judged(sentence),
             Ruling::Routed(words) => Verdict::Routed(words),
+            Ruling::Action(action) => Verdict::Action(action),
             Ruling::NoHelper(trade) => Verdict::NoHelper(trade),
         }
+    }
+}
+
+/// Which of several services it was is nothing to a session.
+fn numberless(trade: Trade) -> Trade {
+    match trade {
+        Trade::Router | Trade::Filter => trade,
+        Trade::Policy(_) => Trade::Policy(ServiceId::default()),
     }
 }
 
@@ -106,10 +119,17 @@ const LOGIN_FIRST: u8 = 8;
 const JUDGED: u8 = 9;
 const ROUTED: u8 = 10;
 const NO_HELPER: u8 = 11;
+const ACTION: u8 = 12;
 
-const TRADES: [Trade; 2] = [Trade::Router, Trade::Filter];
+const TRADES: [Trade; 3] = [Trade::Router, Trade::Filter, Trade::Policy(ServiceId(0))];
 
-const PLACES: [Place; 2] = [Place::Router, Place::Freezer];
+const PLACES: [Place; 3] = [Place::Router, Place::Freezer, Place::Nowhere];
+
+const PASS: u8 = 0;
+const HOLD: u8 = 1;
+const DISCARD: u8 = 2;
+const PREPEND: u8 = 3;
+const REFUSING: u8 = 4;
 const NEWLINES: [Option<BareNewline>; 3] = [None, Some(BareNewline::Reject), Some(BareNewline::Normalize)];
 const WHYS: [Why; 12] = [
     Why::Client,
@@ -167,12 +187,43 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
             out.push(ROUTED);
             put_words(out, words);
         }
+        Ruling::Action(action) => {
+            out.push(ACTION);
+            put_action(out, action);
+        }
         Ruling::NoHelper(trade) => out.extend([NO_HELPER, code(&TRADES, trade)]),
         Ruling::Refuse(denial) => {
             out.push(REFUSE);
             put_denial(out, denial);
         }
     }
+}
+
+fn put_action(out: &mut Vec<u8>, action: &Action) {
+    match action {
+        Action::Pass => out.push(PASS),
+        Action::Hold => out.push(HOLD),
+        Action::Discard => out.push(DISCARD),
+        Action::Prepend(field) => {
+            out.push(PREPEND);
+            put_text(out, field);
+        }
+        Action::Refuse(words) => {
+            out.push(REFUSING);
+            put_words(out, words);
+        }
+    }
+}
+
+fn action(cursor: &mut Cursor<'_>) -> Result<Action, LogFault> {
+    Ok(match cursor.octet()? {
+        PASS => Action::Pass,
+        HOLD => Action::Hold,
+        DISCARD => Action::Discard,
+        PREPEND => Action::Prepend(text(cursor)?),
+        REFUSING => Action::Refuse(words(cursor)?),
+        _ => return Err(cursor.fault(LogFaultKind::Unfit("an unknown action"))),
+    })
 }
 
 /// Appends a helper's words: its codes, 0 for none, then the lines.
@@ -278,6 +329,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
         }),
         JUDGED => Ruling::Judged(Box::new(Sentence { fate: fate(cursor)?, words: words(cursor)? })),
         ROUTED => Ruling::Routed(Box::new(words(cursor)?)),
+        ACTION => Ruling::Action(Box::new(action(cursor)?)),
         NO_HELPER => Ruling::NoHelper(decoded(&TRADES, cursor, "an unknown trade")?),
         TRACED => Ruling::Traced(text(cursor)?),
         KEPT_OUT => Ruling::KeptOut,
@@ -359,6 +411,13 @@ mod tests {
             Ruling::Routed(Box::default()),
             Ruling::NoHelper(Trade::Router),
             Ruling::NoHelper(Trade::Filter),
+            Ruling::NoHelper(Trade::Policy(ServiceId(0))),
+            Ruling::Admit(Place::Nowhere),
+            Ruling::Action(Box::new(Action::Pass)),
+            Ruling::Action(Box::new(Action::Hold)),
+            Ruling::Action(Box::new(Action::Discard)),
+            Ruling::Action(Box::new(Action::Prepend("X-Greylist: delayed\n".into()))),
+            Ruling::Action(Box::new(Action::Refuse(Words::read("450 4.2.0 soon")))),
             denial(Why::Messages(soon), None, Some(&[])),
             denial(Why::Recipients(RateVerdict::Forbidden), Some(""), Some(&["a", "b"])),
         ];
@@ -371,7 +430,7 @@ mod tests {
             assert!(cursor.is_at_end());
             assert_eq!(Ruling::of(&ruling.clone().verdict()), ruling);
         }
-        for unfit in [&[9][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
+        for unfit in [&[9][..], &[12, 99], &[11, 3], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
             assert!(read(&mut Cursor::new(unfit, 0)).is_err(), "{unfit:?}");
         }
     }

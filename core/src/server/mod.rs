@@ -23,7 +23,8 @@ use crate::peer::{Peer, SessionId, Source};
 use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, ReportClaim, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
-use crate::subserver::{Errand, Farm, Note, RequestLine, Trade, filter, router};
+use crate::subserver::policy_service::Attributes;
+use crate::subserver::{Errand, Farm, Note, Request, ServiceId, Trade, filter, router};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -190,6 +191,9 @@ impl Server {
                 let asker = (session, ticket);
                 self.ask_helper(now, Trade::Router, asker, line);
             }
+            Input::Asked(session, ticket, Question::Delegated(attributes)) => {
+                self.delegate(now, (session, ticket), &attributes);
+            }
             Input::Asked(session, ticket, Question::Content { draft: Some(draft), .. })
                 if self.space().has_room_for(0) =>
             {
@@ -260,6 +264,11 @@ impl Server {
         self.helpers.deadline()
     }
 
+    /// The trades of all farms.
+    pub fn trades(&self) -> Vec<Trade> {
+        self.helpers.trades()
+    }
+
     /// The farm of a trade, if helpers of it can be started.
     pub fn farm(&self, trade: Trade) -> Option<&Farm> {
         self.helpers.farm(trade)
@@ -269,9 +278,21 @@ impl Server {
         self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
     }
 
-    fn ask_helper(&mut self, now: Now, trade: Trade, asker: (SessionId, Ticket), line: Option<RequestLine>) {
+    fn ask_helper(&mut self, now: Now, trade: Trade, asker: (SessionId, Ticket), request: Option<Request>) {
         let failure = self.settings_of(asker.0).helpers.filter_failure;
-        self.helpers.ask(now, trade, asker, line, failure, &mut self.outputs);
+        self.helpers.ask(now, trade, asker, request, failure, &mut self.outputs);
+    }
+
+    /// Asks the policy service of a session's settings.
+    fn delegate(&mut self, now: Now, asker: (SessionId, Ticket), attributes: &Attributes) {
+        let request = attributes.request(self.judge.client_name(asker.0));
+        match self.settings_of(asker.0).helpers.policy_service.clone() {
+            Some(address) => {
+                let trade = self.helpers.service_at(&address);
+                self.ask_helper(now, trade, asker, request);
+            }
+            None => self.answer(asker.0, asker.1, Verdict::NoHelper(Trade::Policy(ServiceId::default()))),
+        }
     }
 
     /// How many sessions there are.

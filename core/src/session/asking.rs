@@ -109,9 +109,12 @@ impl Session {
                 Err(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
             },
             Resume::RcptRouted { state, recipient } => match routed(&answer.verdict) {
-                Ok(words) => self.rcpt_proceed(state, recipient, &words),
+                Ok(words) => self.delegate_recipient(now, state, recipient, words),
                 Err(refusal) => self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused()),
             },
+            Resume::RcptDelegated { state, recipient, words } => {
+                self.rcpt_delegated(now, state, recipient, &words, answer.verdict);
+            }
             Resume::Verified { state, verb } => self.verified(now, state, verb, &answer.verdict),
         }
     }

@@ -25,7 +25,7 @@ impl Session {
     pub(super) fn begin_message(&mut self, now: Now, hello: &Hello, transaction: Addressed) -> Message {
         let mut head = control::END.as_bytes().to_vec();
         // RFC 7208 §9.1: above our own trace field.
-        head.extend_from_slice(transaction.opened.trace.as_deref().unwrap_or_default().as_bytes());
+        head.extend_from_slice(transaction.opened.head().as_bytes());
         // An operator whose router makes the field of the envelope's lines wants no second one.
         if !self.settings.received.none {
             //= rfc2821#4.4/1 rfc2821#4.4/8

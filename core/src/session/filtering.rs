@@ -10,7 +10,7 @@ use crate::mail::transaction::Message;
 use crate::now::Now;
 use crate::policy::{Question, Verdict};
 use crate::refusal::{Refusal, Trouble};
-use crate::reply::{Words, catalog};
+use crate::reply::{Reply, Words, catalog};
 use crate::spool::{Destination, Order, Report};
 use crate::subserver::filter::{Fate, Sentence};
 use crate::wire::verb::Verb;
@@ -21,9 +21,13 @@ use alloc::string::String;
 impl Session {
     /// The message is complete, and nothing is wrong with it: the filter sees it, if there is one.
     pub(super) fn judge_content(&mut self, now: Now, hello: Hello, message: Message, octets: u64) {
+        let destination = message.addressed.opened.destination();
+        if destination.is_none() {
+            return self.discard(now, hello, message, &catalog::message_discarded(&Words::default()));
+        }
         // What policy freezes a person looks at.
-        let frozen = message.addressed.opened.is_frozen();
-        if self.settings.helpers.filter.is_some() && !self.conditions.skips_filter && !frozen {
+        let shown = destination == Some(Destination::Router);
+        if self.settings.helpers.filter.is_some() && !self.conditions.skips_filter && shown {
             self.order(Order::Show);
             let deadline = now.instant + self.settings.timeouts.store.min(SHOW_MAX);
             self.state = State::Showing(Box::new(Shown { hello, message, octets, deadline }));
@@ -58,6 +62,7 @@ impl Session {
             other => match catalog::verdict_refusal(&other) {
                 None => {
                     let destination = message.addressed.opened.destination();
+                    let destination = destination.expect("nobody is asked about what goes nowhere");
                     self.commit(now, hello, message, destination, Words::default());
                 }
                 Some(refusal) => self.refuse_message(now, hello, message, refusal),
@@ -73,7 +78,9 @@ impl Session {
                 message.freeze();
                 self.commit(now, hello, message, Destination::Freezer(code), words);
             }
-            Fate::Destroyed if words.accepts() => self.discard(now, hello, message, &words),
+            Fate::Destroyed if words.accepts() => {
+                self.discard(now, hello, message, &catalog::message_discarded(&words));
+            }
             Fate::Destroyed => self.refuse_message(now, hello, message, Refusal::Condemned(words)),
         }
     }
@@ -84,13 +91,13 @@ impl Session {
         }
     }
 
-    /// The operator's filter wants the message destroyed, and the client told that it was taken.
-    fn discard(&mut self, now: Now, hello: Hello, message: Message, words: &Words) {
+    /// The operator wants the message destroyed, and the client told that it was taken.
+    fn discard(&mut self, now: Now, hello: Hello, message: Message, reply: &Reply) {
         self.abandon();
         self.event(Event::Transaction(Box::new(message.record(now.instant, Outcome::Discarded))));
         self.since = now.instant;
         let times = self.times(message.addressed.recipients());
-        self.say(&catalog::message_condemned(words).repeated(times));
+        self.say(&reply.clone().repeated(times));
         self.send_unless_grouped(Some(Verb::Data));
         self.state = State::Ready(Some(hello));
     }

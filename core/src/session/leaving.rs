@@ -49,7 +49,8 @@ impl Session {
                 | Resume::HelloRouted { state, .. }
                 | Resume::Verified { state, .. }
                 | Resume::Rcpt { state, .. }
-                | Resume::RcptRouted { state, .. } => return self.give_up(now, state, outcome),
+                | Resume::RcptRouted { state, .. }
+                | Resume::RcptDelegated { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Mail { hello, .. }
                 | Resume::MailRouted { hello, .. }
                 | Resume::Auth { hello, .. }

@@ -252,6 +252,12 @@ pub(super) enum Resume {
         state: State,
         recipient: Recipient,
     },
+    /// The words for the recipient, if the policy service has nothing against it.
+    RcptDelegated {
+        state: State,
+        recipient: Recipient,
+        words: Words,
+    },
     Verified {
         state: State,
         verb: Verb,

@@ -144,7 +144,9 @@ impl Session {
                 self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));
             }
             Resume::Verified { state, verb } => self.refuse(now, Some(verb), refusal, state),
-            Resume::Rcpt { state, .. } | Resume::RcptRouted { state, .. } => {
+            Resume::Rcpt { state, .. }
+            | Resume::RcptRouted { state, .. }
+            | Resume::RcptDelegated { state, .. } => {
                 let state = state.count_refused();
                 self.refuse(now, Some(Verb::Rcpt), refusal, state);
             }

@@ -1,7 +1,7 @@
 //! The interactive router's lines: a function, a tab, its argument; it answers with a reply in SMTP's form. Which words of a
 //! client reach it, and in which line, is written here and nowhere else.
 
-use super::line::RequestLine;
+use super::line::Request;
 use crate::reply::Words;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,8 +35,8 @@ impl Function {
 }
 
 /// The line that asks; `None` when the argument does not fit into one.
-pub fn request(function: Function, argument: &str) -> Option<RequestLine> {
-    RequestLine::new(&[function.name(), argument])
+pub fn request(function: Function, argument: &str) -> Option<Request> {
+    Request::line(&[function.name(), argument])
 }
 
 /// Whether this is a line of an answer: every line is.

@@ -203,6 +203,7 @@ fn said(question: &Question, client: &str) -> Option<String> {
         | Question::Content { .. }
         | Question::Handshake { .. }
         | Question::Router { .. }
+        | Question::Delegated(_)
         | Question::Report(_) => return None,
     })
 }

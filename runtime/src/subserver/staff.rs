@@ -11,7 +11,7 @@ use crate::args::DaemonArgs;
 use crate::config_file::Loaded;
 use crate::process::keeper::Keeper;
 use smtpserver_core::server::{News, Staff as Kinds};
-use smtpserver_core::subserver::{Errand, HelperId, Trade};
+use smtpserver_core::subserver::{Address, Errand, HelperId, Trade};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Socket;
@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     host: HostArgs,
-    socket: Option<PathBuf>,
+    socket: Option<Address>,
 }
 
 impl Plan {
@@ -43,10 +43,10 @@ impl Plan {
             check(&program).map_err(unfit)?;
             plan.host.router = Some(program);
         }
-        if let Some(filter) = &settings.helpers.filter {
-            let filter = PathBuf::from(filter);
+        if let Some(name) = &settings.helpers.filter {
+            let filter = PathBuf::from(name);
             if filter.metadata().is_ok_and(|stat| stat.file_type().is_socket()) {
-                plan.socket = Some(filter);
+                plan.socket = Some(Address::Unix(name.clone()));
             } else {
                 let unfit = |why| loaded.blame("contentfilter", format!("{}: {why}", filter.display()));
                 check(&filter).map_err(unfit)?;
@@ -102,8 +102,7 @@ impl Hired {
     /// Puts them to work: `tell` hears what they say, and is to be told that they are open. Needs a tokio runtime around it.
     pub(crate) fn begin(self, tell: Tell) -> std::io::Result<(Arc<Staff>, Open)> {
         let Hired { plan, host } = self;
-        let mut staff =
-            Staff { host: None, socket: plan.socket.map(Arc::new), talks: Mutex::default(), tell };
+        let mut staff = Staff { host: None, socket: plan.socket, talks: Mutex::default(), tell };
         let mut open = Vec::new();
         if let Some((keeper, socket)) = host {
             open.extend(plan.host.router.map(|_| (Trade::Router, Kinds::Processes)));
@@ -116,20 +115,27 @@ impl Hired {
     }
 }
 
+/// Connections, each with who tells it what to say.
+type Talks = BTreeMap<(Trade, HelperId), mpsc::Sender<Vec<u8>>>;
+
 /// All helpers of the server.
 pub struct Staff {
     host: Option<Arc<Host>>,
-    socket: Option<Arc<PathBuf>>,
-    /// The connections to the socket.
-    talks: Mutex<BTreeMap<HelperId, mpsc::Sender<Vec<u8>>>>,
+    socket: Option<Address>,
+    /// The connections.
+    talks: Mutex<Talks>,
     tell: Tell,
 }
 
 impl Foreman for Staff {
     fn run(&self, trade: Trade, errand: Errand) {
-        match (trade, &self.socket) {
-            (Trade::Filter, Some(path)) => self.run_at(path, trade, errand),
-            (Trade::Filter | Trade::Router, _) => self.run_in_host(trade, errand),
+        match (trade, &self.socket, errand) {
+            (Trade::Filter, Some(address), Errand::Start(helper)) => {
+                self.connect(address.clone(), trade, helper)
+            }
+            (_, _, Errand::Connect(helper, address)) => self.connect(address, trade, helper),
+            (Trade::Filter, Some(_), errand) | (Trade::Policy(_), _, errand) => self.run_there(trade, errand),
+            (Trade::Filter | Trade::Router, _, errand) => self.run_in_host(trade, errand),
         }
     }
 }
@@ -137,7 +143,7 @@ impl Foreman for Staff {
 impl Staff {
     fn run_in_host(&self, trade: Trade, errand: Errand) {
         let (kind, helper, octets) = match errand {
-            Errand::Start(helper) => (Kind::Start, helper, Vec::new()),
+            Errand::Start(helper) | Errand::Connect(helper, _) => (Kind::Start, helper, Vec::new()),
             Errand::Say(helper, octets) => (Kind::Say, helper, octets),
             Errand::LetGo(helper) => (Kind::LetGo, helper, Vec::new()),
             Errand::End(helper) => (Kind::End, helper, Vec::new()),
@@ -149,26 +155,31 @@ impl Staff {
         }
     }
 
-    fn run_at(&self, path: &Arc<PathBuf>, trade: Trade, errand: Errand) {
+    fn connect(&self, address: Address, trade: Trade, helper: HelperId) {
+        let mut talks = self.talks.lock().unwrap_or_else(PoisonError::into_inner);
+        // One thing is said at a time.
+        let (words, told) = mpsc::channel(1);
+        talks.retain(|_, words| !words.is_closed());
+        talks.insert((trade, helper), words);
+        tokio::spawn(socket::tend(address, trade, helper, told, self.tell.clone()));
+    }
+
+    /// Does an errand with a connection.
+    fn run_there(&self, trade: Trade, errand: Errand) {
         let mut talks = self.talks.lock().unwrap_or_else(PoisonError::into_inner);
         match errand {
-            Errand::Start(helper) => {
-                // One line is said at a time.
-                let (line, told) = mpsc::channel(1);
-                talks.retain(|_, line| !line.is_closed());
-                talks.insert(helper, line);
-                tokio::spawn(socket::tend(path.clone(), trade, helper, told, self.tell.clone()));
-            }
             Errand::Say(helper, octets) => {
-                let sent = talks.get(&helper).is_some_and(|line| line.try_send(octets).is_ok());
+                let sent = talks.get(&(trade, helper)).is_some_and(|words| words.try_send(octets).is_ok());
                 drop(talks);
                 if !sent {
                     self.ended(trade, helper);
                 }
             }
             Errand::LetGo(helper) | Errand::End(helper) => {
-                talks.remove(&helper);
+                talks.remove(&(trade, helper));
             }
+            // No program is one of these.
+            Errand::Start(helper) | Errand::Connect(helper, _) => self.ended(trade, helper),
         }
     }
 

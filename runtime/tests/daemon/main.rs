@@ -23,6 +23,7 @@ mod names;
 #[cfg(feature = "pam")]
 mod pam;
 mod policy;
+mod policy_service;
 mod policy_tools;
 mod process;
 mod proxy;

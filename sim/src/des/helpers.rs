@@ -8,7 +8,8 @@ use smtpserver_core::Instant;
 use smtpserver_core::server::{Input as ServerInput, News, Staff};
 use smtpserver_core::subserver::{Errand, HelperId, Trade};
 
-const TRADES: [Trade; 2] = [Trade::Router, Trade::Filter];
+/// Stands for a connection that was made.
+const CONNECTED: &str = "connected";
 
 /// What a helper does when it is started or asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,10 @@ impl World<'_> {
                     let ready = "#hungry\n";
                     self.behave(trade, helper, ready, ready);
                 }
+                Errand::Connect(helper, _) => {
+                    self.helpers.insert((trade, helper));
+                    self.behave(trade, helper, CONNECTED, CONNECTED);
+                }
                 Errand::Say(helper, _) => {
                     let (good, nonsense) = match trade {
                         Trade::Router => ("250\n#hungry\n", "#hungry\n"),
@@ -49,6 +54,7 @@ impl World<'_> {
                             ("1\n#hungry\n", "what?\n#hungry\n")
                         }
                         Trade::Filter => ("0\n#hungry\n", "what?\n#hungry\n"),
+                        Trade::Policy(_) => ("action=DUNNO\n\n", "action=WHAT\n\n"),
                     };
                     self.behave(trade, helper, good, nonsense);
                 }
@@ -76,6 +82,7 @@ impl World<'_> {
             Manner::Good => (Some(good.into()), None),
             Manner::Silent => return,
             Manner::Dies => (None, None),
+            Manner::Cut if good == CONNECTED => (None, None),
             // A line that is begun, and then nothing.
             Manner::Cut => (Some(good[..1].into()), Some(takes + 1)),
             Manner::Twice => (Some(good.repeat(2)), None),
@@ -115,6 +122,7 @@ impl World<'_> {
             return;
         }
         let news = match says {
+            Some(octets) if octets == CONNECTED.as_bytes() => News::Connected(helper),
             Some(octets) => News::Said(helper, octets),
             None => {
                 self.helpers.remove(&(trade, helper));
@@ -135,11 +143,16 @@ impl World<'_> {
     /// How the farms are when nothing more happens.
     pub(super) fn look_at_farms(&mut self) {
         let Some(host) = &self.host else { return };
-        let farms: Vec<_> = TRADES
-            .iter()
+        let farms: Vec<_> = host
+            .server
+            .trades()
+            .into_iter()
             .filter_map(|trade| {
-                let farm = host.server.farm(*trade)?;
-                Some((trade.name(), farm.hungry(), farm.helpers(), farm.waiting()))
+                let farm = host.server.farm(trade)?;
+                // A farm of connections that has none is whole as long as one would be made.
+                let rests = matches!(trade, Trade::Policy(_)) && !farm.is_broken() && farm.waiting() == 0;
+                let is_whole = rests && farm.helpers() == 0;
+                (!is_whole).then(|| (trade.name(), farm.hungry(), farm.helpers(), farm.waiting()))
             })
             .collect();
         for (trade, hungry, helpers, waiting) in farms {

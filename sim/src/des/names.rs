@@ -167,7 +167,8 @@ fn posed(question: &policy::Question) -> Option<Posed> {
         | policy::Question::Handshake { .. }
         | policy::Question::Report(_)
         | policy::Question::Content { .. }
-        | policy::Question::Router { .. } => return None,
+        | policy::Question::Router { .. }
+        | policy::Question::Delegated(_) => return None,
     })
 }
 
@@ -178,6 +179,8 @@ pub(super) fn ruling(verdict: &Verdict) -> Ruling {
             Ruling::Yes
         }
         Verdict::Admit(_, Place::Freezer) => Ruling::Freezer,
+        // No rule says so: only a policy service does, and it is another question.
+        Verdict::Admit(_, Place::Nowhere) => Ruling::No { why: "Nowhere".into(), retry: None },
         Verdict::NoSpace => Ruling::NoSpace,
         Verdict::Refuse(denial) => {
             let why = format!("{:?}", denial.no.why);
@@ -210,6 +213,7 @@ pub(super) fn ruling(verdict: &Verdict) -> Ruling {
         | Verdict::Report(_)
         | Verdict::Judged(_)
         | Verdict::Routed(_)
+        | Verdict::Action(_)
         | Verdict::NoHelper(_)
         | Verdict::LoginFirst) => Ruling::No { why: format!("{other:?}"), retry: None },
     }

@@ -62,7 +62,8 @@ pub(super) fn seamless(Case { plan, sample, .. }: &Case<'_>) -> Result<(), Viola
     for id in &sample.again {
         let heard = &sample.heard[id];
         let settings = Arc::new(plan.settings(heard.change).map_err(|what| Violation::new(4, None, what))?);
-        if settings.helpers.router || settings.helpers.filter.is_some() {
+        let helpers = &settings.helpers;
+        if helpers.router || helpers.filter.is_some() || helpers.policy_service.is_some() {
             // What its helpers said cannot be had again.
             continue;
         }

@@ -34,7 +34,7 @@ impl Staff {
 
     /// Begins to work for a desk, if the settings ask for helpers.
     pub(super) fn work_for(self: &Arc<Self>, desk: &Arc<Desk<SimSpool>>, settings: &Settings, crew: &Crew) {
-        if played::wanted(settings).next().is_none() {
+        if played::wanted(settings).next().is_none() && settings.helpers.policy_service.is_none() {
             return;
         }
         desk.employs(self.clone());

@@ -100,6 +100,7 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
     };
     let plan = with_helpers(dice, plan);
     let plan = with_cuts(dice, plan);
+    let plan = with_policy_service(dice, plan);
     policy::with_policy(dice, plan)
 }
 
@@ -245,17 +246,32 @@ fn with_helpers(dice: &mut Dice, mut plan: Plan) -> Plan {
         plan.settings.push("enable-router".into());
     }
     if filter || router {
-        plan.helpers = HelpersPlan {
-            work_us: *dice.pick(&[100, 10_000, 1_000_000]),
-            freezes: *dice.pick(&[0, 100]),
-            silent: *dice.pick(&[0, 0, 50]),
-            dies: *dice.pick(&[0, 50, 500]),
-            cut: *dice.pick(&[0, 0, 50]),
-            twice: *dice.pick(&[0, 0, 50]),
-            nonsense: *dice.pick(&[0, 0, 50]),
-            late: *dice.pick(&[0, 0, 50]),
-            late_ms: *dice.pick(&[1_000, 60_000, 150_000]),
-        };
+        plan.helpers = helpers(dice);
+    }
+    plan
+}
+
+fn helpers(dice: &mut Dice) -> HelpersPlan {
+    HelpersPlan {
+        work_us: *dice.pick(&[100, 10_000, 1_000_000]),
+        freezes: *dice.pick(&[0, 100]),
+        silent: *dice.pick(&[0, 0, 50]),
+        dies: *dice.pick(&[0, 50, 500]),
+        cut: *dice.pick(&[0, 0, 50]),
+        twice: *dice.pick(&[0, 0, 50]),
+        nonsense: *dice.pick(&[0, 0, 50]),
+        late: *dice.pick(&[0, 0, 50]),
+        late_ms: *dice.pick(&[1_000, 60_000, 150_000]),
+    }
+}
+
+/// A tenth of all worlds has a policy service.
+fn with_policy_service(dice: &mut Dice, mut plan: Plan) -> Plan {
+    if dice.chance(100) {
+        plan.settings.push("policy-service unix:/policy".into());
+        if plan.helpers == HelpersPlan::default() {
+            plan.helpers = helpers(dice);
+        }
     }
     plan
 }

@@ -105,6 +105,11 @@ impl Judge {
         self.cases.get(&session).is_some_and(Case::is_trusted)
     }
 
+    /// The confirmed name of a session's client, where somebody wants it.
+    pub(super) fn client_name(&self, session: SessionId) -> Option<&str> {
+        self.cases.get(&session).and_then(Case::client_name)
+    }
+
     /// What a session began with.
     pub(super) fn settings_of(&self, session: SessionId) -> Option<&Arc<Settings>> {
         self.cases.get(&session).map(|case| &case.settings)

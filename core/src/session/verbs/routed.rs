@@ -40,7 +40,7 @@ impl Session {
             let question = Question::Router { function: Function::To, argument: recipient.path().bare() };
             self.ask(now, question, Resume::RcptRouted { state, recipient });
         } else {
-            self.rcpt_proceed(state, recipient, &Words::default());
+            self.delegate_recipient(now, state, recipient, Words::default());
         }
     }
 

@@ -8,6 +8,7 @@ use crate::config::choices::{
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
 use crate::spf::LocalPolicy;
+use crate::subserver::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -167,6 +168,15 @@ fn filter_failure(settings: &mut Settings, words: &[&str]) -> CheckedWords {
         "freeze" => FilterFailure::Freeze,
         "defer" => FilterFailure::Defer,
         _ => return Err((0, Unfit::NotAChoice)),
+    };
+    Ok(None)
+}
+
+fn policy_service(settings: &mut Settings, words: &[&str]) -> CheckedWords {
+    settings.helpers.policy_service = if words[0].eq_ignore_ascii_case("off") {
+        None
+    } else {
+        Some(Address::read(words[0]).ok_or((0, Unfit::NotAService))?)
     };
     Ok(None)
 }
@@ -493,6 +503,13 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "Log what the content filter is asked and answers.",
     )
     .global(),
+    row(
+        "policy-service",
+        &[],
+        "off",
+        words("ADDRESS|off", "unix:/PATH, inet:HOST:PORT or off", (1, 1), policy_service),
+        "A policy service, as Postfix asks one, that is asked about each recipient.",
+    ),
     row(
         "perl-hook",
         &[],
