@@ -101,7 +101,7 @@ pub struct Settings {
     pub own_addresses: Arc<BTreeSet<IpAddr>>,
     /// A refusal by the rules shows a token, under which the log tells what led to it (`explain-token`).
     pub explain_token: bool,
-    /// Whether judgements tell what led to them (`Server::take_reasons`), for a person who tests a policy.
+    /// Whether judgements tell what led to them (`server::Output::Reasoned`), for a person who tests a policy.
     pub reasons: bool,
     /// What becomes of bare newlines in messages.
     pub bare_newline: BareNewline,

@@ -91,6 +91,8 @@ pub enum Output {
     TurnAway(SessionId, Vec<u8>, Limit),
     /// The connection just accepted is closed at once, without a word. Nothing more is said about it.
     Drop(Limit),
+    /// What led to the answer that comes next, a line for each step; only where the session's settings want it.
+    Reasoned(SessionId, Vec<String>),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
     /// Do this with a helper of this trade; then say what comes of it ([`Input::Helper`]).
@@ -303,11 +305,6 @@ impl Server {
     /// Questions of sessions that wait for what is being looked up.
     pub fn waiting(&self) -> usize {
         self.judge.open()
-    }
-
-    /// What led to the last answer to this session, a line for each step, for once; only where its settings want it.
-    pub fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
-        self.judge.take_reasons(session)
     }
 
     /// What is known of sources and users, for a report.

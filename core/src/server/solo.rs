@@ -70,6 +70,7 @@ impl Solo {
                 | Output::Publish(..)
                 | Output::Helper(..)
                 | Output::HelperNote(..)
+                | Output::Reasoned(..)
                 | Output::Report(..) => {}
             }
         }

@@ -219,7 +219,7 @@ impl World<'_> {
                             self.ready.push_back(id);
                         }
                     }
-                    ServerOutput::HelperNote(..) => {}
+                    ServerOutput::HelperNote(..) | ServerOutput::Reasoned(..) => {}
                     ServerOutput::Helper(trade, errand) => self.errands.push_back((trade, errand)),
                     ServerOutput::Advise(session, ticket, advice) => {
                         if let Some(id) = host.by_session.get(&session) {
