@@ -149,6 +149,10 @@ pub const DNS_ADDRESSES_MAX: usize = 1_024;
 pub const DNS_TEXTS_MAX: usize = 1_024;
 /// Names that are kept of one answer: each may be a pointer of a few octets to 253.
 pub const DNS_NAMES_MAX: usize = 128;
+/// Records of one answer that a log shows.
+pub const DNS_RECORDS_SHOWN_MAX: usize = 8;
+/// Octets of a text that a log shows.
+pub const DNS_TEXT_SHOWN_MAX: usize = 200;
 /// Names of an address that are looked up to confirm it, and hosts of a domain whose addresses are looked up.
 pub const DNS_HOSTS_MAX: usize = 10;
 /// Zones of one list of blocklists.

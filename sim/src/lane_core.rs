@@ -206,7 +206,7 @@ impl World {
                         self.handle(index, Input::Answered(ticket, answer));
                     }
                 }
-                server::Output::HelperNote(..) => {}
+                server::Output::HelperNote(..) | server::Output::Reasoned(..) => {}
                 server::Output::Helper(trade, errand) => {
                     if let Some(news) = self.helpers.run(trade, errand) {
                         self.tell_server(server::Input::Helper(trade, news));

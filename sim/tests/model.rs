@@ -289,7 +289,7 @@ proptest! {
         let settings = Arc::new(settings(LINES[which]));
         let (said, stored) = troubled(&settings, &stream, troubles.into());
         let heard = codes(&said);
-        let course = model::follow(&settings, CLIENT, &stream, &heard);
+        let course = model::follow(&settings, CLIENT, &stream, &heard, None);
         prop_assert_eq!(&heard, &expected_codes(&course), "{}", stream.escape_ascii());
         let stored: Vec<_> = stored.iter().map(|raw| read(raw)).collect();
         prop_assert_eq!(stored, course.kept.iter().map(as_kept).collect::<Vec<_>>());

@@ -24,6 +24,7 @@ use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, ReportClaim, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
 use crate::subserver::policy_service::Attributes;
+use crate::subserver::router::Function;
 use crate::subserver::{Errand, Farm, Note, Request, ServiceId, Trade, filter, router};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
@@ -91,6 +92,8 @@ pub enum Output {
     TurnAway(SessionId, Vec<u8>, Limit),
     /// The connection just accepted is closed at once, without a word. Nothing more is said about it.
     Drop(Limit),
+    /// What led to the answer that comes next, a line for each step; only where the session's settings want it.
+    Reasoned(SessionId, Vec<String>),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
     /// Do this with a helper of this trade; then say what comes of it ([`Input::Helper`]).
@@ -187,6 +190,10 @@ impl Server {
                 self.answer(session, ticket, verdict);
             }
             Input::Asked(session, ticket, Question::Router { function, argument }) => {
+                let argument = match function {
+                    Function::Hello => router::hello(&argument, self.judge.client_name(session)),
+                    Function::From | Function::To | Function::Verify | Function::Expand => argument,
+                };
                 let line = router::request(function, &argument);
                 let asker = (session, ticket);
                 self.ask_helper(now, Trade::Router, asker, line);
@@ -303,11 +310,6 @@ impl Server {
     /// Questions of sessions that wait for what is being looked up.
     pub fn waiting(&self) -> usize {
         self.judge.open()
-    }
-
-    /// What led to the last answer to this session, a line for each step, for once; only where its settings want it.
-    pub fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
-        self.judge.take_reasons(session)
     }
 
     /// What is known of sources and users, for a report.

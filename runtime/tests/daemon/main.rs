@@ -27,6 +27,7 @@ mod policy_service;
 mod policy_tools;
 mod process;
 mod proxy;
+mod queues;
 mod record;
 mod secrets;
 mod server;

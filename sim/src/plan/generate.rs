@@ -2,7 +2,8 @@
 //! of everything at all times would hide what only shows in a world with much of one thing.
 
 use super::{
-    AnswersPlan, Cutting, DiskPlan, Ending, Fault, HelpersPlan, LinkPlan, Plan, PlannedClient, Side, When,
+    AnswersPlan, Cutting, DiskPlan, Ending, Fault, HelpersPlan, LinkPlan, NamesPlan, Plan, PlannedClient,
+    Side, When, policy,
 };
 use crate::clients::{Kind, Wishes};
 use crate::des::disk::Failing;
@@ -78,6 +79,9 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
         heal_ms,
         shuffle_ties: dice.chance(500),
         settings: settings(dice),
+        policy: Vec::new(),
+        zone: Vec::new(),
+        names: NamesPlan::default(),
         parallel_syncs: *dice.pick(&[1, 2, 64]),
         disk: DiskPlan {
             capacity_kib: if dice.chance(100) { dice.between(1, 200) + 5_000 } else { 1 << 40 },
@@ -96,7 +100,8 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
     };
     let plan = with_helpers(dice, plan);
     let plan = with_cuts(dice, plan);
-    with_policy_service(dice, plan)
+    let plan = with_policy_service(dice, plan);
+    policy::with_policy(dice, plan)
 }
 
 /// Many honest clients and no trouble: what the speed of the simulator is measured with.
@@ -123,6 +128,9 @@ pub fn crowd(seed: u64, clients: u32, messages: u32) -> Plan {
         shuffle_ties: false,
         sealed: false,
         settings: Vec::new(),
+        policy: Vec::new(),
+        zone: Vec::new(),
+        names: NamesPlan::default(),
         parallel_syncs: 64,
         disk: DiskPlan {
             capacity_kib: 1 << 40,
@@ -310,7 +318,8 @@ fn faults(dice: &mut Dice, heal_ms: u64, clients: &[PlannedClient]) -> Vec<Fault
         faults.push(Fault::Stop { at_ms: dice.below(heal_ms), down_ms: dice.below(5_000) });
     }
     for _ in 0..some(dice, 150, 2) {
-        faults.push(Fault::Reconfigure { at_ms: dice.below(heal_ms), settings: settings(dice) });
+        let at_ms = dice.below(heal_ms);
+        faults.push(Fault::Reconfigure { at_ms, settings: settings(dice), policy: Vec::new() });
     }
     for _ in 0..some(dice, 150, 2) {
         let seconds = *dice.pick(&[-86_400, -3_600, -1, 1, 3_600, 86_400]);
