@@ -260,6 +260,8 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
             }
             Some(Output::Secure(_) | Output::Event(_)) => {}
             Some(Output::Close(_)) => return (said, stored),
+            // The client takes every reply at once.
+            None if session.awaits_sent() => session.handle(now(instant), Input::Sent),
             None if rest.is_empty() => session.handle(now(instant), Input::PeerClosed),
             None => {
                 let (octets, behind) = rest.split_at(session.wants_bytes().min(rest.len()));
