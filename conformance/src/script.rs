@@ -65,7 +65,8 @@ pub struct World {
     pub settings: Vec<String>,
     /// The lines of the policy; none: there is no policy but the base's.
     pub policy: Vec<String>,
-    /// What name servers know: `NAME KIND VALUE`, or `NAME` and how questions for it end.
+    /// What name servers know: `NAME KIND VALUE`, or `NAME` and how questions for it end; `NAME PLAYED` leaves that to
+    /// the script (`D>`, `D<`).
     pub zone: Vec<String>,
 }
 

@@ -2,6 +2,7 @@
 //! the kindest there is: questions are answered at once, the disk is memory and never fails.
 
 use crate::played::{self, Played};
+use crate::played_names::PlayedNames;
 use crate::zone::Zone;
 use crate::{script_world, users};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
@@ -30,7 +31,8 @@ impl Lane for CoreLane {
     }
 
     fn abilities(&self) -> Abilities {
-        let helpers = played::playable();
+        let mut helpers = played::playable();
+        helpers.push(Helper::Resolver);
         Abilities { tls: true, helpers, ..script_world::abilities() }
     }
 
@@ -66,6 +68,7 @@ struct World {
     inode: u64,
     stored: Vec<Vec<u8>>,
     helpers: Played,
+    names: PlayedNames,
     events: Vec<String>,
 }
 
@@ -82,6 +85,7 @@ impl World {
             inode: 0,
             stored: Vec::new(),
             helpers: Played::default(),
+            names: PlayedNames::default(),
             events: Vec::new(),
         }
     }
@@ -242,9 +246,13 @@ impl World {
                         self.handle(index, Input::Reported(report));
                     }
                 }
-                server::Output::Look { look_up, question, .. } => {
-                    let answer = self.zone.answer(&question);
-                    self.tell_server(server::Input::Looked(look_up, answer));
+                server::Output::Look { look_up, question, until } => {
+                    if self.zone.is_played(&question.name) {
+                        self.names.ask(look_up, question, until);
+                    } else {
+                        let answer = self.zone.answer(&question);
+                        self.tell_server(server::Input::Looked(look_up, answer));
+                    }
                 }
                 server::Output::MeasureSpace => self.tell_server(server::Input::SpaceMeasured(None)),
             }
@@ -276,6 +284,17 @@ impl World {
     /// Lets time pass up to `until`, or until `wanted` says that there is something to take.
     fn pass(&mut self, until: Instant, wanted: impl Fn(&World) -> bool) {
         while !wanted(self) {
+            if let Some(deadline) = self.names.deadline()
+                && deadline <= until
+                && self.next_deadline().is_none_or(|(own, _)| deadline <= own)
+            {
+                self.instant = self.instant.max(deadline);
+                while let Some((look_up, answer)) = self.names.late(self.instant) {
+                    self.tell_server(server::Input::Looked(look_up, answer));
+                }
+                self.deliver_all();
+                continue;
+            }
             if let Some(deadline) = self.server.deadline()
                 && deadline <= until
                 && self.next_deadline().is_none_or(|(own, _)| deadline <= own)
@@ -403,6 +422,13 @@ impl Stage for World {
     }
 
     fn asked(&mut self, helper: Helper, at_most: std::time::Duration) -> Result<Vec<u8>, Trouble> {
+        if helper == Helper::Resolver {
+            self.pass(self.instant + at_most, |world| world.names.was_asked());
+            let asked = self.names.asked();
+            return asked
+                .map(String::into_bytes)
+                .ok_or_else(|| Trouble(format!("not asked within {at_most:?}")));
+        }
         let trade = played::trade(helper)?;
         self.pass(self.instant + at_most, |world| world.helpers.was_asked(trade));
         let asked = self.helpers.asked(trade);
@@ -410,6 +436,13 @@ impl Stage for World {
     }
 
     fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
+        if helper == Helper::Resolver {
+            let answer = self.names.answer(line).ok_or_else(|| Trouble("nothing was asked".into()))?;
+            let (look_up, answer) = answer.map_err(Trouble)?;
+            self.tell_server(server::Input::Looked(look_up, answer));
+            self.deliver_all();
+            return Ok(());
+        }
         let trade = played::trade(helper)?;
         let news = self.helpers.answer(trade, line);
         let news = news.ok_or_else(|| Trouble(format!("no {helper} is at work")))?;

@@ -24,6 +24,7 @@ use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, ReportClaim, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
 use crate::subserver::policy_service::Attributes;
+use crate::subserver::router::Function;
 use crate::subserver::{Errand, Farm, Note, Request, ServiceId, Trade, filter, router};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
@@ -189,6 +190,10 @@ impl Server {
                 self.answer(session, ticket, verdict);
             }
             Input::Asked(session, ticket, Question::Router { function, argument }) => {
+                let argument = match function {
+                    Function::Hello => router::hello(&argument, self.judge.client_name(session)),
+                    Function::From | Function::To | Function::Verify | Function::Expand => argument,
+                };
                 let line = router::request(function, &argument);
                 let asker = (session, ticket);
                 self.ask_helper(now, Trade::Router, asker, line);

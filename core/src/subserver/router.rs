@@ -3,8 +3,12 @@
 
 use super::line::Request;
 use crate::reply::Words;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+/// Letters of a client's name that the router is shown (as the ancestor had it).
+const HELLO_NAME_MAX: usize = 99;
 
 /// What the router is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,14 @@ impl Function {
             Function::Hello => "hello",
         }
     }
+}
+
+/// The argument of [`Function::Hello`]: a client's address literal, its name (the literal again where none is known) and its
+/// word, from the first and the last of these.
+pub fn hello(literal_and_word: &str, name: Option<&str>) -> String {
+    let (literal, word) = literal_and_word.split_once(' ').unwrap_or((literal_and_word, ""));
+    let name: String = name.unwrap_or(literal).chars().take(HELLO_NAME_MAX).collect();
+    format!("{literal} {name} {word}")
 }
 
 /// The line that asks; `None` when the argument does not fit into one.

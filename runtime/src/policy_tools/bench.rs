@@ -114,6 +114,11 @@ impl Bench {
         Step { said, ruling: Ruling::closed(&words), reasons, looked_up: false }
     }
 
+    /// Whether there is a session; its client may be another one by now.
+    pub(super) fn is_connected(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Asks a question.
     pub(super) fn ask(&mut self, said: String, question: Question) -> Step {
         let Some(session) = self.session else {

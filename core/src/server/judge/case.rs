@@ -185,6 +185,7 @@ impl Case {
         let name = match &known.name {
             None if names_matter
                 || self.settings.helpers.policy_service.is_some()
+                || self.settings.routes_hello()
                 || access.is_some_and(HostAccess::wants_names) =>
             {
                 return Judged::Wants(Machine::name(address));
