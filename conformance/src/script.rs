@@ -123,7 +123,7 @@ pub enum Act {
     ServerCloses,
     /// `C starts tls`.
     StartTls,
-    /// `F>` `R>` `P>` `D>`: a helper is asked this.
+    /// `F>` `R>` `P>` `M>` `D>`: a helper is asked this.
     Asked(Helper, Pattern),
     /// `F<` `R<` `D<`: a helper answers this.
     Answers(Helper, String),
@@ -163,6 +163,8 @@ pub enum Helper {
     Router,
     /// `P`: the policy service.
     PolicyService,
+    /// `M`: a milter.
+    Milter,
     /// `D`: the resolver (DNS).
     Resolver,
 }
@@ -173,6 +175,7 @@ impl fmt::Display for Helper {
             Self::Filter => "filter",
             Self::Router => "router",
             Self::PolicyService => "policy service",
+            Self::Milter => "milter",
             Self::Resolver => "resolver",
         })
     }

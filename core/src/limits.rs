@@ -279,3 +279,26 @@ impl Default for Timeouts {
         }
     }
 }
+/// Milters that see a message of one group.
+pub const MILTERS_MAX: usize = 4;
+/// Conversations with milters at a time, over all sessions.
+pub const MILTER_TALKS_MAX: usize = 1_000;
+/// How long a milter may take for one answer, but for the last one.
+pub const MILTER_STEP_MAX: Duration = Duration::from_secs(30);
+/// How long a milter may have one message. With all of [`MILTERS_MAX`] and the content filter behind them a client that
+/// waits ten minutes (RFC 2821 §4.5.3.2) still hears what became of it.
+pub const MILTER_MESSAGE_MAX: Duration = Duration::from_secs(80);
+/// How long a session waits for what a milter says: longer than the milter has.
+pub const MILTER_WAIT_MAX: Duration = Duration::from_secs(85);
+/// Octets of a packet of a milter, without its length: a field may have 65,535.
+pub const MILTER_PACKET_MAX: usize = 131_072;
+/// Octets that are read of a message's file at a time: as a chunk of the body, with CRLF for LF, they stay below 65,535.
+pub const MILTER_PIECE: usize = 32_767;
+/// Octets of one field of a header that a milter is shown.
+pub const MILTER_FIELD_MAX: usize = 65_000;
+/// Octets of a header that may be changed.
+pub const HEADER_OCTETS_MAX: usize = 262_144;
+/// Changes that a milter may make to one message.
+pub const MILTER_CHANGES_MAX: usize = 1_000;
+/// Octets of all of them.
+pub const MILTER_CHANGES_OCTETS_MAX: usize = 262_144;

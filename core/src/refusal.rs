@@ -120,6 +120,8 @@ pub enum Trouble {
     Filter,
     /// The policy service has not answered, or with what cannot be understood.
     PolicyService,
+    /// A milter has not answered, or wants what cannot be done.
+    Milter,
     /// No answer to a question came in time.
     NoAnswer,
     /// The client was silent too long, or too slow.
@@ -187,6 +189,7 @@ impl Refusal {
                 Trouble::Router => "router",
                 Trouble::Filter => "contentfilter",
                 Trouble::PolicyService => "policy-service",
+                Trouble::Milter => "milter",
                 Trouble::NoAnswer => "no-answer",
                 Trouble::TimedOut => "timed-out",
                 Trouble::ShuttingDown => "shutting-down",

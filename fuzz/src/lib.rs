@@ -11,6 +11,7 @@ mod dns_answer;
 mod dotted;
 mod host_access;
 mod line;
+mod milter;
 mod oracle;
 mod params;
 mod path;
@@ -35,6 +36,7 @@ pub use dns_answer::dns_answer;
 pub use dotted::dotted;
 pub use host_access::host_access;
 pub use line::line;
+pub use milter::milter;
 pub use oracle::oracle;
 pub use params::params;
 pub use path::path;
@@ -57,7 +59,7 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 23] = [
     ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
@@ -66,6 +68,7 @@ pub const TARGETS: [Target; 22] = [
     ("dotted", dotted),
     ("host_access", host_access),
     ("line", line),
+    ("milter", milter),
     ("oracle", oracle),
     ("params", params),
     ("path", path),

@@ -12,6 +12,7 @@ use smtpserver_core::auth::Inquiry;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server::{self, News, Staff};
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
+use smtpserver_core::subserver::{Errand, HelperId};
 use smtpserver_core::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -167,6 +168,17 @@ impl World {
         }
     }
 
+    /// Octets of a draft that was shown.
+    fn piece(&self, helper: HelperId, draft: DraftPath, from: u64, most: usize) -> server::News {
+        let index = draft.as_str().trim_start_matches("public/").parse().ok();
+        let connection = index.and_then(|index: usize| self.connections.get(index));
+        let octets = connection.map(|connection| {
+            let from = usize::try_from(from).expect("a draft is in memory").min(connection.draft.len());
+            connection.draft[from..].iter().copied().take(most).collect()
+        });
+        server::News::Piece(helper, octets)
+    }
+
     fn note(&mut self, event: &Event) {
         self.events.push(format!("{} {event}", event.name()).trim_end().to_owned());
     }
@@ -190,6 +202,9 @@ impl World {
                 let path = DraftPath::new(&format!("public/{index}")).expect("it is short");
                 self.handle(index, Input::Reported(Report::Shown(path)));
             }
+            Order::Revise(revision) => {
+                connection.draft = played::revised(&connection.draft, &revision);
+            }
             Order::Commit(_) => {
                 let id = connection.id.expect("a session has an id");
                 self.tell_server(server::Input::CommitOrdered(id));
@@ -212,7 +227,17 @@ impl World {
                 }
                 server::Output::HelperNote(..) | server::Output::Reasoned(..) => {}
                 server::Output::Helper(trade, errand) => {
-                    if let Some(news) = self.helpers.run(trade, errand) {
+                    let news = match errand {
+                        Errand::Read(helper, draft, from, most) => {
+                            Some(self.piece(helper, draft, from, most))
+                        }
+                        errand @ (Errand::Start(_)
+                        | Errand::Connect(..)
+                        | Errand::Say(..)
+                        | Errand::LetGo(_)
+                        | Errand::End(_)) => self.helpers.run(trade, errand),
+                    };
+                    if let Some(news) = news {
                         self.tell_server(server::Input::Helper(trade, news));
                     }
                 }

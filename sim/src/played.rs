@@ -1,10 +1,14 @@
 //! Helpers that a script plays, in both lanes: each is ready as soon as it is started, and does nothing but what it is
 //! told to. No processes, no sockets, no time.
 
+pub(crate) mod milter;
+
+use milter::{Milter, Says};
 use smtpserver_conformance::lane::Trouble;
 use smtpserver_conformance::script::Helper;
 use smtpserver_core::Settings;
 use smtpserver_core::server::News;
+use smtpserver_core::spool::{Editor, Revision};
 use smtpserver_core::subserver::{Errand, HelperId, ServiceId, Trade};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,6 +19,7 @@ pub(crate) struct Played {
     asked: VecDeque<(Trade, Vec<u8>)>,
     /// The helper that is at work, of each trade.
     at_work: BTreeMap<Trade, HelperId>,
+    milters: BTreeMap<HelperId, Milter>,
 }
 
 impl Played {
@@ -23,11 +28,26 @@ impl Played {
         match errand {
             Errand::Start(helper) => return Some(News::Said(helper, b"#hungry\n".to_vec())),
             Errand::Connect(helper, _) => return Some(News::Connected(helper)),
+            // Only who has the file can read it.
+            Errand::Read(helper, ..) => return Some(News::Piece(helper, None)),
+            Errand::Say(helper, octets) if trade == Trade::Milter => {
+                return match self.milters.entry(helper).or_default().hear(&octets)? {
+                    Says::Octets(octets) => Some(News::Said(helper, octets)),
+                    Says::All(told) => {
+                        self.at_work.insert(trade, helper);
+                        self.asked.push_back((trade, told.into_bytes()));
+                        None
+                    }
+                };
+            }
             Errand::Say(helper, line) => {
                 self.at_work.insert(trade, helper);
                 self.asked.push_back((trade, line));
             }
             Errand::LetGo(helper) | Errand::End(helper) => {
+                if trade == Trade::Milter {
+                    self.milters.remove(&helper);
+                }
                 if self.at_work.get(&trade) == Some(&helper) {
                     self.at_work.remove(&trade);
                 }
@@ -65,9 +85,16 @@ pub(crate) fn wanted(settings: &Settings) -> impl Iterator<Item = Trade> + use<>
     wanted.into_iter().filter_map(|(trade, wanted)| wanted.then_some(trade))
 }
 
+/// A file written anew; what cannot be, is empty.
+pub(crate) fn revised(old: &[u8], revision: &Revision) -> Vec<u8> {
+    let (mut editor, mut new) = (Editor::new(revision), Vec::new());
+    let done = editor.read(old, &mut new).and_then(|()| editor.end(&mut new));
+    if done.is_ok() { new } else { Vec::new() }
+}
+
 /// The helpers that a script can play.
 pub(crate) fn playable() -> Vec<Helper> {
-    vec![Helper::Filter, Helper::Router, Helper::PolicyService]
+    vec![Helper::Filter, Helper::Router, Helper::PolicyService, Helper::Milter]
 }
 
 /// The trade of a helper in a script.
@@ -75,6 +102,7 @@ pub(crate) fn trade(helper: Helper) -> Result<Trade, Trouble> {
     match helper {
         Helper::Filter => Ok(Trade::Filter),
         Helper::Router => Ok(Trade::Router),
+        Helper::Milter => Ok(Trade::Milter),
         // The first one that is asked anything; a script has no other.
         Helper::PolicyService => Ok(Trade::Policy(ServiceId(1))),
         Helper::Resolver => Err(Trouble("no resolver here".into())),
@@ -83,10 +111,13 @@ pub(crate) fn trade(helper: Helper) -> Result<Trade, Trouble> {
 
 /// What a helper says that answers with this line. The signs are for ends of lines, which no line of a script can hold.
 fn said(trade: Trade, line: &str) -> Vec<u8> {
+    if trade == Trade::Milter {
+        return milter::decision(line).expect("a script knows what a milter can decide");
+    }
     let line = line.replace("\\r", "\r").replace("\\n", "\n");
     let end = match trade {
         Trade::Router | Trade::Filter => "#hungry",
-        Trade::Policy(_) => "",
+        Trade::Policy(_) | Trade::Milter => "",
     };
     format!("{line}\n{end}\n").into_bytes()
 }

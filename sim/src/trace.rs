@@ -200,6 +200,8 @@ pub enum Ordered {
     Append(usize),
     /// Let helpers read it.
     Show,
+    /// Write it anew.
+    Revise,
     /// Make it durable.
     Commit,
     /// Make it durable in the freezer.

@@ -23,6 +23,7 @@ const RUNS: &[(&str, u32)] = &[
     ("dns_answer", 70_000),
     ("dotted", 80_000),
     ("line", 30_000),
+    ("milter", 50_000),
     ("oracle", 150_000),
     ("params", 80_000),
     ("path", 30_000),

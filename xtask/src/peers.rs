@@ -10,8 +10,18 @@ use std::path::{Path, PathBuf};
 pub(crate) const REQUIRE_ENV: &str = "SMTPSERVER_REQUIRE_PEERS";
 
 /// `.ci/run` installs them all.
-const PROGRAMS: [&str; 9] =
-    ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp", "testssl", "postgrey"];
+const PROGRAMS: [&str; 10] = [
+    "swaks",
+    "curl",
+    "smtp-source",
+    "python3",
+    "strace",
+    "openssl",
+    "msmtp",
+    "testssl",
+    "postgrey",
+    "opendkim",
+];
 
 /// One step: all of them are here, or some are missing.
 pub(crate) fn step(steps: &mut Steps, required: bool) {

@@ -139,9 +139,9 @@ impl Addressed {
         }
     }
 
-    /// The message begins now.
-    pub fn begin(self, now: Instant) -> Message {
-        Message { addressed: self, asked: now, ended: None, octets: 0, normalized: 0 }
+    /// The message begins now; so many octets of the draft are before it.
+    pub fn begin(self, now: Instant, text_at: u64) -> Message {
+        Message { addressed: self, asked: now, ended: None, octets: 0, normalized: 0, text_at }
     }
 }
 
@@ -153,6 +153,7 @@ pub struct Message {
     /// When the client was told to go on.
     pub asked: Instant,
     ended: Option<Instant>,
+    text_at: u64,
     octets: u64,
     normalized: u32,
 }
@@ -162,6 +163,11 @@ impl Message {
     pub fn came(&mut self, octets: u64, normalized: u32) {
         self.octets = octets;
         self.normalized = normalized;
+    }
+
+    /// Where its text begins in the draft, behind envelope and our own fields.
+    pub fn text_at(&self) -> u64 {
+        self.text_at
     }
 
     /// It goes to the freezer, whatever was known before.

@@ -4,7 +4,7 @@
 
 use super::print::Print;
 use super::{logins, manners, tls};
-use crate::config::choices::{Helpers, ReceivedParts};
+use crate::config::choices::{Helpers, MilterFailure, ReceivedParts};
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
@@ -108,6 +108,8 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
             router: helpers.router,
             filter: helpers.filter.as_ref().map(|_| SOME_FILTER.to_string()),
             filter_debug: helpers.filter_debug,
+            milters: helpers.milters.iter().map(|_| some_service()).collect(),
+            milter_failure: helpers.milter_failure,
             policy_service: helpers.policy_service.as_ref().map(|_| some_service()),
             ..Helpers::default()
         },
@@ -152,6 +154,10 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
     lines.extend(helpers.router.then(|| "enable-router".to_string()));
     lines.extend(helpers.filter.as_ref().map(|_| format!("contentfilter {SOME_FILTER}")));
     lines.extend(helpers.policy_service.as_ref().map(|_| format!("policy-service {}", some_service())));
+    lines.extend(helpers.milters.iter().map(|_| format!("milter {}", some_service())));
+    if helpers.milter_failure == MilterFailure::Accept {
+        lines.push("milter-failure accept".into());
+    }
     lines.extend(helpers.filter_debug.then(|| "debug-contentfilter".to_string()));
     logins::lines(&mut lines, settings);
     manners::lines(&mut lines, settings);

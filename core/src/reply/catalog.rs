@@ -183,7 +183,7 @@ pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
         | Verdict::Report(_)
         | Verdict::Admit(..) => None,
         Verdict::KeptOut => Some(Refusal::KeptOut),
-        Verdict::Judged(_) | Verdict::Routed(_) => None,
+        Verdict::Judged(_) | Verdict::Routed(_) | Verdict::Milted(_) => None,
         Verdict::Action(action) => match &**action {
             Action::Refuse(words) => Some(Refusal::Delegated(words.clone())),
             Action::Pass | Action::Prepend(_) | Action::Hold | Action::Discard => None,
@@ -191,6 +191,7 @@ pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
         Verdict::NoHelper(Trade::Router) => Some(Refusal::Trouble(Trouble::Router)),
         Verdict::NoHelper(Trade::Filter) => Some(Refusal::Trouble(Trouble::Filter)),
         Verdict::NoHelper(Trade::Policy(_)) => Some(Refusal::Trouble(Trouble::PolicyService)),
+        Verdict::NoHelper(Trade::Milter) => Some(Refusal::Trouble(Trouble::Milter)),
         Verdict::Busy => Some(Refusal::Trouble(Trouble::Loaded)),
         Verdict::TurnAway => Some(Refusal::Trouble(Trouble::TooManyConnections)),
         Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
@@ -472,7 +473,7 @@ fn trouble(trouble: Trouble) -> Reply {
         Trouble::PolicyService => {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "recipients cannot be judged now, try again later")
         }
-        Trouble::Filter => {
+        Trouble::Filter | Trouble::Milter => {
             Reply::new(C451_LOCAL_ERROR, E4_7_1_NOT_NOW, "messages cannot be judged now, try again later")
         }
         Trouble::TimedOut => {

@@ -41,6 +41,8 @@ pub enum News {
     Connected(HelperId),
     /// Octets from a helper.
     Said(HelperId, Vec<u8>),
+    /// Octets of a draft's file; `None` when it cannot be read.
+    Piece(HelperId, Option<Vec<u8>>),
     /// A helper has ended, or could not be started.
     Ended(HelperId),
     /// The program is another one now.
@@ -87,6 +89,8 @@ impl Helpers {
             }
             News::Connected(helper) => self.bring(now, trade, Input::Connected(helper), out),
             News::Said(helper, octets) => self.bring(now, trade, Input::Said(helper, &octets), out),
+            // No farm reads files.
+            News::Piece(..) => {}
             News::Ended(helper) => self.bring(now, trade, Input::Ended(helper), out),
             News::Renewed => self.bring(now, trade, Input::Renewed, out),
         }
@@ -155,7 +159,7 @@ impl Helpers {
         self.services.retain(|_, service| !idle(&self.farms, *service));
         let services: Vec<ServiceId> = self.services.values().copied().collect();
         self.farms.retain(|trade, _| match trade {
-            Trade::Router | Trade::Filter => true,
+            Trade::Router | Trade::Filter | Trade::Milter => true,
             Trade::Policy(service) => services.contains(service),
         });
     }
@@ -220,6 +224,8 @@ impl Asker {
                 Some(action) => Verdict::Action(Box::new(action)),
                 None => Verdict::NoHelper(self.trade),
             },
+            // No farm has milters.
+            Trade::Milter => Verdict::NoHelper(Trade::Milter),
             // All filters are busy: nothing is wrong with them, nor with the message, which may come again.
             Trade::Filter if answer == Err(Fault::Full) => Verdict::NoHelper(Trade::Filter),
             Trade::Filter => match (answer.ok().and_then(|lines| filter::sentence(&lines)), self.failure) {
@@ -251,7 +257,7 @@ fn service_terms(address: &Address) -> Terms {
 fn terms(trade: Trade, staff: Staff, wish: &Wish) -> Terms {
     let (helpers, wait_max, work_max, fits): (u8, _, _, fn(&[u8]) -> bool) = match trade {
         Trade::Filter => (wish.filters_max, limits::FILTER_QUEUE_MAX, limits::FILTER_WORK_MAX, filter::fits),
-        Trade::Router | Trade::Policy(_) => {
+        Trade::Router | Trade::Policy(_) | Trade::Milter => {
             (wish.routers_max, limits::ROUTER_QUEUE_MAX, limits::ROUTER_WORK_MAX, router::fits)
         }
     };

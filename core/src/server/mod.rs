@@ -8,6 +8,7 @@ mod handshakes;
 mod helpers;
 pub mod judge;
 mod logins;
+mod milters;
 pub mod rate_window;
 pub mod report;
 mod solo;
@@ -38,6 +39,7 @@ use helpers::Helpers;
 pub use helpers::{News, Staff};
 use judge::{Judge, LookUp};
 use logins::Logins;
+use milters::Milters;
 use rate_window::{Key, RateWindows};
 use report::Windows;
 pub use solo::Solo;
@@ -141,6 +143,7 @@ pub struct Server {
     serial: u64,
     judge: Judge,
     helpers: Helpers,
+    milters: Milters,
     outputs: VecDeque<Output>,
 }
 
@@ -159,6 +162,7 @@ impl Server {
             serial: 0,
             judge: Judge::default(),
             helpers: Helpers::default(),
+            milters: Milters::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -172,6 +176,7 @@ impl Server {
                 self.admission.leave(session);
                 self.judge.leave(session);
                 self.helpers.forget(now, session, &mut self.outputs);
+                self.milters.forget(session, &mut self.outputs);
                 self.logins.forget(session);
             }
             Input::Asked(session, ticket, Question::Report(claim)) => {
@@ -208,10 +213,19 @@ impl Server {
                 let line = filter::request(draft.as_str());
                 self.ask_helper(now, Trade::Filter, (session, ticket), line);
             }
+            Input::Asked(session, ticket, Question::Milter(facts)) => {
+                let address = self.settings_of(session).helpers.milters.get(facts.milter).cloned();
+                let name = self.judge.client_name(session).map(Into::into);
+                self.milters.ask(now, (session, ticket), address, (*facts, name), &mut self.outputs);
+            }
+            Input::Helper(Trade::Milter, news) => self.milters.heard(now, &news, &mut self.outputs),
             Input::Helper(trade, news) => {
                 self.helpers.heard(now, &self.settings.helpers, trade, news, &mut self.outputs);
             }
-            Input::Tick => self.helpers.tick(now, &mut self.outputs),
+            Input::Tick => {
+                self.helpers.tick(now, &mut self.outputs);
+                self.milters.tick(now, &mut self.outputs);
+            }
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
                 if matches!(question, Question::Sender { .. }) && self.lacks_login(session) {
@@ -268,7 +282,7 @@ impl Server {
 
     /// When to bring [`Input::Tick`]: the server itself waits for its helpers only.
     pub fn deadline(&self) -> Option<Instant> {
-        self.helpers.deadline()
+        [self.helpers.deadline(), self.milters.deadline()].into_iter().flatten().min()
     }
 
     /// The trades of all farms.

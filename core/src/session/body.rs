@@ -51,7 +51,7 @@ impl Session {
             );
         }
         self.order(Order::Append(head));
-        transaction.begin(now.instant)
+        transaction.begin(now.instant, self.drafted)
     }
 
     /// What may have to be added to the message of this transaction (`add-missing-fields`).
@@ -223,6 +223,7 @@ impl Session {
             State::Asking { ticket, deadline, resume } => match *resume {
                 // The answer comes too late for this message.
                 Resume::Content { hello, message } => self.refuse_message(now, hello, message, refusal),
+                Resume::Milter(seen) => self.refuse_message(now, seen.hello, seen.message, refusal),
                 resume => {
                     self.state = State::Asking { ticket, deadline, resume: Box::new(resume) };
                     self.dismiss(now, refusal, Reason::Trouble);

@@ -82,7 +82,7 @@ impl Session {
             State::Asking { resume, .. } => self.unanswered(now, *resume),
             State::Showing(shown) => {
                 let refusal = Refusal::Trouble(Trouble::Spool(crate::spool::SpoolFault::Broken));
-                self.refuse_message(now, shown.hello, shown.message, refusal);
+                self.refuse_message(now, shown.seen.hello, shown.seen.message, refusal);
             }
             State::Storing(storing) => {
                 // Neither yes nor no would be true: the commit may still succeed. The client will come again.
@@ -151,6 +151,7 @@ impl Session {
                 self.refuse(now, Some(Verb::Rcpt), refusal, state);
             }
             Resume::Report(state) => self.refuse(now, None, refusal, state),
+            Resume::Milter(seen) => self.refuse_message(now, seen.hello, seen.message, refusal),
             Resume::Content { hello, message } => self.refuse_message(now, hello, message, refusal),
         }
     }

@@ -11,6 +11,7 @@ use super::address::Address;
 use super::line::{EMPTY, HUNGRY, Request};
 use super::worker::{Meant, State, Waiting, Worker};
 use crate::now::{Duration, Instant, Now};
+use crate::spool::DraftPath;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -94,6 +95,8 @@ pub enum Errand {
     Connect(HelperId, Address),
     /// Tell a helper these octets.
     Say(HelperId, Vec<u8>),
+    /// Read so many octets of this draft's file from this octet on, and tell what they are.
+    Read(HelperId, DraftPath, u64, usize),
     /// Close the helper's input, and end it if it does not end by itself soon. Nothing it says counts any more.
     LetGo(HelperId),
     /// End the helper and all that it has started, now. Nothing it says counts any more.

@@ -6,6 +6,7 @@ mod address;
 mod farm;
 pub mod filter;
 mod line;
+pub mod milter;
 pub mod policy_service;
 pub mod router;
 mod worker;
@@ -23,6 +24,8 @@ pub enum Trade {
     Filter,
     /// A policy service: judges recipients together with all that is known of their message.
     Policy(ServiceId),
+    /// Milters: judge messages, and change them.
+    Milter,
 }
 
 /// A policy service, by a number; none is used twice.
@@ -36,6 +39,7 @@ impl Trade {
             Trade::Router => "router",
             Trade::Filter => "contentfilter",
             Trade::Policy(_) => "policy-service",
+            Trade::Milter => "milter",
         }
     }
 }

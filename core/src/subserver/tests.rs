@@ -49,6 +49,7 @@ impl Yard {
             .filter(|output| !matches!(output, Output::Note(_)))
             .map(|output| match output {
                 Output::Errand(Errand::Start(helper)) => format!("start {}", helper.0),
+                Output::Errand(Errand::Read(..)) => unreachable!("a farm reads nothing"),
                 Output::Errand(Errand::Connect(helper, place)) => format!("connect {} to {place}", helper.0),
                 Output::Errand(Errand::Say(helper, octets)) => {
                     format!("{} < {}", helper.0, octets.escape_ascii())
@@ -373,6 +374,7 @@ proptest! {
                         Manner::Nonsense => plan(1, helper, Some("hm\n#hungry\n")),
                         Manner::Late => plan(25, helper, Some("0\n#hungry\n")),
                     },
+                    Output::Errand(Errand::Read(..)) => unreachable!("a farm reads nothing"),
                     Output::Errand(Errand::LetGo(_)) | Output::Errand(Errand::End(_)) | Output::Note(_) => {}
                     Output::Answer(job, _) => {
                         prop_assert!(answered.insert(job.0, seconds).is_none(), "job {} twice", job.0);

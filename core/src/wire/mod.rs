@@ -9,6 +9,7 @@ pub mod command;
 mod domain;
 pub mod dotted;
 pub mod field;
+pub mod header;
 pub mod line;
 pub mod missing;
 pub mod params;

@@ -208,6 +208,7 @@ fn said(question: &Question, client: &str) -> Option<String> {
         | Question::Handshake { .. }
         | Question::Router { .. }
         | Question::Delegated(_)
+        | Question::Milter(_)
         | Question::Report(_) => return None,
     })
 }

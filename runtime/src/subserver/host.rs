@@ -78,7 +78,7 @@ impl HostArgs {
             Trade::Router => self.router.as_deref(),
             Trade::Filter => self.filter.as_deref(),
             // Whoever has processes of his own.
-            Trade::Policy(_) => None,
+            Trade::Policy(_) | Trade::Milter => None,
         }
     }
 

@@ -11,8 +11,10 @@ use crate::args::DaemonArgs;
 use crate::config_file::Loaded;
 use crate::process::keeper::Keeper;
 use smtpserver_core::server::{News, Staff as Kinds};
+use smtpserver_core::spool::DraftPath;
 use smtpserver_core::subserver::{Address, Errand, HelperId, Trade};
 use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Socket;
 use std::path::{Path, PathBuf};
@@ -102,7 +104,8 @@ impl Hired {
     /// Puts them to work: `tell` hears what they say, and is to be told that they are open. Needs a tokio runtime around it.
     pub(crate) fn begin(self, tell: Tell) -> std::io::Result<(Arc<Staff>, Open)> {
         let Hired { plan, host } = self;
-        let mut staff = Staff { host: None, socket: plan.socket, talks: Mutex::default(), tell };
+        let postoffice = plan.host.postoffice.clone();
+        let mut staff = Staff { host: None, socket: plan.socket, talks: Mutex::default(), postoffice, tell };
         let mut open = Vec::new();
         if let Some((keeper, socket)) = host {
             open.extend(plan.host.router.map(|_| (Trade::Router, Kinds::Processes)));
@@ -115,6 +118,14 @@ impl Hired {
     }
 }
 
+fn piece(path: &Path, from: u64, most: usize) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut octets = Vec::with_capacity(most);
+    file.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
 /// Connections, each with who tells it what to say.
 type Talks = BTreeMap<(Trade, HelperId), mpsc::Sender<Vec<u8>>>;
 
@@ -124,6 +135,7 @@ pub struct Staff {
     socket: Option<Address>,
     /// The connections.
     talks: Mutex<Talks>,
+    postoffice: PathBuf,
     tell: Tell,
 }
 
@@ -134,7 +146,10 @@ impl Foreman for Staff {
                 self.connect(address.clone(), trade, helper)
             }
             (_, _, Errand::Connect(helper, address)) => self.connect(address, trade, helper),
-            (Trade::Filter, Some(_), errand) | (Trade::Policy(_), _, errand) => self.run_there(trade, errand),
+            (_, _, Errand::Read(helper, draft, from, most)) => self.read(trade, helper, draft, (from, most)),
+            (Trade::Filter, Some(_), errand) | (Trade::Policy(_) | Trade::Milter, _, errand) => {
+                self.run_there(trade, errand);
+            }
             (Trade::Filter | Trade::Router, _, errand) => self.run_in_host(trade, errand),
         }
     }
@@ -146,7 +161,7 @@ impl Staff {
             Errand::Start(helper) | Errand::Connect(helper, _) => (Kind::Start, helper, Vec::new()),
             Errand::Say(helper, octets) => (Kind::Say, helper, octets),
             Errand::LetGo(helper) => (Kind::LetGo, helper, Vec::new()),
-            Errand::End(helper) => (Kind::End, helper, Vec::new()),
+            Errand::Read(helper, ..) | Errand::End(helper) => (Kind::End, helper, Vec::new()),
         };
         let frame = Frame::new(kind, trade, helper, octets);
         let sent = self.host.as_ref().is_some_and(|host| host.send(frame));
@@ -178,9 +193,23 @@ impl Staff {
             Errand::LetGo(helper) | Errand::End(helper) => {
                 talks.remove(&(trade, helper));
             }
-            // No program is one of these.
-            Errand::Start(helper) | Errand::Connect(helper, _) => self.ended(trade, helper),
+            // No program is one of these, and files are read elsewhere.
+            Errand::Start(helper) | Errand::Connect(helper, _) | Errand::Read(helper, ..) => {
+                self.ended(trade, helper)
+            }
         }
+    }
+
+    /// Reads so many octets of a draft's file from there on.
+    fn read(&self, trade: Trade, helper: HelperId, draft: DraftPath, (from, most): (u64, usize)) {
+        let (path, tell) = (self.postoffice.join(draft.as_str()), self.tell.clone());
+        tokio::task::spawn_blocking(move || {
+            let piece = piece(&path, from, most);
+            if let Err(error) = &piece {
+                tracing::warn!("{}: {} cannot be read: {error}", trade.name(), path.display());
+            }
+            tell(trade, News::Piece(helper, piece.ok()));
+        });
     }
 
     /// Not at once: whoever gives errands is in the middle of something.

@@ -19,6 +19,7 @@ mod limits;
 mod logins;
 mod logs;
 mod metrics;
+mod milter;
 mod names;
 #[cfg(feature = "pam")]
 mod pam;

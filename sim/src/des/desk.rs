@@ -122,6 +122,7 @@ impl World<'_> {
             Order::Begin => Ordered::Begin,
             Order::Append(octets) => Ordered::Append(octets.len()),
             Order::Show => Ordered::Show,
+            Order::Revise(_) => Ordered::Revise,
             Order::Commit(Destination::Router) => Ordered::Commit,
             Order::Commit(Destination::Freezer(_)) => Ordered::Freeze,
             Order::Abandon | Order::Leave(_) => Ordered::Abandon,
@@ -151,6 +152,11 @@ impl World<'_> {
                         connection.letters.push_back(Letter::Reported(current, lost));
                         self.ready.push_back(id);
                     }
+                }
+            }
+            Order::Revise(revision) => {
+                if let (Some(host), Some(draft)) = (&mut self.host, self.connections[usize_of(id)].draft) {
+                    host.spool.revise(draft, &revision, &self.disk);
                 }
             }
             Order::Commit(_) => self.commit(id),

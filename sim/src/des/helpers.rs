@@ -3,9 +3,11 @@
 
 use super::world::{Happening, World};
 use crate::played;
+use crate::played::milter::{self, Says};
 use crate::trace::What;
 use smtpserver_core::Instant;
 use smtpserver_core::server::{Input as ServerInput, News, Staff};
+use smtpserver_core::spool::DraftPath;
 use smtpserver_core::subserver::{Errand, HelperId, Trade};
 
 /// Stands for a connection that was made.
@@ -27,6 +29,7 @@ impl World<'_> {
     /// The server has begun a life: helpers that its settings ask for can be started.
     pub(super) fn open_farms(&mut self) {
         self.helpers.clear();
+        self.milters.clear();
         self.errands.clear();
         self.farm_due = None;
         for trade in played::wanted(&self.settings) {
@@ -41,25 +44,36 @@ impl World<'_> {
                 Errand::Start(helper) => {
                     self.helpers.insert((trade, helper));
                     let ready = "#hungry\n";
-                    self.behave(trade, helper, ready, ready);
+                    self.behave(trade, helper, ready.as_bytes(), ready.as_bytes());
                 }
                 Errand::Connect(helper, _) => {
                     self.helpers.insert((trade, helper));
-                    self.behave(trade, helper, CONNECTED, CONNECTED);
+                    self.behave(trade, helper, CONNECTED.as_bytes(), CONNECTED.as_bytes());
                 }
-                Errand::Say(helper, _) => {
+                Errand::Say(helper, octets) => {
                     let (good, nonsense) = match trade {
                         Trade::Router => ("250\n#hungry\n", "#hungry\n"),
                         Trade::Filter if self.helper_dice.chance(self.plan.helpers.freezes) => {
                             ("1\n#hungry\n", "what?\n#hungry\n")
                         }
                         Trade::Filter => ("0\n#hungry\n", "what?\n#hungry\n"),
+                        Trade::Milter => {
+                            self.milter(helper, &octets);
+                            continue;
+                        }
                         Trade::Policy(_) => ("action=DUNNO\n\n", "action=WHAT\n\n"),
                     };
-                    self.behave(trade, helper, good, nonsense);
+                    self.behave(trade, helper, good.as_bytes(), nonsense.as_bytes());
+                }
+                Errand::Read(helper, draft, from, most) => {
+                    let news = News::Piece(helper, self.piece(draft, from, most));
+                    self.tell_server(ServerInput::Helper(trade, news));
                 }
                 Errand::LetGo(helper) | Errand::End(helper) => {
                     self.helpers.remove(&(trade, helper));
+                    if trade == Trade::Milter {
+                        self.milters.remove(&helper);
+                    }
                 }
             }
         }
@@ -74,15 +88,15 @@ impl World<'_> {
         }
     }
 
-    fn behave(&mut self, trade: Trade, helper: HelperId, good: &str, nonsense: &str) {
+    fn behave(&mut self, trade: Trade, helper: HelperId, good: &[u8], nonsense: &[u8]) {
         let plan = self.plan.helpers;
         let manner = self.manner();
         let takes = self.helper_dice.between(1, plan.work_us.max(1));
-        let (first, second): (Option<String>, Option<u64>) = match manner {
+        let (first, second): (Option<Vec<u8>>, Option<u64>) = match manner {
             Manner::Good => (Some(good.into()), None),
             Manner::Silent => return,
             Manner::Dies => (None, None),
-            Manner::Cut if good == CONNECTED => (None, None),
+            Manner::Cut if good == CONNECTED.as_bytes() => (None, None),
             // A line that is begun, and then nothing.
             Manner::Cut => (Some(good[..1].into()), Some(takes + 1)),
             Manner::Twice => (Some(good.repeat(2)), None),
@@ -90,11 +104,33 @@ impl World<'_> {
             Manner::Late => (Some(good.into()), None),
         };
         let takes = if manner == Manner::Late { takes + plan.late_ms * 1000 } else { takes };
-        let says = first.map(String::into_bytes);
-        self.put(self.now + takes, Happening::Helper(self.life, trade, helper, says));
+        self.put(self.now + takes, Happening::Helper(self.life, trade, helper, first));
         if let Some(end) = second {
             self.put(self.now + end, Happening::Helper(self.life, trade, helper, None));
         }
+    }
+
+    /// A milter is told something. It takes every message, and wants nothing changed but what is not there; that is
+    /// enough to have the message's file written anew.
+    fn milter(&mut self, helper: HelperId, octets: &[u8]) {
+        let says = self.milters.entry(helper).or_default().hear(octets);
+        let good = match says {
+            Some(Says::Octets(octets)) => octets,
+            Some(Says::All(_)) => {
+                milter::decision("drop-rcpt nobody@nowhere.example / accept").expect("it is one")
+            }
+            None => return,
+        };
+        let nonsense = milter::decision("nonsense what").expect("it is one");
+        self.behave(Trade::Milter, helper, &good, &nonsense);
+    }
+
+    /// Octets of a draft that was shown.
+    fn piece(&self, draft: DraftPath, from: u64, most: usize) -> Option<Vec<u8>> {
+        let inode = draft.as_str().strip_prefix("public/")?.parse().ok()?;
+        let octets = self.disk.octets(inode);
+        let from = usize::try_from(from).ok()?.min(octets.len());
+        Some(octets[from..].iter().copied().take(most).collect())
     }
 
     fn manner(&mut self) -> Manner {

@@ -168,6 +168,7 @@ fn posed(question: &policy::Question) -> Option<Posed> {
         | policy::Question::Report(_)
         | policy::Question::Content { .. }
         | policy::Question::Router { .. }
+        | policy::Question::Milter(_)
         | policy::Question::Delegated(_) => return None,
     })
 }
@@ -213,6 +214,7 @@ pub(super) fn ruling(verdict: &Verdict) -> Ruling {
         | Verdict::Report(_)
         | Verdict::Judged(_)
         | Verdict::Routed(_)
+        | Verdict::Milted(_)
         | Verdict::Action(_)
         | Verdict::NoHelper(_)
         | Verdict::LoginFirst) => Ruling::No { why: format!("{other:?}"), retry: None },

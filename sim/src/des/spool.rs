@@ -8,10 +8,11 @@ mod steps;
 
 use super::disk::Disk;
 use super::plant::Plant;
+use crate::played;
 use crate::trace::{ConnectionId, Errno, Fingerprint, Operation};
 use smtpserver_core::SessionId;
 use smtpserver_core::server::commit::Publication;
-use smtpserver_core::spool::{DraftPath, SpoolFault, Stored};
+use smtpserver_core::spool::{DraftPath, Revision, SpoolFault, Stored};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 
@@ -206,6 +207,16 @@ impl Spool {
         draft.writing = true;
         let octets = std::mem::take(&mut draft.pending);
         self.submit(Job::Write { draft: id, octets, shows: true });
+    }
+
+    /// Writes a draft anew, after it was shown. Its octets are new ones, which have not met the disk.
+    pub(super) fn revise(&mut self, id: DraftId, revision: &Revision, disk: &Disk) {
+        let draft = self.drafts.get_mut(&id).expect("a session revises its own draft");
+        let Some(inode) = draft.file.take() else { return };
+        draft.pending = played::revised(disk.octets(inode), revision);
+        draft.written = Fingerprint::default();
+        draft.written.write(&draft.pending);
+        self.submit(Job::Remove { inode });
     }
 
     /// Writes what is left of a draft and makes it durable.

@@ -11,6 +11,7 @@ use super::spool::JobId;
 use crate::clients;
 use crate::dice::{Dice, Purpose};
 use crate::plan::{Fault, Plan, Side, When};
+use crate::played::milter::Milter;
 use crate::tls;
 use crate::trace::{ConnectionId, Looked, Rest, Trace, What};
 use crate::zone::Zone;
@@ -93,6 +94,8 @@ pub(super) struct World<'a> {
     pub(super) helper_dice: Dice,
     /// Helpers that were started and not ended.
     pub(super) helpers: BTreeSet<(Trade, HelperId)>,
+    /// What milters among them were told.
+    pub(super) milters: BTreeMap<HelperId, Milter>,
     /// What farms want done.
     pub(super) errands: VecDeque<(Trade, Errand)>,
     /// When the server is called for its helpers.
@@ -166,6 +169,7 @@ impl<'a> World<'a> {
             answers_dice: Dice::new(plan.seed, Purpose::Answers, 0),
             helper_dice: Dice::new(plan.seed, Purpose::Helpers, 0),
             helpers: BTreeSet::new(),
+            milters: BTreeMap::new(),
             errands: VecDeque::new(),
             farm_due: None,
             logins_dice: Dice::new(plan.seed, Purpose::Logins, 0),

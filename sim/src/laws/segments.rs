@@ -64,7 +64,11 @@ pub(super) fn seamless(Case { plan, sample, .. }: &Case<'_>) -> Result<(), Viola
         let heard = &sample.heard[id];
         let settings = Arc::new(plan.settings(heard.change).map_err(|what| Violation::new(4, None, what))?);
         let helpers = &settings.helpers;
-        if helpers.router || helpers.filter.is_some() || helpers.policy_service.is_some() {
+        if helpers.router
+            || helpers.filter.is_some()
+            || helpers.policy_service.is_some()
+            || !helpers.milters.is_empty()
+        {
             // What its helpers said cannot be had again.
             continue;
         }
@@ -359,7 +363,9 @@ fn obey(
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
                 session.handle(now, Input::Reported(Report::Committed(stored)));
             }
-            Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))
+            Output::Order(
+                Order::Begin | Order::Show | Order::Revise(_) | Order::Abandon | Order::Leave(_),
+            )
             | Output::Attempt(_)
             | Output::Event(_)
             | Output::Close(_) => {}

@@ -101,7 +101,8 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
     let plan = with_helpers(dice, plan);
     let plan = with_cuts(dice, plan);
     let plan = with_policy_service(dice, plan);
-    policy::with_policy(dice, plan)
+    let plan = policy::with_policy(dice, plan);
+    with_milter(dice, plan)
 }
 
 /// Many honest clients and no trouble: what the speed of the simulator is measured with.
@@ -269,6 +270,20 @@ fn helpers(dice: &mut Dice) -> HelpersPlan {
 fn with_policy_service(dice: &mut Dice, mut plan: Plan) -> Plan {
     if dice.chance(100) {
         plan.settings.push("policy-service unix:/policy".into());
+        if plan.helpers == HelpersPlan::default() {
+            plan.helpers = helpers(dice);
+        }
+    }
+    plan
+}
+
+/// One in twenty worlds has a milter.
+fn with_milter(dice: &mut Dice, mut plan: Plan) -> Plan {
+    if dice.chance(50) {
+        plan.settings.push("milter unix:/milter".into());
+        if dice.chance(300) {
+            plan.settings.push("milter-failure accept".into());
+        }
         if plan.helpers == HelpersPlan::default() {
             plan.helpers = helpers(dice);
         }

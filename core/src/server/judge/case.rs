@@ -128,6 +128,7 @@ impl Case {
             | Question::Report(_)
             | Question::Router { .. }
             | Question::Delegated(_)
+            | Question::Milter(_)
             | Question::Content { .. } => {}
         }
     }
@@ -158,6 +159,7 @@ impl Case {
             | Question::Report(_) => Judged::Verdict(Verdict::Accept),
             // Nobody else can answer for it.
             Question::Router { .. } => Judged::Verdict(Verdict::NoHelper(Trade::Router)),
+            Question::Milter(_) => Judged::Verdict(Verdict::NoHelper(Trade::Milter)),
             Question::Delegated(_) => Judged::Verdict(Verdict::NoHelper(Trade::Policy(ServiceId::default()))),
         }
     }
@@ -185,6 +187,7 @@ impl Case {
         let name = match &known.name {
             None if names_matter
                 || self.settings.helpers.policy_service.is_some()
+                || !self.settings.helpers.milters.is_empty()
                 || self.settings.routes_hello()
                 || access.is_some_and(HostAccess::wants_names) =>
             {
