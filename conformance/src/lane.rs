@@ -1,6 +1,7 @@
 //! Where a script meets a server. The judge is one engine; a lane only opens worlds, carries octets and tells the time.
 //! Lanes that need nothing but sockets are here ([`Peer`], [`Tcp`]); those over a simulated server live with the simulator.
 
+mod names;
 mod peer;
 mod sockets;
 mod spool;

@@ -63,7 +63,7 @@
 //! | `C starts tls` | the handshake |
 //! | `client 2` | the following marks speak of a second connection, opened at its first step; `client 1` goes back |
 //! | `loop 100` ... `end` | the steps between, so many times; `{i}` in them is the iteration, from 1 |
-//! | `F>` `F<` `F dies` `F silent` | what the content filter is asked, answers, or suffers; `R` the router, `D` the resolver |
+//! | `F>` `F<` `F dies` `F silent` | what the content filter is asked, answers, or suffers; `R` the router, `P` the policy service, `M` a milter, `D` the resolver |
 //! | `spool 2 messages` | what was accepted; below it `from`, `to` (all of them, in order), `body`, `has` for each message |
 //! | `event name arguments` | something that must have happened |
 //!

@@ -65,7 +65,8 @@ pub struct World {
     pub settings: Vec<String>,
     /// The lines of the policy; none: there is no policy but the base's.
     pub policy: Vec<String>,
-    /// What name servers know: `NAME KIND VALUE`, or `NAME` and how questions for it end.
+    /// What name servers know: `NAME KIND VALUE`, or `NAME` and how questions for it end; `NAME PLAYED` leaves that to
+    /// the script (`D>`, `D<`).
     pub zone: Vec<String>,
 }
 
@@ -122,7 +123,7 @@ pub enum Act {
     ServerCloses,
     /// `C starts tls`.
     StartTls,
-    /// `F>` `R>` `D>`: a helper is asked this.
+    /// `F>` `R>` `P>` `M>` `D>`: a helper is asked this.
     Asked(Helper, Pattern),
     /// `F<` `R<` `D<`: a helper answers this.
     Answers(Helper, String),
@@ -160,6 +161,10 @@ pub enum Helper {
     Filter,
     /// `R`: the router.
     Router,
+    /// `P`: the policy service.
+    PolicyService,
+    /// `M`: a milter.
+    Milter,
     /// `D`: the resolver (DNS).
     Resolver,
 }
@@ -169,6 +174,8 @@ impl fmt::Display for Helper {
         out.write_str(match self {
             Self::Filter => "filter",
             Self::Router => "router",
+            Self::PolicyService => "policy service",
+            Self::Milter => "milter",
             Self::Resolver => "resolver",
         })
     }

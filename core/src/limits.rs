@@ -62,6 +62,8 @@ pub const RECORDED_TEXT_MAX: usize = 8_192;
 pub const PROXY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Octets of a line to or from a helper, LF included.
 pub const HELPER_LINE_MAX: usize = 8_192;
+/// Octets of what a helper is told in a paragraph, all LF included.
+pub const HELPER_PARAGRAPH_MAX: usize = 16_384;
 /// Lines of one answer of a helper.
 pub const HELPER_LINES_MAX: usize = 64;
 /// From the end of a message to its reply, whatever is waited for in between: a client waits ten minutes (RFC 2821
@@ -96,6 +98,19 @@ pub const HELPER_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const HELPER_FAILURES_MAX: u32 = 5;
 /// Jobs that wait for a helper: more than there are sessions, each of which has one at most.
 pub const HELPER_JOBS_WAITING_MAX: usize = 10_000;
+/// How long a recipient may wait for a connection to a policy service that is free. A session waits for that and the
+/// service's work ([`POLICY_SERVICE_WORK_MAX`]), and longer (`timeout-answer`, 60 s).
+pub const POLICY_SERVICE_QUEUE_MAX: Duration = Duration::from_secs(10);
+/// How long a policy service may work on one request.
+pub const POLICY_SERVICE_WORK_MAX: Duration = Duration::from_secs(40);
+/// How long a connection to a policy service may be idle.
+pub const POLICY_SERVICE_IDLE_MAX: Duration = Duration::from_secs(60);
+/// Connections to one policy service.
+pub const POLICY_SERVICE_CONNECTIONS_MAX: usize = 20;
+/// Requests after which a connection to a policy service is replaced.
+pub const POLICY_SERVICE_REQUESTS_MAX: u32 = 1_000;
+/// Octets of the fields that helpers and checks want at the head of one message.
+pub const HEAD_FIELDS_OCTETS_MAX: usize = 8_192;
 /// Connections to a content filter behind a socket, which has helpers of its own.
 pub const FILTER_CONNECTIONS_MAX: usize = 50;
 /// Lines of a reply in a helper's words: as many as the ancestor took, and one.
@@ -134,6 +149,10 @@ pub const DNS_ADDRESSES_MAX: usize = 1_024;
 pub const DNS_TEXTS_MAX: usize = 1_024;
 /// Names that are kept of one answer: each may be a pointer of a few octets to 253.
 pub const DNS_NAMES_MAX: usize = 128;
+/// Records of one answer that a log shows.
+pub const DNS_RECORDS_SHOWN_MAX: usize = 8;
+/// Octets of a text that a log shows.
+pub const DNS_TEXT_SHOWN_MAX: usize = 200;
 /// Names of an address that are looked up to confirm it, and hosts of a domain whose addresses are looked up.
 pub const DNS_HOSTS_MAX: usize = 10;
 /// Zones of one list of blocklists.
@@ -260,3 +279,26 @@ impl Default for Timeouts {
         }
     }
 }
+/// Milters that see a message of one group.
+pub const MILTERS_MAX: usize = 4;
+/// Conversations with milters at a time, over all sessions.
+pub const MILTER_TALKS_MAX: usize = 1_000;
+/// How long a milter may take for one answer, but for the last one.
+pub const MILTER_STEP_MAX: Duration = Duration::from_secs(30);
+/// How long a milter may have one message. With all of [`MILTERS_MAX`] and the content filter behind them a client that
+/// waits ten minutes (RFC 2821 §4.5.3.2) still hears what became of it.
+pub const MILTER_MESSAGE_MAX: Duration = Duration::from_secs(80);
+/// How long a session waits for what a milter says: longer than the milter has.
+pub const MILTER_WAIT_MAX: Duration = Duration::from_secs(85);
+/// Octets of a packet of a milter, without its length: a field may have 65,535.
+pub const MILTER_PACKET_MAX: usize = 131_072;
+/// Octets that are read of a message's file at a time: as a chunk of the body, with CRLF for LF, they stay below 65,535.
+pub const MILTER_PIECE: usize = 32_767;
+/// Octets of one field of a header that a milter is shown.
+pub const MILTER_FIELD_MAX: usize = 65_000;
+/// Octets of a header that may be changed.
+pub const HEADER_OCTETS_MAX: usize = 262_144;
+/// Changes that a milter may make to one message.
+pub const MILTER_CHANGES_MAX: usize = 1_000;
+/// Octets of all of them.
+pub const MILTER_CHANGES_OCTETS_MAX: usize = 262_144;

@@ -81,6 +81,8 @@ pub enum Refusal {
     Condemned(Words),
     /// The interactive router is against the address.
     Unroutable(Words),
+    /// The policy service refuses the recipient, in these words.
+    Delegated(Words),
     /// AUTH, where the operator wants it on other services only (`no-smtp-auth-on-25`).
     LoginElsewhere,
     /// AUTH, and the channel is not private.
@@ -116,6 +118,10 @@ pub enum Trouble {
     Router,
     /// The content filter is, and the operator wants the message to come again (`contentfilter-failure defer`).
     Filter,
+    /// The policy service has not answered, or with what cannot be understood.
+    PolicyService,
+    /// A milter has not answered, or wants what cannot be done.
+    Milter,
     /// No answer to a question came in time.
     NoAnswer,
     /// The client was silent too long, or too slow.
@@ -164,6 +170,7 @@ impl Refusal {
             Refusal::Looping => "looping",
             Refusal::Condemned(_) => "condemned",
             Refusal::Unroutable(_) => "unroutable",
+            Refusal::Delegated(_) => "service-refused",
             Refusal::LoginElsewhere => "login-elsewhere",
             Refusal::LoginNeedsTls => "login-needs-tls",
             Refusal::LoggedInAlready(_) => "logged-in-already",
@@ -181,6 +188,8 @@ impl Refusal {
                 Trouble::TooManyHandshakes => "too-many-handshakes",
                 Trouble::Router => "router",
                 Trouble::Filter => "contentfilter",
+                Trouble::PolicyService => "policy-service",
+                Trouble::Milter => "milter",
                 Trouble::NoAnswer => "no-answer",
                 Trouble::TimedOut => "timed-out",
                 Trouble::ShuttingDown => "shutting-down",
@@ -200,6 +209,7 @@ impl Refusal {
             Refusal::HelloSyntax
                 | Refusal::Condemned(_)
                 | Refusal::Unroutable(_)
+                | Refusal::Delegated(_)
                 | Refusal::HelloRefused(_)
                 | Refusal::EarlyTalker
                 | Refusal::KeptOut
@@ -235,7 +245,7 @@ impl Refusal {
             | Refusal::DeclaredTooBig => true,
             // Nobody need be slowed down because a name server is.
             Refusal::Policy(denial) => denial.no.why != Why::Trouble,
-            Refusal::Unroutable(words) => words.refuses_for_good(),
+            Refusal::Unroutable(words) | Refusal::Delegated(words) => words.refuses_for_good(),
             Refusal::Trouble(trouble) => matches!(trouble, Trouble::NoSpace | Trouble::TooManyRecipients),
             Refusal::Line(_)
             | Refusal::TooManyUnknown

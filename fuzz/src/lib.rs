@@ -11,11 +11,13 @@ mod dns_answer;
 mod dotted;
 mod host_access;
 mod line;
+mod milter;
 mod oracle;
 mod params;
 mod path;
 mod plan;
 mod policy_file;
+mod policy_service;
 mod policy_source;
 mod proxy;
 mod replay_log;
@@ -34,11 +36,13 @@ pub use dns_answer::dns_answer;
 pub use dotted::dotted;
 pub use host_access::host_access;
 pub use line::line;
+pub use milter::milter;
 pub use oracle::oracle;
 pub use params::params;
 pub use path::path;
 pub use plan::plan;
 pub use policy_file::policy_file;
+pub use policy_service::policy_service;
 pub use policy_source::policy_source;
 pub use proxy::proxy;
 pub use replay_log::replay_log;
@@ -55,7 +59,7 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 23] = [
     ("auth_exchange", auth_exchange),
     ("chunk", chunk),
     ("command", command),
@@ -64,11 +68,13 @@ pub const TARGETS: [Target; 21] = [
     ("dotted", dotted),
     ("host_access", host_access),
     ("line", line),
+    ("milter", milter),
     ("oracle", oracle),
     ("params", params),
     ("path", path),
     ("plan", plan),
     ("policy_file", policy_file),
+    ("policy_service", policy_service),
     ("policy_source", policy_source),
     ("proxy", proxy),
     ("replay_log", replay_log),

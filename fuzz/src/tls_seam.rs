@@ -279,7 +279,9 @@ impl World {
                 let stored = Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 };
                 self.session.handle(self.now, Input::Reported(Report::Committed(stored)));
             }
-            Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_)) => {
+            Output::Order(
+                Order::Begin | Order::Show | Order::Revise(_) | Order::Abandon | Order::Leave(_),
+            ) => {
                 self.draft.clear();
             }
             Output::Event(Event::Command(_)) => {

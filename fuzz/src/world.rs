@@ -163,6 +163,8 @@ impl World {
                 assert!(self.draft.is_some(), "only a draft can be shown");
                 Some(Report::Shown(DraftPath::new("public/1").expect("it is short")))
             }
+            // No milter is asked here.
+            Order::Revise(_) => None,
             Order::Commit(_) => {
                 self.kept.push(self.draft.take().expect("only a draft can be kept"));
                 Some(Report::Committed(Stored { inode: 1, mtime_seconds: 0, mtime_nanos: 0 }))

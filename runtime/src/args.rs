@@ -250,9 +250,8 @@ pub enum PolicyCommand {
 /// Which messages to list, and how.
 #[derive(Debug, clap::Args)]
 pub struct Listed {
-    /// Spool directory
-    #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
-    pub(crate) postoffice: PathBuf,
+    #[command(flatten)]
+    pub(crate) office: Office,
     /// One JSON object for each message instead
     #[arg(long)]
     pub(crate) json: bool,
@@ -263,9 +262,19 @@ pub struct Listed {
 pub struct OneMessage {
     /// A spool id such as S1234567AfrKWFoj, or a file's number
     pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) office: Office,
+}
+
+/// Where messages are.
+#[derive(Debug, clap::Args)]
+pub struct Office {
     /// Spool directory
     #[arg(short = 'P', long, value_name = "DIR", default_value = "/var/spool/postoffice")]
     pub(crate) postoffice: PathBuf,
+    /// The ZENV file, which may name other directories of messages
+    #[arg(short = 'Z', long, value_name = "FILE")]
+    pub(crate) zenv: Option<PathBuf>,
 }
 
 /// What to look at.

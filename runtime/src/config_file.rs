@@ -5,11 +5,12 @@ mod logins;
 mod named;
 
 use crate::Stop;
-use crate::args::{self, DaemonArgs};
+use crate::args::{self, DaemonArgs, Office};
 use crate::clock::{Clock, SystemClock};
 use crate::limits::CONFIG_OCTETS_MAX;
 use crate::listen::Wanted;
 use crate::places::{self, Passed};
+use crate::spool_fs::Layout;
 use crate::tls::shop::Shop;
 use named::Named;
 use nix::fcntl::OFlag;
@@ -299,6 +300,14 @@ fn in_order(errors: Vec<Remark>) -> Vec<Remark> {
     };
     kept.sort_by_cached_key(|one| place(&one.spot));
     kept
+}
+
+/// Where whole messages of a spool go, by the ZENV file.
+pub(crate) fn layout(office: &Office) -> Result<Layout, Stop> {
+    let variable = std::env::var_os(ZENV_VARIABLE).map(PathBuf::from);
+    let (_, octets) = zenv_file(office.zenv.as_deref(), variable).map_err(LoadFault::tell)?;
+    // What else is wrong in it, the server says.
+    Ok(Layout::read(&Zenv::read("", &octets).0, &office.postoffice))
 }
 
 /// The ZENV file: the option's, the environment's, or the usual one if it is there.

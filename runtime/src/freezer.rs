@@ -1,9 +1,11 @@
-//! What a person does with the freezer: looks at what is in it (as at the queue), lets a message go to the router, or
+//! What a person does with the freezer: looks at what is in it (as at the queue), lets a message go to the queue, or
 //! deletes it. Each step is durable before it is told.
 
 use crate::Stop;
+use crate::args::Office;
+use crate::config_file::layout;
 use crate::lines::printable;
-use crate::spool_fs::{FREEZER, ROUTER};
+use crate::spool_fs::FREEZER;
 use crate::spool_read;
 use rustix::fs::{self, AtFlags, RenameFlags};
 use rustix::io::Errno;
@@ -16,10 +18,12 @@ use std::path::Path;
 const NAMES_MAX: u32 = 100;
 
 /// Gives a message to the router. When it returns, a crash does not take the message away again, and it is in one place only.
-pub(crate) fn release(postoffice: &Path, id: &str) -> Result<(), Stop> {
-    let (freezer, router) = (postoffice.join(FREEZER), postoffice.join(ROUTER));
-    let path = spool_read::find(&freezer, id)?;
+pub(crate) fn release(office: &Office, id: &str) -> Result<(), Stop> {
+    let freezer = office.postoffice.join(FREEZER);
+    let path = spool_read::find(freezer.clone(), id)?;
     let inode = path.symlink_metadata().map_err(|error| fault("look at", &path, error))?.ino();
+    let layout = layout(office)?;
+    let router = layout.queue_of(&office.postoffice, inode);
     for attempt in 0..NAMES_MAX {
         let name = Destination::Router.file_name(inode, attempt);
         match fs::renameat_with(fs::CWD, &path, fs::CWD, router.join(&name), RenameFlags::NOREPLACE) {
@@ -30,6 +34,7 @@ pub(crate) fn release(postoffice: &Path, id: &str) -> Result<(), Stop> {
                         .and_then(|folder| folder.sync_all())
                         .map_err(|error| fault("sync", folder, error))?;
                 }
+                layout.tell(inode, &name);
                 println!("released as {}", router.join(name).display());
                 return Ok(());
             }
@@ -43,7 +48,7 @@ pub(crate) fn release(postoffice: &Path, id: &str) -> Result<(), Stop> {
 /// Deletes a message.
 pub(crate) fn delete(postoffice: &Path, id: &str) -> Result<(), Stop> {
     let freezer = postoffice.join(FREEZER);
-    let path = spool_read::find(&freezer, id)?;
+    let path = spool_read::find(freezer.clone(), id)?;
     fs::unlinkat(fs::CWD, &path, AtFlags::empty()).map_err(|error| fault("delete", &path, error))?;
     let folder = File::open(&freezer).and_then(|folder| folder.sync_all());
     folder.map_err(|error| fault("sync", &freezer, error))?;

@@ -10,7 +10,7 @@ use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::refusal::Refusal;
 use smtpserver_core::server::admission::Limit;
 use smtpserver_core::{Duration, Now, Peer, SessionId};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use tracing::Level;
 
@@ -22,6 +22,8 @@ pub trait Journal: Send + Sync + 'static {
     fn note(&self, now: Now, session: SessionId, peer: &Peer, event: &Event);
     /// This leads to the answer that a session is about to get; only where its settings want it told.
     fn reasoned(&self, _now: Now, _session: SessionId, _reasons: &[String]) {}
+    /// Something was asked of the domain name system for a session (`D> example.com MX`), or was answered (`D< ...`).
+    fn looked(&self, _now: Now, _session: SessionId, _line: fmt::Arguments<'_>) {}
     /// The hands did something that no session tells of.
     fn count(&self, _work: Work) {}
     /// Files may have been moved away: they are looked for anew.
@@ -153,6 +155,12 @@ impl Journal for Logbook {
     fn reasoned(&self, now: Now, session: SessionId, reasons: &[String]) {
         let fields = [("session", Value::Word(&session)), ("chain", Value::Texts(reasons))];
         self.say(now, Level::INFO, "reasoned", &fields);
+    }
+
+    fn looked(&self, now: Now, session: SessionId, line: fmt::Arguments<'_>) {
+        if let Some(log) = &self.session_log {
+            log.remark(now, session, &line.to_string());
+        }
     }
 
     fn count(&self, work: Work) {

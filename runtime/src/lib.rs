@@ -52,7 +52,7 @@ mod stats;
 pub mod subserver;
 pub mod tls;
 
-use args::{Args, Command, FreezerCommand, PolicyCommand, SpoolCommand};
+use args::{Args, Command, FreezerCommand, Listed, OneMessage, PolicyCommand, SpoolCommand};
 use spool_fs::FREEZER;
 
 /// Does what the command line asks for. An error is one line for a person, and the exit code.
@@ -80,17 +80,21 @@ pub fn run(args: Args) -> Result<(), Stop> {
         Some(Command::AuthWorker(worker)) => auth::worker::run(worker),
         Some(Command::HelperHost(host)) => subserver::host::run(host),
         Some(Command::Replay { files }) => replay::run(&files),
-        Some(Command::Spool(command)) => match command {
-            SpoolCommand::List(listed) => {
-                spool_read::list(&spool_read::queue(&listed.postoffice), listed.json)
-            }
-            SpoolCommand::Show(one) => spool_read::show(&spool_read::queue(&one.postoffice), &one.id),
-        },
+        Some(Command::Spool(SpoolCommand::List(Listed { office, json }))) => {
+            spool_read::list(&spool_read::queue(&office)?, json)
+        }
+        Some(Command::Spool(SpoolCommand::Show(OneMessage { id, office }))) => {
+            spool_read::show(&spool_read::queue(&office)?, &id)
+        }
         Some(Command::Freezer(command)) => match command {
-            FreezerCommand::List(listed) => spool_read::list(&listed.postoffice.join(FREEZER), listed.json),
-            FreezerCommand::Show(one) => spool_read::show(&one.postoffice.join(FREEZER), &one.id),
-            FreezerCommand::Release(one) => freezer::release(&one.postoffice, &one.id),
-            FreezerCommand::Delete(one) => freezer::delete(&one.postoffice, &one.id),
+            FreezerCommand::List(Listed { office, json }) => {
+                spool_read::list(&[office.postoffice.join(FREEZER)], json)
+            }
+            FreezerCommand::Show(OneMessage { id, office }) => {
+                spool_read::show(&[office.postoffice.join(FREEZER)], &id)
+            }
+            FreezerCommand::Release(OneMessage { id, office }) => freezer::release(&office, &id),
+            FreezerCommand::Delete(OneMessage { id, office }) => freezer::delete(&office.postoffice, &id),
         },
     }
 }

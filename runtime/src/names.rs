@@ -39,11 +39,15 @@ pub(crate) fn look<S: Spool>(desk: &Arc<Desk<S>>, now: Now, look: Look) {
     let Look { look_up, question, until } = look;
     let (desk, names) = (desk.clone(), desk.names());
     let wait = until.since(now.instant);
+    let session = look_up.session();
+    desk.journal().looked(now, session, format_args!("D> {question}"));
     tokio::spawn(async move {
         let answer = match names {
             Some(names) => tokio::time::timeout(wait, names.ask(question)).await,
             None => Ok(Answer::Trouble(Trouble::Unreachable)),
         };
-        desk.looked(look_up, answer.unwrap_or(Answer::Trouble(Trouble::Timeout)));
+        let answer = answer.unwrap_or(Answer::Trouble(Trouble::Timeout));
+        desk.journal().looked(desk.now(), session, format_args!("D< {answer}"));
+        desk.looked(look_up, answer);
     });
 }

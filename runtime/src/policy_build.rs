@@ -42,7 +42,8 @@ pub(crate) fn run(folder: &Path, base: &str, output: Option<PathBuf>) -> Result<
             eprint!("{}", told(&faults, &sources));
             let number = faults.iter().filter(|fault| !fault.kind.is_remark()).count();
             let kept = if output.exists() { ", and was not replaced" } else { "" };
-            return Err(Stop::failed(format!("{} was not made{kept}: {number} faults", output.display())));
+            let faults = if number == 1 { "fault" } else { "faults" };
+            return Err(Stop::failed(format!("{} was not made{kept}: {number} {faults}", output.display())));
         }
     };
     eprint!("{}", told(&compiled.remarks, &sources));

@@ -173,6 +173,11 @@ impl<S: Spool> Hands for Seat<S> {
                 Some(draft) => draft.show(),
                 None => self.mailbox.put(Post::Report(self.number, Report::Failed(SpoolFault::Broken))),
             },
+            Order::Revise(revision) => {
+                if let Some(draft) = &mut self.draft {
+                    draft.revise(revision);
+                }
+            }
             Order::Commit(destination) => match self.draft.take() {
                 Some(mut draft) => {
                     draft.bound_for(destination);

@@ -5,7 +5,7 @@ use crate::desk::Desk;
 use crate::mailbox::{DraftNumber, Mailbox, Post};
 use smtpserver_core::peer::SessionId;
 use smtpserver_core::server::commit::Publication;
-use smtpserver_core::spool::{Destination, DraftPath, Report, SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, DraftPath, Report, Revision, SpoolFault, Stored};
 use std::sync::Arc;
 
 /// Where messages are kept.
@@ -29,6 +29,9 @@ pub trait Draft: Send + 'static {
     /// Brings all octets that were added into a file that others of our account can read, and says on its account where
     /// that is. Never waits. Nothing is added afterwards.
     fn show(&mut self);
+
+    /// Writes it anew, after it was shown. Never waits; what cannot be done is a draft that cannot be kept.
+    fn revise(&mut self, revision: Box<Revision>);
 
     /// Where it goes when it is published; to the router when nothing is said.
     fn bound_for(&mut self, destination: Destination);

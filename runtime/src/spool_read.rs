@@ -2,9 +2,10 @@
 //! router may take any of them away at any moment, and what a message holds is shown, never believed.
 
 use crate::Stop;
+use crate::args::Office;
+use crate::config_file::layout;
 use crate::limits::{ENVELOPE_LINE_MAX, ENVELOPE_OCTETS_MAX};
 use crate::lines::printable;
-use crate::spool_fs::ROUTER;
 use rustix::fs::OFlags;
 use smtpserver_core::Wall;
 use smtpserver_core::spool::Stored;
@@ -35,11 +36,11 @@ struct Message {
 }
 
 /// Prints a line for each message, the oldest first.
-pub(crate) fn list(folder: &Path, json: bool) -> Result<(), Stop> {
+pub(crate) fn list(folders: &[PathBuf], json: bool) -> Result<(), Stop> {
     let mut messages = Vec::new();
-    for file in files(folder)? {
+    for path in files(folders)? {
         // Whatever cannot be opened any more was taken by the router.
-        if let Ok(message) = Message::open(&folder.join(file)) {
+        if let Ok(message) = Message::open(&path) {
             messages.push((message.written, line(&message, json)));
         }
     }
@@ -55,8 +56,8 @@ pub(crate) fn list(folder: &Path, json: bool) -> Result<(), Stop> {
 }
 
 /// Prints one message: its envelope explained, an empty line, the message.
-pub(crate) fn show(folder: &Path, id: &str) -> Result<(), Stop> {
-    let mut message = message(folder, id)?;
+pub(crate) fn show(folders: &[PathBuf], id: &str) -> Result<(), Stop> {
+    let mut message = message(folders, id)?;
     if !message.whole {
         print(|out| out.write_all(explain(&message).as_bytes()))?;
         return Err(Stop::failed(format!("message {} is damaged: its envelope has no end", printable(id))));
@@ -73,29 +74,37 @@ pub(crate) fn show(folder: &Path, id: &str) -> Result<(), Stop> {
 }
 
 /// The file of this message.
-pub(crate) fn find(folder: &Path, id: &str) -> Result<PathBuf, Stop> {
-    Ok(message(folder, id)?.path)
+pub(crate) fn find(folder: PathBuf, id: &str) -> Result<PathBuf, Stop> {
+    Ok(message(&[folder], id)?.path)
 }
 
-/// The messages that wait for the router.
-pub(crate) fn queue(postoffice: &Path) -> PathBuf {
-    postoffice.join(ROUTER)
+/// Where the messages are that wait for the router, or for whoever sees them before it.
+pub(crate) fn queue(office: &Office) -> Result<Vec<PathBuf>, Stop> {
+    let all = layout(office)?.folders(&office.postoffice);
+    // A sub-directory is made when the server starts with it.
+    Ok(all
+        .into_iter()
+        .enumerate()
+        .filter(|(place, path)| *place == 0 || path.is_dir())
+        .map(|(_, path)| path)
+        .collect())
 }
 
-fn message(folder: &Path, id: &str) -> Result<Message, Stop> {
+fn message(folders: &[PathBuf], id: &str) -> Result<Message, Stop> {
     let name = SpoolId::file_name(id)
         .ok_or_else(|| Stop::failed(format!("{} is neither a spool id nor a number", printable(id))))?;
     // Behind the number may stand another one, where the plain name was taken, and why it was frozen.
-    let is_its = |file: &String| {
-        let rest = file.strip_prefix(name);
+    let is_its = |path: &PathBuf| {
+        let rest = path.file_name().and_then(|file| file.to_str()).and_then(|file| file.strip_prefix(name));
         rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
     };
-    let message = files(folder)?
+    let message = files(folders)?
         .into_iter()
         .filter(is_its)
-        .filter_map(|file| Message::open(&folder.join(file)).ok())
+        .filter_map(|path| Message::open(&path).ok())
         .find(|message| id == name || message.id.as_str() == id);
-    message.ok_or_else(|| Stop::failed(format!("no message {} in {}", printable(id), folder.display())))
+    let place = folders.first().map_or(String::new(), |folder| folder.display().to_string());
+    message.ok_or_else(|| Stop::failed(format!("no message {} in {place}", printable(id))))
 }
 
 impl Message {
@@ -149,12 +158,18 @@ impl Message {
     }
 }
 
-/// The names of the messages in a directory: all that begin with a digit.
-fn files(router: &Path) -> Result<Vec<String>, Stop> {
-    let entries = std::fs::read_dir(router)
-        .map_err(|error| Stop::unfit(format!("the spool {} cannot be read: {error}", router.display())))?;
-    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    Ok(names.filter(|name| name.starts_with(|first: char| first.is_ascii_digit())).collect())
+/// The files of the messages in these directories: all whose names begin with a digit.
+fn files(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+    let mut files = Vec::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(folder).map_err(|error| {
+            Stop::unfit(format!("the spool {} cannot be read: {error}", folder.display()))
+        })?;
+        let begins =
+            |name: &std::ffi::OsString| name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit);
+        files.extend(entries.flatten().filter(|entry| begins(&entry.file_name())).map(|entry| entry.path()));
+    }
+    Ok(files)
 }
 
 fn line(message: &Message, json: bool) -> String {

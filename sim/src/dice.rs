@@ -34,6 +34,8 @@ pub enum Purpose {
     Tls,
     /// How long back ends need, and what they say.
     Logins,
+    /// What becomes of look-ups.
+    Names,
 }
 
 /// A stream of numbers.
@@ -64,6 +66,7 @@ impl Dice {
             Purpose::Helpers => 13,
             Purpose::Tls => 12,
             Purpose::Logins => 11,
+            Purpose::Names => 14,
         };
         let mut numbers = ChaCha8Rng::seed_from_u64(seed);
         numbers.set_stream((purpose << 48) | id);

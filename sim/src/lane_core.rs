@@ -2,6 +2,7 @@
 //! the kindest there is: questions are answered at once, the disk is memory and never fails.
 
 use crate::played::{self, Played};
+use crate::played_names::PlayedNames;
 use crate::zone::Zone;
 use crate::{script_world, users};
 use smtpserver_conformance::lane::{Abilities, End, Message, Refused, Stage, Taken, Trouble};
@@ -11,6 +12,7 @@ use smtpserver_core::auth::Inquiry;
 use smtpserver_core::limits::DRAFT_MEMORY_MAX;
 use smtpserver_core::server::{self, News, Staff};
 use smtpserver_core::spool::{DraftPath, Order, Report, Stored};
+use smtpserver_core::subserver::{Errand, HelperId};
 use smtpserver_core::tls::{HandshakeFault, TlsFacts, TlsVersion};
 use smtpserver_core::{Event, Input, Instant, Now, Output, Peer, Server, Session, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -30,7 +32,8 @@ impl Lane for CoreLane {
     }
 
     fn abilities(&self) -> Abilities {
-        let helpers = played::playable();
+        let mut helpers = played::playable();
+        helpers.push(Helper::Resolver);
         Abilities { tls: true, helpers, ..script_world::abilities() }
     }
 
@@ -66,6 +69,7 @@ struct World {
     inode: u64,
     stored: Vec<Vec<u8>>,
     helpers: Played,
+    names: PlayedNames,
     events: Vec<String>,
 }
 
@@ -82,6 +86,7 @@ impl World {
             inode: 0,
             stored: Vec::new(),
             helpers: Played::default(),
+            names: PlayedNames::default(),
             events: Vec::new(),
         }
     }
@@ -163,6 +168,17 @@ impl World {
         }
     }
 
+    /// Octets of a draft that was shown.
+    fn piece(&self, helper: HelperId, draft: DraftPath, from: u64, most: usize) -> server::News {
+        let index = draft.as_str().trim_start_matches("public/").parse().ok();
+        let connection = index.and_then(|index: usize| self.connections.get(index));
+        let octets = connection.map(|connection| {
+            let from = usize::try_from(from).expect("a draft is in memory").min(connection.draft.len());
+            connection.draft[from..].iter().copied().take(most).collect()
+        });
+        server::News::Piece(helper, octets)
+    }
+
     fn note(&mut self, event: &Event) {
         self.events.push(format!("{} {event}", event.name()).trim_end().to_owned());
     }
@@ -186,6 +202,9 @@ impl World {
                 let path = DraftPath::new(&format!("public/{index}")).expect("it is short");
                 self.handle(index, Input::Reported(Report::Shown(path)));
             }
+            Order::Revise(revision) => {
+                connection.draft = played::revised(&connection.draft, &revision);
+            }
             Order::Commit(_) => {
                 let id = connection.id.expect("a session has an id");
                 self.tell_server(server::Input::CommitOrdered(id));
@@ -206,9 +225,19 @@ impl World {
                         self.handle(index, Input::Answered(ticket, answer));
                     }
                 }
-                server::Output::HelperNote(..) => {}
+                server::Output::HelperNote(..) | server::Output::Reasoned(..) => {}
                 server::Output::Helper(trade, errand) => {
-                    if let Some(news) = self.helpers.run(trade, errand) {
+                    let news = match errand {
+                        Errand::Read(helper, draft, from, most) => {
+                            Some(self.piece(helper, draft, from, most))
+                        }
+                        errand @ (Errand::Start(_)
+                        | Errand::Connect(..)
+                        | Errand::Say(..)
+                        | Errand::LetGo(_)
+                        | Errand::End(_)) => self.helpers.run(trade, errand),
+                    };
+                    if let Some(news) = news {
                         self.tell_server(server::Input::Helper(trade, news));
                     }
                 }
@@ -242,9 +271,13 @@ impl World {
                         self.handle(index, Input::Reported(report));
                     }
                 }
-                server::Output::Look { look_up, question, .. } => {
-                    let answer = self.zone.answer(&question);
-                    self.tell_server(server::Input::Looked(look_up, answer));
+                server::Output::Look { look_up, question, until } => {
+                    if self.zone.is_played(&question.name) {
+                        self.names.ask(look_up, question, until);
+                    } else {
+                        let answer = self.zone.answer(&question);
+                        self.tell_server(server::Input::Looked(look_up, answer));
+                    }
                 }
                 server::Output::MeasureSpace => self.tell_server(server::Input::SpaceMeasured(None)),
             }
@@ -276,6 +309,17 @@ impl World {
     /// Lets time pass up to `until`, or until `wanted` says that there is something to take.
     fn pass(&mut self, until: Instant, wanted: impl Fn(&World) -> bool) {
         while !wanted(self) {
+            if let Some(deadline) = self.names.deadline()
+                && deadline <= until
+                && self.next_deadline().is_none_or(|(own, _)| deadline <= own)
+            {
+                self.instant = self.instant.max(deadline);
+                while let Some((look_up, answer)) = self.names.late(self.instant) {
+                    self.tell_server(server::Input::Looked(look_up, answer));
+                }
+                self.deliver_all();
+                continue;
+            }
             if let Some(deadline) = self.server.deadline()
                 && deadline <= until
                 && self.next_deadline().is_none_or(|(own, _)| deadline <= own)
@@ -403,6 +447,13 @@ impl Stage for World {
     }
 
     fn asked(&mut self, helper: Helper, at_most: std::time::Duration) -> Result<Vec<u8>, Trouble> {
+        if helper == Helper::Resolver {
+            self.pass(self.instant + at_most, |world| world.names.was_asked());
+            let asked = self.names.asked();
+            return asked
+                .map(String::into_bytes)
+                .ok_or_else(|| Trouble(format!("not asked within {at_most:?}")));
+        }
         let trade = played::trade(helper)?;
         self.pass(self.instant + at_most, |world| world.helpers.was_asked(trade));
         let asked = self.helpers.asked(trade);
@@ -410,6 +461,13 @@ impl Stage for World {
     }
 
     fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
+        if helper == Helper::Resolver {
+            let answer = self.names.answer(line).ok_or_else(|| Trouble("nothing was asked".into()))?;
+            let (look_up, answer) = answer.map_err(Trouble)?;
+            self.tell_server(server::Input::Looked(look_up, answer));
+            self.deliver_all();
+            return Ok(());
+        }
         let trade = played::trade(helper)?;
         let news = self.helpers.answer(trade, line);
         let news = news.ok_or_else(|| Trouble(format!("no {helper} is at work")))?;

@@ -8,14 +8,12 @@
 //! | 4 seamless | `segments`: some sessions of each run are held again, cut in other places |
 //! | 5 repeatable | [`repeatable`], which compares two runs |
 //! | 6 bounded, 11 live | `order` |
-//! | 10 exact | `order` for who is let in; `segments` for the replies of single sessions; both against the naive model |
+//! | 10 exact | `order` for who is let in; `rules` for policy, rates and look-ups; `segments` for the replies of single sessions; all against the naive model |
 //! | 8 sealed | `seal`; the seam of STARTTLS is what the fuzz target `tls_seam` and scripts try |
 //! | 12 replayable | `recordings`: some sessions of each run are recorded and lived through again |
 //!
-//! Not here: of law 10 the rate windows are not compared in runs, as nothing asks them
-//! yet: the policy will; until then `tests/model.rs` compares them alone, as it does the tarpit's hours. Of law 7 the
-//! second half, nothing said after its timeout, is seen as the bound on a session's length in law 6. Of law 11 nothing is
-//! said of helpers being hungry again, as there are none yet.
+//! Not here: of law 10 the tarpit's hours, which `tests/model.rs` compares alone, and SPF, which has examples of its own. Of
+//! law 7 the second half, nothing said after its timeout, is seen as the bound on a session's length in law 6.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "a law speaks of a few kinds of events and faults: that the others are nothing to it is the rule"
@@ -25,6 +23,7 @@ mod by_connection;
 mod mail;
 mod order;
 mod recordings;
+mod rules;
 mod seal;
 mod segments;
 mod talk;
@@ -39,6 +38,7 @@ struct Case<'a> {
     run: &'a Run,
     spooled: mail::Spooled,
     sample: segments::Sample,
+    rulings: rules::Rulings,
 }
 
 /// A law that was broken.
@@ -86,7 +86,7 @@ pub fn name(law: u8) -> &'static str {
 type Law = fn(&Case<'_>) -> Result<(), Violation>;
 
 /// All laws that speak of one run.
-const LAWS: [Law; 12] = [
+const LAWS: [Law; 13] = [
     order::bounded,
     talk::answered,
     talk::punctual,
@@ -94,6 +94,7 @@ const LAWS: [Law; 12] = [
     mail::honest,
     mail::closed,
     order::exact,
+    rules::exact,
     order::live,
     seal::sealed,
     segments::as_modelled,
@@ -106,8 +107,8 @@ const LAWS: [Law; 12] = [
 /// # Errors
 /// The violation.
 pub fn check(plan: &Plan, run: &Run) -> Result<(), Violation> {
-    let case =
-        Case { plan, run, spooled: mail::Spooled::of(plan, run), sample: segments::Sample::of(plan, run) };
+    let (spooled, sample) = (mail::Spooled::of(plan, run), segments::Sample::of(plan, run));
+    let case = Case { plan, run, spooled, sample, rulings: rules::Rulings::of(plan, run) };
     LAWS.iter().try_for_each(|law| law(&case))
 }
 

@@ -13,6 +13,7 @@ pub mod model;
 pub mod net;
 pub mod plan;
 mod played;
+mod played_names;
 pub mod runner;
 mod script_world;
 pub mod tls;

@@ -7,6 +7,7 @@ use smtpserver_conformance::script;
 use smtpserver_core::Settings;
 use smtpserver_core::config::choices::Users;
 use smtpserver_core::config::param;
+use smtpserver_core::config::report_auth::ReportAuth;
 use smtpserver_core::policy::{Role, SourceFile, compile};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 const HOST: &str = "mx.local.example";
 /// The address of the server in every world.
 const OWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Who may have reports in every world where somebody may: ann with the password pencil, and not bob.
+const REPORTERS: &[u8] = b"ann:pencil:SMTPIP:\nbob:paper:QQ:\n";
 /// The domain whose mailboxes are admitted in the world `plain`.
 const LOCAL_DOMAIN: &str = "localnames local.example";
 
@@ -43,6 +46,9 @@ pub(crate) fn settings(world: &script::World) -> Result<Settings, Refused> {
     }
     // Everybody knows the same users, and nobody opens a file.
     settings.auth.users = settings.auth.offered.then(|| Users::File("/users".into()));
+    if settings.sources.report_auth_file.is_some() {
+        settings.report_auth = ReportAuth::read("auth", REPORTERS).ok().map(Arc::new);
+    }
     if !world.policy.is_empty() {
         let text = world.policy.join("\n") + "\n";
         let file = SourceFile { role: Role::Source, name: "policy", text: text.as_bytes() };

@@ -55,6 +55,20 @@ pub enum What {
     Wrote(ConnectionId, Bytes),
     /// The session asked.
     Asked(ConnectionId, u64),
+    /// What it asked was about policy. This and the next four are noted where a policy was drawn.
+    Posed(ConnectionId, u64, Posed),
+    /// The server was asked it.
+    Put(ConnectionId, u64),
+    /// For that the server looks something up: the number, the name and the kind of record.
+    Sought(ConnectionId, u64, String),
+    /// What was said to that, as far as it can be told apart from the truth.
+    Looked(ConnectionId, u64, Looked),
+    /// The server ruled.
+    Ruled(ConnectionId, u64, Ruling),
+    /// The counts of all sources were written down; a server that begins has them again.
+    Saved,
+    /// The server's settings are those of the plan's fault of this number.
+    Reconfigured(usize),
     /// The session ordered something from the spool.
     Ordered(ConnectionId, Ordered),
     /// The session noted something.
@@ -137,6 +151,46 @@ pub enum News {
     ShuttingDown,
 }
 
+/// A question about policy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Posed {
+    /// May the client speak at all?
+    Connect,
+    /// It gives itself this name.
+    Hello(String),
+    /// It names a sender, without brackets; none is the null one.
+    Sender(Option<String>),
+    /// It names a recipient, without brackets.
+    Recipient(String),
+}
+
+/// How a look-up ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Looked {
+    /// With the truth.
+    True,
+    /// With nothing that can be believed.
+    Trouble,
+}
+
+/// What the server concluded from its policy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ruling {
+    /// Yes.
+    Yes,
+    /// Yes, and the message goes to the freezer.
+    Freezer,
+    /// Policy would say yes, but the disk is full.
+    NoSpace,
+    /// No, for this reason.
+    No {
+        /// Its name.
+        why: String,
+        /// When it may be otherwise, in microseconds.
+        retry: Option<u64>,
+    },
+}
+
 /// What a session orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ordered {
@@ -146,6 +200,8 @@ pub enum Ordered {
     Append(usize),
     /// Let helpers read it.
     Show,
+    /// Write it anew.
+    Revise,
     /// Make it durable.
     Commit,
     /// Make it durable in the freezer.
@@ -363,6 +419,13 @@ impl fmt::Display for Entry {
             | What::Dropped(_)
             | What::Unheard(_)
             | What::Asked(..)
+            | What::Posed(..)
+            | What::Put(..)
+            | What::Sought(..)
+            | What::Looked(..)
+            | What::Ruled(..)
+            | What::Saved
+            | What::Reconfigured(_)
             | What::Closed(..)
             | What::Released(_)
             | What::Broken(..)

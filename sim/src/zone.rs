@@ -1,5 +1,5 @@
 //! A world of names as a script writes it: a line a record, `NAME KIND VALUE`; `NAME TROUBLE` is how all questions for a
-//! name end, with `TIMEOUT`, `SERVFAIL`, `REFUSED` or `GARBAGE`.
+//! name end, with `TIMEOUT`, `SERVFAIL`, `REFUSED` or `GARBAGE`. `NAME PLAYED` leaves the answers to the script.
 
 use smtpserver::names::{Awaited, Names};
 use smtpserver_core::dns::{Answer, Gathering, Name, Question, Trouble};
@@ -16,6 +16,7 @@ pub(crate) struct Zone {
 enum Line {
     Record(String, String),
     Trouble(Trouble),
+    Played,
 }
 
 impl Zone {
@@ -36,6 +37,7 @@ impl Zone {
             ("TIMEOUT", None) => Line::Trouble(Trouble::Timeout),
             ("SERVFAIL", None) => Line::Trouble(Trouble::ServerFailure),
             ("REFUSED", None) => Line::Trouble(Trouble::Refused),
+            ("PLAYED", None) => Line::Played,
             ("GARBAGE", None) => Line::Trouble(Trouble::Malformed),
             (kind @ ("A" | "AAAA" | "MX" | "TXT" | "PTR"), Some(value)) => {
                 Line::Record(kind.into(), value.into())
@@ -45,13 +47,19 @@ impl Zone {
         Some((name, line))
     }
 
-    /// What this world answers.
+    /// Whether a script answers questions for this name.
+    pub(crate) fn is_played(&self, name: &Name) -> bool {
+        self.lines.iter().any(|(own, line)| own == name && matches!(line, Line::Played))
+    }
+
+    /// What this world answers; where a script would, nobody does.
     pub(crate) fn answer(&self, question: &Question) -> Answer {
         let mut gathering = Gathering::new(question.kind);
         let mut known = false;
         for (_, line) in self.lines.iter().filter(|(name, _)| *name == question.name) {
             known = true;
             match line {
+                Line::Played => return Answer::Trouble(Trouble::Timeout),
                 Line::Trouble(trouble) => return Answer::Trouble(*trouble),
                 // A value that is none is no record: the script will see that nothing is found.
                 Line::Record(kind, value) => match kind.as_str() {

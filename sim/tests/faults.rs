@@ -3,7 +3,7 @@
 use smtpserver_sim::des::{Run, run};
 use smtpserver_sim::laws::check;
 use smtpserver_sim::plan::{self, Cutting, Ending, Fault, Plan, Side};
-use smtpserver_sim::trace::{Errno, Operation, What};
+use smtpserver_sim::trace::{Errno, Operation, Ordered, What};
 
 /// What happens, if no law is broken by it.
 fn lawful(plan: &Plan) -> Run {
@@ -73,4 +73,29 @@ fn a_recording_that_is_not_right_breaks_its_law() {
         *recording = recording.slice(..recording.len() - 9);
         assert_eq!(check(plan, run).map_err(|violation| violation.law), Err(12));
     }
+}
+
+#[test]
+fn milters_and_policy_services_with_all_their_faults_lose_nothing() {
+    let with = |faulty: bool| {
+        let mut plan = plan::crowd(5, 6, 6);
+        plan.settings.push("milter unix:/milter".into());
+        plan.settings.push("policy-service unix:/policy".into());
+        plan.helpers.work_us = 2_000;
+        if faulty {
+            (plan.helpers.dies, plan.helpers.cut, plan.helpers.twice) = (10, 10, 10);
+            (plan.helpers.nonsense, plan.helpers.silent) = (10, 5);
+            plan.heal_ms = 600_000;
+        }
+        lawful(&plan)
+    };
+    let revised = |run: &Run| count(run, |what| matches!(what, What::Ordered(_, Ordered::Revise)));
+    let well = with(false);
+    let committed = count(&well, |what| matches!(what, What::Ordered(_, Ordered::Commit)));
+    assert!(committed > 20);
+    assert_eq!(revised(&well), committed, "each message's file is written anew");
+    assert!(!heard(&well).contains("\r\n451 "));
+    let ill = with(true);
+    assert!(revised(&ill) > 0);
+    assert!(heard(&ill).contains("451 4.7.1 ") || heard(&ill).contains("451 4.3.0 "), "{}", heard(&ill));
 }

@@ -240,9 +240,9 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
                 session.handle(now(instant), Input::Advised(ticket, smtpserver_sim::users::advice(&inquiry)));
             }
             Some(Output::Attempt(_)) => {}
-            Some(Output::Order(Order::Begin | Order::Show | Order::Abandon | Order::Leave(_))) => {
-                draft.clear()
-            }
+            Some(Output::Order(
+                Order::Begin | Order::Show | Order::Revise(_) | Order::Abandon | Order::Leave(_),
+            )) => draft.clear(),
             Some(Output::Order(Order::Append(octets))) => {
                 draft.extend_from_slice(&octets);
                 session.handle(now(instant), Input::Reported(Report::Room(octets.len())));
@@ -260,6 +260,8 @@ fn troubled(settings: &Arc<Settings>, stream: &[u8], mut troubles: VecDeque<u8>)
             }
             Some(Output::Secure(_) | Output::Event(_)) => {}
             Some(Output::Close(_)) => return (said, stored),
+            // The client takes every reply at once.
+            None if session.awaits_sent() => session.handle(now(instant), Input::Sent),
             None if rest.is_empty() => session.handle(now(instant), Input::PeerClosed),
             None => {
                 let (octets, behind) = rest.split_at(session.wants_bytes().min(rest.len()));
@@ -289,7 +291,7 @@ proptest! {
         let settings = Arc::new(settings(LINES[which]));
         let (said, stored) = troubled(&settings, &stream, troubles.into());
         let heard = codes(&said);
-        let course = model::follow(&settings, CLIENT, &stream, &heard);
+        let course = model::follow(&settings, CLIENT, &stream, &heard, None);
         prop_assert_eq!(&heard, &expected_codes(&course), "{}", stream.escape_ascii());
         let stored: Vec<_> = stored.iter().map(|raw| read(raw)).collect();
         prop_assert_eq!(stored, course.kept.iter().map(as_kept).collect::<Vec<_>>());

@@ -70,6 +70,21 @@ fn a_refused_chunk_taken_for_commands() {
 }
 
 #[test]
+fn trouble_taken_for_no_such_name() {
+    is_found(Plant::TroubleAsNoName, &[10]);
+}
+
+#[test]
+fn rates_that_are_forgotten_with_a_new_configuration() {
+    is_found(Plant::ForgottenRates, &[9, 10]);
+}
+
+#[test]
+fn verdicts_of_two_sessions_mixed_up() {
+    is_found(Plant::MixedVerdicts, &[9, 10]);
+}
+
+#[test]
 fn a_failing_plan_becomes_small_and_still_fails() {
     let (seed, law) = found(Plant::SkippedFsync).expect("it is found");
     let plan = plan::generate(seed);

@@ -2,14 +2,26 @@
 //!
 //! The tests themselves use them; this only says beforehand, and loudly, what will be skipped for want of them.
 
+use crate::cargo;
 use crate::steps::{Outcome, Steps};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Tells the tests that a missing foreign program is a failure.
 pub(crate) const REQUIRE_ENV: &str = "SMTPSERVER_REQUIRE_PEERS";
 
 /// `.ci/run` installs them all.
-const PROGRAMS: [&str; 7] = ["swaks", "curl", "smtp-source", "python3", "strace", "openssl", "msmtp"];
+const PROGRAMS: [&str; 10] = [
+    "swaks",
+    "curl",
+    "smtp-source",
+    "python3",
+    "strace",
+    "openssl",
+    "msmtp",
+    "testssl",
+    "postgrey",
+    "opendkim",
+];
 
 /// One step: all of them are here, or some are missing.
 pub(crate) fn step(steps: &mut Steps, required: bool) {
@@ -19,6 +31,31 @@ pub(crate) fn step(steps: &mut Steps, required: bool) {
             none if none.is_empty() => Outcome::Passed,
             some if required => Outcome::Failed(format!("not installed: {some}; .ci/run installs them")),
             some => Outcome::Skipped(format!("not installed, and the tests that need them skip: {some}")),
+        }
+    });
+}
+
+/// The header without which nothing can be built with PAM.
+const PAM: &str = "/usr/include/security/pam_appl.h";
+
+/// One step: the daemon as it is not built by default, with PAM and with the other library of cryptography. Logins and the
+/// seam of TLS are tried.
+pub(crate) fn features(steps: &mut Steps, required: bool) {
+    steps.step("the daemon's other features: ring, pam", || {
+        let with_pam = Path::new(PAM).is_file();
+        if !with_pam && required {
+            return Outcome::Failed("libpam0g-dev is not installed; .ci/run installs it".to_owned());
+        }
+        let features = if with_pam { "ring,pam" } else { "ring" };
+        let cargo = ["test", "--quiet", "--package", "smtpserver", "--no-default-features", "--features"];
+        let names = ["--test", "daemon", "--", "--nocapture", "pam::", "tls::teardown", "tls::logins"];
+        if let Err(why) = cargo::run(&[&cargo[..], &[features], &names].concat()) {
+            return Outcome::Failed(why);
+        }
+        if with_pam {
+            Outcome::Passed
+        } else {
+            Outcome::Skipped("pam: libpam0g-dev is not installed; ring passed".to_owned())
         }
     });
 }

@@ -15,6 +15,8 @@ const CONNECTING_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Sockets {
     address: SocketAddr,
     started: Instant,
+    /// What every connection begins with, before the client says anything.
+    header: &'static [u8],
     links: Vec<Link>,
 }
 
@@ -42,7 +44,12 @@ impl Link {
 
 impl Sockets {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, started: Instant::now(), links: Vec::new() }
+        Self { address, started: Instant::now(), header: b"", links: Vec::new() }
+    }
+
+    /// As a load balancer: every connection begins with this.
+    pub(super) fn passing_on(address: SocketAddr, header: &'static [u8]) -> Self {
+        Self { header, ..Self::new(address) }
     }
 
     fn link(&mut self, connection: usize) -> Result<&mut Link, Trouble> {
@@ -53,10 +60,11 @@ impl Sockets {
 impl Stage for Sockets {
     fn connect(&mut self) -> Result<usize, Trouble> {
         let failed = |error| Trouble(format!("cannot connect to {}: {error}", self.address));
-        let stream = TcpStream::connect_timeout(&self.address, CONNECTING_MAX).map_err(failed)?;
+        let mut stream = TcpStream::connect_timeout(&self.address, CONNECTING_MAX).map_err(failed)?;
         // Without this the kernel would join our segments as it likes.
         stream.set_nodelay(true).map_err(failed)?;
         stream.set_write_timeout(Some(SENDING_MAX)).map_err(failed)?;
+        stream.write_all(self.header).map_err(failed)?;
         self.links.push(Link { socket: stream, tls: None });
         Ok(self.links.len() - 1)
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::names::NameServer;
 use super::sockets::Sockets;
 use super::{Abilities, Clock, End, Lane, Message, Refused, Stage, Taken, Trouble, spool};
 use crate::script::World;
@@ -23,9 +24,15 @@ const STOPPING_MAX: Duration = Duration::from_secs(5);
 const USERS: &str = "%secret AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 ann:$6$saltsalt$rD9fW1BwIrjB90WCgCTdIQc3phTBhf04I6Iw/XlgKD9E9aEbzqGZipjiFxGo/4wWXDA6jV6/vZO.kKdDSfUJb0
 ";
+/// Who may have reports: ann with the password pencil, and not bob.
+const REPORTERS: &str = "ann:pencil:SMTPIP:\nbob:paper:QQ:\n";
 /// A certificate that nobody has signed but itself, good for a hundred years, and its key: worth nothing.
 const CERTIFICATE: &str = include_str!("certificate.pem");
 const KEY: &str = include_str!("key.pem");
+/// Whose connections a load balancer passes on, and to whom: the ends that every script's names speak of.
+const HEADER: &[u8] = b"PROXY TCP4 192.0.2.7 192.0.2.1 40000 25\r\n";
+/// What makes the second of them the server's own.
+const ZENV: &str = "SELFADDRESSES='[192.0.2.1]'\n";
 /// Lines of the server's own talk kept for a complaint.
 const TALK_KEPT: usize = 20;
 
@@ -85,12 +92,13 @@ impl Lane for Tcp {
         if world.base != "plain" {
             return Err(Refused::NotHere(format!("this lane knows no world `{}`", world.base)));
         }
-        if !world.zone.is_empty() {
-            return Err(Refused::NotHere("there is no name server in this lane".to_string()));
-        }
-        if !world.settings.is_empty() || !world.policy.is_empty() {
+        if !world.settings.is_empty() || !world.policy.is_empty() || !world.zone.is_empty() {
             let server = Server::start(&self.program, world).map_err(Refused::Trouble)?;
-            let sockets = Sockets::new(server.address);
+            let sockets = match server.names {
+                // Names speak of addresses: client and server have those of the simulated lanes.
+                Some(_) => Sockets::passing_on(server.address, HEADER),
+                None => Sockets::new(server.address),
+            };
             return Ok(Box::new(Running { sockets, server: Held::Own(server) }));
         }
         if self.plain.as_mut().is_none_or(|server| !server.lives()) {
@@ -171,6 +179,8 @@ struct Server {
     postoffice: TempDir,
     lines: Receiver<String>,
     talk: VecDeque<String>,
+    /// Whom it asks for names.
+    names: Option<NameServer>,
 }
 
 impl Server {
@@ -181,18 +191,30 @@ impl Server {
         command.args(["--foreground", "-p", "0", "-P"]).arg(postoffice.path());
         command.args(["--param", "localnames local.example"]);
         for setting in &world.settings {
-            command.args(["--param", setting]);
+            if setting.starts_with("report-auth-file ") {
+                let path = postoffice.path().join("reporters");
+                private(&path, REPORTERS).map_err(failed)?;
+                command.args(["--param", &format!("report-auth-file {}", path.display())]);
+            } else {
+                command.args(["--param", setting]);
+            }
         }
         if !world.policy.is_empty() {
             let policy = postoffice.path().join("policy");
             std::fs::write(&policy, world.policy.join("\n") + "\n").map_err(failed)?;
             command.args(["--param", &format!("policydb text {}", policy.display())]);
         }
+        let names = if world.zone.is_empty() { None } else { Some(NameServer::start(&world.zone)?) };
+        if let Some(names) = &names {
+            let zenv = postoffice.path().join("zmailer.conf");
+            std::fs::write(&zenv, ZENV).map_err(failed)?;
+            command.arg("-Z").arg(zenv);
+            command.args(["--param", &format!("resolver {}", names.address())]);
+            command.args(["--param", "proxy-from 127.0.0.0/8"]);
+        }
         if world.settings.iter().any(|setting| setting == "smtp-auth") {
             let users = postoffice.path().join("users");
-            std::fs::write(&users, USERS).map_err(failed)?;
-            // Passwords that others may read are none.
-            std::fs::set_permissions(&users, Permissions::from_mode(0o600)).map_err(failed)?;
+            private(&users, USERS).map_err(failed)?;
             command.args(["--param", &format!("smtp-auth-file {}", users.display())]);
         }
         if world.settings.iter().any(|setting| setting == "use-tls") {
@@ -211,7 +233,7 @@ impl Server {
         child.stderr.take().into_iter().for_each(|pipe| forward(pipe, sender.clone()));
         drop(sender);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Self { child, address: nowhere, postoffice, lines, talk: VecDeque::new() };
+        let mut server = Self { child, address: nowhere, postoffice, lines, talk: VecDeque::new(), names };
         server.address = server.announced()?;
         Ok(server)
     }
@@ -271,6 +293,12 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Writes a file of passwords: those that others may read are none.
+fn private(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::write(path, text)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
 /// Reads a pipe to its end, so that the server never waits for a reader.

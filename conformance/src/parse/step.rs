@@ -15,7 +15,7 @@ pub(super) enum Read {
 }
 
 const MARKS: &str = "known marks: C: C+ C| S: S+ S- S~ S! S> S| C closes, C resets, S closes, C starts tls, \
-     F> F< R> R< D> D<, quiet pause within client loop end, spool event";
+     F> F< R> R< P> P< M> M< D> D<, quiet pause within client loop end, spool event";
 
 pub(super) fn read(line: &str, start: usize, iteration: Option<u32>) -> Result<Read, Fault> {
     let word = line[start..].split([' ', '\t']).next().unwrap_or_default();
@@ -31,16 +31,18 @@ pub(super) fn read(line: &str, start: usize, iteration: Option<u32>) -> Result<R
         "S!" => Act::Among { pattern: reply(line, after, iteration, false)?, wanted: false },
         "S>" => Act::Last(reply(line, after, iteration, false)?),
         "S|" => Act::Exactly(some(expression(line, after, iteration)?, after)?),
-        "F>" | "R>" | "D>" => {
+        "F>" | "R>" | "P>" | "M>" | "D>" => {
             let from = text_from(line, after)?;
             Act::Asked(helper(word), Pattern::parse(line, from, iteration)?)
         }
-        "F<" | "R<" | "D<" => Act::Answers(helper(word), line[text_from(line, after)?..].to_string()),
+        "F<" | "R<" | "P<" | "M<" | "D<" => {
+            Act::Answers(helper(word), line[text_from(line, after)?..].to_string())
+        }
         "quiet" => Act::Quiet(time(line, after)?),
         "pause" => Act::Pause(time(line, after)?),
         "within" => Act::Within(time(line, after)?),
         "client" => return client(line, after),
-        "C" | "S" | "F" | "R" | "D" => happening(line, start, word)?,
+        "C" | "S" | "F" | "R" | "P" | "M" | "D" => happening(line, start, word)?,
         _ => return Err(unknown(start, word)),
     };
     Ok(Read::Act(act))
@@ -61,8 +63,8 @@ fn happening(line: &str, start: usize, who: &str) -> Result<Act, Fault> {
         ("C", ["resets"]) => Ok(Act::ClientResets),
         ("C", ["starts", "tls"]) => Ok(Act::StartTls),
         ("S", ["closes"]) => Ok(Act::ServerCloses),
-        ("F" | "R" | "D", ["dies"]) => Ok(Act::Dies(helper(who))),
-        ("F" | "R" | "D", ["silent"]) => Ok(Act::Silent(helper(who))),
+        ("F" | "R" | "P" | "M" | "D", ["dies"]) => Ok(Act::Dies(helper(who))),
+        ("F" | "R" | "P" | "M" | "D", ["silent"]) => Ok(Act::Silent(helper(who))),
         _ => Err(Fault::new(start, format!("unknown happening `{}`", line[start..].trim_end()), MARKS)),
     }
 }
@@ -71,6 +73,8 @@ fn helper(mark: &str) -> Helper {
     match mark.as_bytes().first() {
         Some(b'F') => Helper::Filter,
         Some(b'R') => Helper::Router,
+        Some(b'P') => Helper::PolicyService,
+        Some(b'M') => Helper::Milter,
         Some(_) | None => Helper::Resolver,
     }
 }

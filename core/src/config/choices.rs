@@ -2,6 +2,7 @@
 //! values, each in its one place. Nothing here acts on them or opens what they name.
 
 use crate::auth::Mechanisms;
+use crate::subserver::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -215,6 +216,16 @@ pub enum FilterFailure {
     Defer,
 }
 
+/// What becomes of a message that a milter has not seen to its end (`milter-failure`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MilterFailure {
+    /// It is refused for now.
+    #[default]
+    Tempfail,
+    /// It goes on without that milter.
+    Accept,
+}
+
 /// Helper processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Helpers {
@@ -230,6 +241,12 @@ pub struct Helpers {
     pub filter_debug: bool,
     /// `contentfilter-failure`.
     pub filter_failure: FilterFailure,
+    /// Who is asked about each recipient (`policy-service`).
+    pub policy_service: Option<Address>,
+    /// Who sees each message and may change it, in their order (`milter`).
+    pub milters: Vec<Address>,
+    /// `milter-failure`.
+    pub milter_failure: MilterFailure,
     /// A Perl script with hooks, an absolute path (`perl-hook`).
     pub perl_hook: Option<String>,
 }
@@ -243,6 +260,9 @@ impl Default for Helpers {
             filters_max: 2,
             filter_debug: false,
             filter_failure: FilterFailure::Freeze,
+            policy_service: None,
+            milters: Vec::new(),
+            milter_failure: MilterFailure::Tempfail,
             perl_hook: None,
         }
     }

@@ -29,7 +29,7 @@ use choices::{Auth, Cluster, Helpers, ReceivedParts, Sockets, Sources, Spf, Tls,
 use core::net::IpAddr;
 use host_access::HostAccess;
 use manners::Manners;
-use patterns::{Patterns, Styles};
+use patterns::{PatternAction, PatternLine, Patterns, Styles};
 use report_auth::ReportAuth;
 
 /// Which extensions are offered in the reply to EHLO.
@@ -101,7 +101,7 @@ pub struct Settings {
     pub own_addresses: Arc<BTreeSet<IpAddr>>,
     /// A refusal by the rules shows a token, under which the log tells what led to it (`explain-token`).
     pub explain_token: bool,
-    /// Whether judgements tell what led to them (`Server::take_reasons`), for a person who tests a policy.
+    /// Whether judgements tell what led to them (`server::Output::Reasoned`), for a person who tests a policy.
     pub reasons: bool,
     /// What becomes of bare newlines in messages.
     pub bare_newline: BareNewline,
@@ -162,6 +162,13 @@ impl Settings {
     pub fn policy_rules(&self) -> Arc<Rules> {
         let submit = self.submit_rules.as_ref().filter(|_| self.service == Service::Submit);
         submit.or(self.rules.as_ref()).cloned().unwrap_or_else(|| self.policy.rules())
+    }
+
+    /// Whether the router may be asked about clients (style `h`), who then want a name.
+    pub(crate) fn routes_hello(&self) -> bool {
+        let by_pattern =
+            |line: &PatternLine| matches!(&line.action, PatternAction::Style(styles) if styles.route_helo);
+        self.helpers.router && (self.style.route_helo || self.patterns.lines().iter().any(by_pattern))
     }
 
     /// Whether mail is taken only after a login, but for trusted networks: the service SUBMIT, or every one (`MSA-mode`).

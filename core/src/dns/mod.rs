@@ -10,6 +10,7 @@ mod gather;
 mod name;
 mod question;
 pub mod reverse;
+mod shown;
 
 pub use answer::{Answer, Finding, Mx, Records, Trouble};
 pub use gather::Gathering;

@@ -6,7 +6,7 @@
 
 use super::envelope::{Recipient, Sender};
 use crate::event::{Outcome, TransactionRecord};
-use crate::limits::{END_OF_DATA_MAX, REMEMBERED_MAX};
+use crate::limits::{END_OF_DATA_MAX, HEAD_FIELDS_OCTETS_MAX, REMEMBERED_MAX};
 use crate::now::Instant;
 use crate::peer::TransactionId;
 use crate::policy::evaluate::Place;
@@ -24,8 +24,8 @@ pub struct Opened {
     pub id: TransactionId,
     /// What MAIL said.
     pub sender: Sender,
-    /// A trace field that belongs at the head of the message, in stored form.
-    pub trace: Option<String>,
+    /// Fields that belong at the head of the message, above our own trace field, in stored form.
+    head: String,
     /// Where the message goes, as far as it is known: one cause for the freezer is enough.
     place: Place,
     began: Instant,
@@ -35,19 +35,37 @@ pub struct Opened {
 impl Opened {
     /// A transaction that MAIL opened now.
     pub fn new(id: TransactionId, sender: Sender, trace: Option<String>, now: Instant) -> Opened {
-        Opened { id, sender, trace, place: Place::Router, began: now, refused: 0 }
+        Opened { id, sender, head: trace.unwrap_or_default(), place: Place::Router, began: now, refused: 0 }
     }
 
-    /// Whether it goes to the freezer, as far as is known.
-    pub fn is_frozen(&self) -> bool {
-        self.place == Place::Freezer
+    /// Fields that belong at the head of the message, above our own trace field, in stored form.
+    pub fn head(&self) -> &str {
+        &self.head
     }
 
-    /// Where the message is to be kept.
-    pub fn destination(&self) -> Destination {
+    /// One more of them, above the others; the same one is not written twice. False when they are too much.
+    pub fn prepend(&mut self, field: &str) -> bool {
+        if self.head.split_inclusive('\n').any(|line| line == field) {
+            return true;
+        }
+        let fits = self.head.len() + field.len() <= HEAD_FIELDS_OCTETS_MAX;
+        if fits {
+            self.head.insert_str(0, field);
+        }
+        fits
+    }
+
+    /// It goes there, unless it is known by now that it goes further away.
+    pub fn send_to(&mut self, place: Place) {
+        self.place = self.place.max(place);
+    }
+
+    /// Where the message is to be kept; `None` for nowhere.
+    pub fn destination(&self) -> Option<Destination> {
         match self.place {
-            Place::Router => Destination::Router,
-            Place::Freezer => Destination::Freezer(FROZEN_BY_POLICY),
+            Place::Router => Some(Destination::Router),
+            Place::Freezer => Some(Destination::Freezer(FROZEN_BY_POLICY)),
+            Place::Nowhere => None,
         }
     }
 
@@ -96,7 +114,7 @@ impl Addressed {
     /// Another recipient is admitted.
     pub fn admit(&mut self, recipient: &Recipient) {
         self.count += 1;
-        self.opened.place = self.opened.place.max(recipient.place());
+        self.opened.send_to(recipient.place());
         if self.remembered.len() < REMEMBERED_MAX {
             self.remembered.push(recipient.path().bare());
         }
@@ -121,9 +139,9 @@ impl Addressed {
         }
     }
 
-    /// The message begins now.
-    pub fn begin(self, now: Instant) -> Message {
-        Message { addressed: self, asked: now, ended: None, octets: 0, normalized: 0 }
+    /// The message begins now; so many octets of the draft are before it.
+    pub fn begin(self, now: Instant, text_at: u64) -> Message {
+        Message { addressed: self, asked: now, ended: None, octets: 0, normalized: 0, text_at }
     }
 }
 
@@ -135,6 +153,7 @@ pub struct Message {
     /// When the client was told to go on.
     pub asked: Instant,
     ended: Option<Instant>,
+    text_at: u64,
     octets: u64,
     normalized: u32,
 }
@@ -144,6 +163,11 @@ impl Message {
     pub fn came(&mut self, octets: u64, normalized: u32) {
         self.octets = octets;
         self.normalized = normalized;
+    }
+
+    /// Where its text begins in the draft, behind envelope and our own fields.
+    pub fn text_at(&self) -> u64 {
+        self.text_at
     }
 
     /// It goes to the freezer, whatever was known before.

@@ -13,5 +13,5 @@ pub use question::{Answer, Question, ReportClaim, Ticket};
 pub use rules::Rules;
 pub use source::{Role, SourceFile, compile};
 pub use space::{Space, judge_load};
-pub(crate) use verdict::postmaster;
 pub use verdict::{Admitted, Conditions, Denial, Verdict};
+pub(crate) use verdict::{by_milter, postmaster};

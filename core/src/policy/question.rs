@@ -3,6 +3,8 @@
 use super::verdict::Verdict;
 use crate::peer::Peer;
 use crate::spool::DraftPath;
+use crate::subserver::milter::Facts;
+use crate::subserver::policy_service::Attributes;
 use crate::subserver::router::Function;
 use crate::wire::path::{ForwardPath, ReversePath};
 use crate::wire::report::ReportWish;
@@ -73,6 +75,10 @@ pub enum Question {
         /// Where the content filter finds it; `None` when that is not to be asked.
         draft: Option<DraftPath>,
     },
+    /// What does the policy service want done about a recipient?
+    Delegated(Box<Attributes>),
+    /// What does a milter say of the message?
+    Milter(Box<Facts>),
     /// What does the interactive router say?
     Router {
         /// What it is to do.

@@ -4,6 +4,8 @@ use super::evaluate::{No, Place, Why};
 use crate::reply::Words;
 use crate::subserver::Trade;
 use crate::subserver::filter::Sentence;
+use crate::subserver::milter::Outcome;
+use crate::subserver::policy_service::Action;
 use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -35,6 +37,10 @@ pub enum Verdict {
     Judged(Box<Sentence>),
     /// What the interactive router said.
     Routed(Box<Words>),
+    /// What the policy service wants done.
+    Action(Box<Action>),
+    /// What a milter decided about a message.
+    Milted(Box<Outcome>),
     /// Not now: no helper of this trade has answered.
     NoHelper(Trade),
     /// The operator's rules are against it.
@@ -47,6 +53,7 @@ impl Verdict {
     /// Whether the message goes to the freezer by it.
     pub fn is_freezing(&self) -> bool {
         matches!(self, Verdict::Admit(_, Place::Freezer))
+            || matches!(self, Verdict::Action(action) if **action == Action::Hold)
     }
 
     /// No, for this reason, without a word about how it came to be.
@@ -79,6 +86,11 @@ pub struct Denial {
 /// a recipient to an envelope: the server cannot become an open relay by omission.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Admitted(pub(super) ());
+
+/// The proof for a recipient whom a milter adds: who gets copies is the operator's to say, and so is which milter is asked.
+pub(crate) fn by_milter() -> Admitted {
+    Admitted(())
+}
 
 /// The proof for the postmaster, who is admitted whatever the rules say (RFC 2821 §4.5.1). A replay admits by it, as it
 /// keeps no message.

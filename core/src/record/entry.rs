@@ -174,7 +174,7 @@ pub(super) const END: u8 = 64;
 const LEARNT: [Learnt; 4] = [Learnt::Right, Learnt::Proven, Learnt::Wrong, Learnt::Trouble];
 const SALT: u8 = 4;
 
-const DEEDS: [Deed; 12] = [
+const DEEDS: [Deed; 13] = [
     Deed::Ask,
     Deed::Begin,
     Deed::Append,
@@ -187,6 +187,7 @@ const DEEDS: [Deed; 12] = [
     Deed::Secure,
     Deed::Inquire,
     Deed::Attempt,
+    Deed::Revise,
 ];
 const SPOOL_FAULTS: [SpoolFault; 3] = [SpoolFault::Full, SpoolFault::Unusable, SpoolFault::Broken];
 const ENDINGS: [Ending; 4] = [Ending::Closed, Ending::Dropped, Ending::Panicked, Ending::Full];

@@ -3,15 +3,17 @@
 use super::entry::{code, decoded};
 use super::fault::{LogFault, LogFaultKind};
 use super::octets::{Cursor, put_length, put_number, put_signed};
-use crate::limits::RECORDED_TEXT_MAX;
+use crate::limits::{MILTER_PACKET_MAX, RECORDED_TEXT_MAX};
 use crate::now::Duration;
 use crate::now::micros;
 use crate::policy::evaluate::{No, Place, Why};
 use crate::policy::{Conditions, Denial, Verdict, postmaster};
 use crate::reply::Words;
 use crate::server::rate_window::RateVerdict;
-use crate::subserver::Trade;
 use crate::subserver::filter::{Fate, Sentence};
+use crate::subserver::milter::{self, Outcome};
+use crate::subserver::policy_service::Action;
+use crate::subserver::{ServiceId, Trade};
 use crate::wire::text::BareNewline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -46,6 +48,10 @@ pub enum Ruling {
     Judged(Box<Sentence>),
     /// [`Verdict::Routed`].
     Routed(Box<Words>),
+    /// [`Verdict::Action`].
+    Action(Box<Action>),
+    /// [`Verdict::Milted`].
+    Milted(Box<Outcome>),
     /// [`Verdict::NoHelper`].
     NoHelper(Trade),
 }
@@ -66,7 +72,9 @@ impl Ruling {
             Verdict::Refuse(denial) => Ruling::Refuse(denial.clone()),
             Verdict::Judged(sentence) => Ruling::Judged(sentence.clone()),
             Verdict::Routed(words) => Ruling::Routed(words.clone()),
-            Verdict::NoHelper(trade) => Ruling::NoHelper(*trade),
+            Verdict::Action(action) => Ruling::Action(action.clone()),
+            Verdict::Milted(outcome) => Ruling::Milted(outcome.clone()),
+            Verdict::NoHelper(trade) => Ruling::NoHelper(numberless(*trade)),
         }
     }
 
@@ -87,8 +95,18 @@ impl Ruling {
             Ruling::Refuse(denial) => Verdict::Refuse(denial),
             Ruling::Judged(sentence) => Verdict::Judged(sentence),
             Ruling::Routed(words) => Verdict::Routed(words),
+            Ruling::Action(action) => Verdict::Action(action),
+            Ruling::Milted(outcome) => Verdict::Milted(outcome),
             Ruling::NoHelper(trade) => Verdict::NoHelper(trade),
         }
+    }
+}
+
+/// Which of several services it was is nothing to a session.
+fn numberless(trade: Trade) -> Trade {
+    match trade {
+        Trade::Router | Trade::Filter | Trade::Milter => trade,
+        Trade::Policy(_) => Trade::Policy(ServiceId::default()),
     }
 }
 
@@ -106,10 +124,22 @@ const LOGIN_FIRST: u8 = 8;
 const JUDGED: u8 = 9;
 const ROUTED: u8 = 10;
 const NO_HELPER: u8 = 11;
+const ACTION: u8 = 12;
+const MILTED: u8 = 13;
 
-const TRADES: [Trade; 2] = [Trade::Router, Trade::Filter];
+const TRADES: [Trade; 4] = [Trade::Router, Trade::Filter, Trade::Policy(ServiceId(0)), Trade::Milter];
 
-const PLACES: [Place; 2] = [Place::Router, Place::Freezer];
+const PLACES: [Place; 3] = [Place::Router, Place::Freezer, Place::Nowhere];
+
+const PASS: u8 = 0;
+const HOLD: u8 = 1;
+const DISCARD: u8 = 2;
+const PREPEND: u8 = 3;
+const REFUSING: u8 = 4;
+
+const TAKEN: u8 = 0;
+const REFUSED: u8 = 1;
+const DISCARDED: u8 = 2;
 const NEWLINES: [Option<BareNewline>; 3] = [None, Some(BareNewline::Reject), Some(BareNewline::Normalize)];
 const WHYS: [Why; 12] = [
     Why::Client,
@@ -167,12 +197,89 @@ pub(super) fn put(out: &mut Vec<u8>, ruling: &Ruling) {
             out.push(ROUTED);
             put_words(out, words);
         }
+        Ruling::Milted(outcome) => {
+            out.push(MILTED);
+            put_outcome(out, outcome);
+        }
+        Ruling::Action(action) => {
+            out.push(ACTION);
+            put_action(out, action);
+        }
         Ruling::NoHelper(trade) => out.extend([NO_HELPER, code(&TRADES, trade)]),
         Ruling::Refuse(denial) => {
             out.push(REFUSE);
             put_denial(out, denial);
         }
     }
+}
+
+fn put_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
+    match outcome {
+        Outcome::Taken(changes) => {
+            out.push(TAKEN);
+            put_length(out, changes.len());
+            for change in changes {
+                let octets = milter::encode_change(change);
+                put_length(out, octets.len());
+                out.extend(octets);
+            }
+        }
+        Outcome::Refused(words) => {
+            out.push(REFUSED);
+            put_words(out, words);
+        }
+        Outcome::Discarded => out.push(DISCARDED),
+    }
+}
+
+fn outcome(cursor: &mut Cursor<'_>) -> Result<Outcome, LogFault> {
+    Ok(match cursor.octet()? {
+        TAKEN => {
+            let count = cursor.number_in_memory()?;
+            // Each takes an octet at least: whoever lies about their number comes to the end first.
+            Outcome::Taken((0..count).map(|_| change(cursor)).collect::<Result<_, _>>()?)
+        }
+        REFUSED => Outcome::Refused(words(cursor)?),
+        DISCARDED => Outcome::Discarded,
+        _ => return Err(cursor.fault(LogFaultKind::Unfit("an unknown outcome"))),
+    })
+}
+
+/// A change, as a milter says it: behind its length.
+fn change(cursor: &mut Cursor<'_>) -> Result<milter::Change, LogFault> {
+    let octets = cursor.string(MILTER_PACKET_MAX)?;
+    let said = octets.split_at_checked(4).and_then(|(_, said)| said.split_first());
+    match said.and_then(|(what, rest)| milter::reply(*what, rest)) {
+        Some(milter::Reply::Change(change)) => Ok(change),
+        _ => Err(cursor.fault(LogFaultKind::Unfit("a change that is none"))),
+    }
+}
+
+fn put_action(out: &mut Vec<u8>, action: &Action) {
+    match action {
+        Action::Pass => out.push(PASS),
+        Action::Hold => out.push(HOLD),
+        Action::Discard => out.push(DISCARD),
+        Action::Prepend(field) => {
+            out.push(PREPEND);
+            put_text(out, field);
+        }
+        Action::Refuse(words) => {
+            out.push(REFUSING);
+            put_words(out, words);
+        }
+    }
+}
+
+fn action(cursor: &mut Cursor<'_>) -> Result<Action, LogFault> {
+    Ok(match cursor.octet()? {
+        PASS => Action::Pass,
+        HOLD => Action::Hold,
+        DISCARD => Action::Discard,
+        PREPEND => Action::Prepend(text(cursor)?),
+        REFUSING => Action::Refuse(words(cursor)?),
+        _ => return Err(cursor.fault(LogFaultKind::Unfit("an unknown action"))),
+    })
 }
 
 /// Appends a helper's words: its codes, 0 for none, then the lines.
@@ -278,6 +385,8 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Ruling, LogFault> {
         }),
         JUDGED => Ruling::Judged(Box::new(Sentence { fate: fate(cursor)?, words: words(cursor)? })),
         ROUTED => Ruling::Routed(Box::new(words(cursor)?)),
+        MILTED => Ruling::Milted(Box::new(outcome(cursor)?)),
+        ACTION => Ruling::Action(Box::new(action(cursor)?)),
         NO_HELPER => Ruling::NoHelper(decoded(&TRADES, cursor, "an unknown trade")?),
         TRACED => Ruling::Traced(text(cursor)?),
         KEPT_OUT => Ruling::KeptOut,
@@ -359,6 +468,25 @@ mod tests {
             Ruling::Routed(Box::default()),
             Ruling::NoHelper(Trade::Router),
             Ruling::NoHelper(Trade::Filter),
+            Ruling::NoHelper(Trade::Policy(ServiceId(0))),
+            Ruling::Admit(Place::Nowhere),
+            Ruling::NoHelper(Trade::Milter),
+            Ruling::Milted(Box::new(Outcome::Discarded)),
+            Ruling::Milted(Box::new(Outcome::Refused(Words::read("550 5.7.1 spam")))),
+            Ruling::Milted(Box::new(Outcome::Taken(vec![
+                milter::Change::AddField("X".into(), " y\n\tz".into()),
+                milter::Change::InsertField(1, "X".into(), "y".into()),
+                milter::Change::ChangeField(2, "X".into(), String::new()),
+                milter::Change::AddRecipient("a@local.example".into()),
+                milter::Change::DropRecipient("b@local.example".into()),
+                milter::Change::Sender(String::new()),
+                milter::Change::Quarantine,
+            ]))),
+            Ruling::Action(Box::new(Action::Pass)),
+            Ruling::Action(Box::new(Action::Hold)),
+            Ruling::Action(Box::new(Action::Discard)),
+            Ruling::Action(Box::new(Action::Prepend("X-Greylist: delayed\n".into()))),
+            Ruling::Action(Box::new(Action::Refuse(Words::read("450 4.2.0 soon")))),
             denial(Why::Messages(soon), None, Some(&[])),
             denial(Why::Recipients(RateVerdict::Forbidden), Some(""), Some(&["a", "b"])),
         ];
@@ -371,7 +499,8 @@ mod tests {
             assert!(cursor.is_at_end());
             assert_eq!(Ruling::of(&ruling.clone().verdict()), ruling);
         }
-        for unfit in [&[9][..], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]] {
+        for unfit in [&[9][..], &[12, 99], &[11, 4], &[13, 3], &[7, 99], &[7, 0, 200, 1], &[6, 2, 0xff, 0xff]]
+        {
             assert!(read(&mut Cursor::new(unfit, 0)).is_err(), "{unfit:?}");
         }
     }

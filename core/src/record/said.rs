@@ -38,6 +38,8 @@ pub enum Deed {
     Append,
     /// The draft's file is to be shown to helpers.
     Show,
+    /// The draft is to be written anew.
+    Revise,
     /// The draft is to be made durable.
     Commit,
     /// The draft is not wanted.
@@ -64,6 +66,7 @@ impl Deed {
             Deed::Begin => "begin a draft",
             Deed::Append => "append to the draft",
             Deed::Show => "show the draft",
+            Deed::Revise => "revise the draft",
             Deed::Commit => "commit the draft",
             Deed::Abandon => "abandon the draft",
             Deed::Leave => "leave the draft",
@@ -141,6 +144,10 @@ impl Sayer {
             }
             Order::Begin => (Deed::Begin, 0),
             Order::Show => (Deed::Show, 0),
+            Order::Revise(revision) => {
+                print.add(alloc::format!("{revision:?}").into_bytes());
+                (Deed::Revise, 0)
+            }
             Order::Commit(Destination::Router) => (Deed::Commit, 0),
             Order::Commit(Destination::Freezer(code)) => {
                 print.add(code.to_be_bytes());
@@ -152,7 +159,7 @@ impl Sayer {
                 (Deed::Leave, 0)
             }
         };
-        self.in_message &= matches!(deed, Deed::Append | Deed::Show);
+        self.in_message &= matches!(deed, Deed::Append | Deed::Show | Deed::Revise);
         let octets = u64::try_from(octets).expect("a length in memory fits 64 bits");
         Said::Did { deed, octets, print: print.value() }
     }

@@ -4,11 +4,12 @@
 
 use super::print::Print;
 use super::{logins, manners, tls};
-use crate::config::choices::{Helpers, ReceivedParts};
+use crate::config::choices::{Helpers, MilterFailure, ReceivedParts};
 use crate::config::{Extensions, Settings};
 use crate::limits::{Limits, Timeouts};
 use crate::now::{Duration, micros};
 use crate::policy::Policy;
+use crate::subserver::Address;
 use crate::wire::text::BareNewline;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -16,6 +17,11 @@ use alloc::vec::Vec;
 
 /// Stands for whatever filter there is.
 const SOME_FILTER: &str = "/";
+
+/// A policy service, whichever it was.
+fn some_service() -> Address {
+    Address::Unix("/".into())
+}
 
 /// The settings without what no session looks at.
 fn seen_by_a_session(settings: &Settings) -> Settings {
@@ -102,6 +108,9 @@ fn seen_by_a_session(settings: &Settings) -> Settings {
             router: helpers.router,
             filter: helpers.filter.as_ref().map(|_| SOME_FILTER.to_string()),
             filter_debug: helpers.filter_debug,
+            milters: helpers.milters.iter().map(|_| some_service()).collect(),
+            milter_failure: helpers.milter_failure,
+            policy_service: helpers.policy_service.as_ref().map(|_| some_service()),
             ..Helpers::default()
         },
         auth: logins::seen_by_a_session(settings),
@@ -144,6 +153,11 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
     let helpers = &settings.helpers;
     lines.extend(helpers.router.then(|| "enable-router".to_string()));
     lines.extend(helpers.filter.as_ref().map(|_| format!("contentfilter {SOME_FILTER}")));
+    lines.extend(helpers.policy_service.as_ref().map(|_| format!("policy-service {}", some_service())));
+    lines.extend(helpers.milters.iter().map(|_| format!("milter {}", some_service())));
+    if helpers.milter_failure == MilterFailure::Accept {
+        lines.push("milter-failure accept".into());
+    }
     lines.extend(helpers.filter_debug.then(|| "debug-contentfilter".to_string()));
     logins::lines(&mut lines, settings);
     manners::lines(&mut lines, settings);

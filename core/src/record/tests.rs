@@ -150,7 +150,7 @@ impl World {
                 }
                 Output::Order(order) => match order {
                     Order::Append(octets) => self.late.push(Report::Room(octets.len())),
-                    Order::Show => {}
+                    Order::Show | Order::Revise(_) => {}
                     Order::Commit(_) if self.stalled => self.late.push(Report::Failed(SpoolFault::Full)),
                     Order::Commit(_) => {
                         let stored = Stored { inode: 4711, mtime_seconds: -5, mtime_nanos: 999_999_999 };

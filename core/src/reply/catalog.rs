@@ -11,6 +11,7 @@ use crate::refusal::{Refusal, Trouble};
 use crate::server::rate_window::RateVerdict;
 use crate::spool::{Durable, SpoolFault};
 use crate::subserver::Trade;
+use crate::subserver::policy_service::Action;
 use crate::tls::Distrust;
 use crate::wire::command::{SyntaxFault, Verb};
 use crate::wire::line::LineFault;
@@ -109,6 +110,11 @@ pub fn message_condemned(words: &Words) -> Reply {
     words.or(Reply::new(C550_REFUSED, E5_7_1_REFUSED, "message refused: its content is not wanted here"))
 }
 
+/// `250 2.0.0`: the message was taken, and nothing is kept of it, as the operator wants it: the client is not to know.
+pub fn message_discarded(words: &Words) -> Reply {
+    words.or(Reply::new(C250_OK, E2_0_0_OK, "message accepted"))
+}
+
 /// `200`: Z-REPORT, with what is counted (manual, Z-REPORT).
 pub fn report(lines: Vec<String>) -> Reply {
     Reply::plain(C200_REPORT, lines.into_iter().map(Cow::Owned).collect())
@@ -177,9 +183,15 @@ pub fn verdict_refusal(verdict: &Verdict) -> Option<Refusal> {
         | Verdict::Report(_)
         | Verdict::Admit(..) => None,
         Verdict::KeptOut => Some(Refusal::KeptOut),
-        Verdict::Judged(_) | Verdict::Routed(_) => None,
+        Verdict::Judged(_) | Verdict::Routed(_) | Verdict::Milted(_) => None,
+        Verdict::Action(action) => match &**action {
+            Action::Refuse(words) => Some(Refusal::Delegated(words.clone())),
+            Action::Pass | Action::Prepend(_) | Action::Hold | Action::Discard => None,
+        },
         Verdict::NoHelper(Trade::Router) => Some(Refusal::Trouble(Trouble::Router)),
         Verdict::NoHelper(Trade::Filter) => Some(Refusal::Trouble(Trouble::Filter)),
+        Verdict::NoHelper(Trade::Policy(_)) => Some(Refusal::Trouble(Trouble::PolicyService)),
+        Verdict::NoHelper(Trade::Milter) => Some(Refusal::Trouble(Trouble::Milter)),
         Verdict::Busy => Some(Refusal::Trouble(Trouble::Loaded)),
         Verdict::TurnAway => Some(Refusal::Trouble(Trouble::TooManyConnections)),
         Verdict::NoSpace => Some(Refusal::Trouble(Trouble::NoSpace)),
@@ -292,6 +304,9 @@ pub fn refusal(refusal: &Refusal) -> Reply {
         Refusal::Condemned(words) => message_condemned(words),
         Refusal::Unroutable(words) => {
             words.or(Reply::new(C550_REFUSED, E5_7_1_REFUSED, "this address is not accepted here"))
+        }
+        Refusal::Delegated(words) => {
+            words.or(Reply::new(C554_FAILED, E5_7_1_REFUSED, "RCPT: this address is not accepted here"))
         }
         Refusal::LoginElsewhere => out_of_order("AUTH is not offered on this port"),
         Refusal::LoginNeedsTls => Reply::new(
@@ -455,7 +470,10 @@ fn trouble(trouble: Trouble) -> Reply {
         Trouble::Router => {
             Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "addresses cannot be judged now, try again later")
         }
-        Trouble::Filter => {
+        Trouble::PolicyService => {
+            Reply::new(C451_LOCAL_ERROR, E4_3_0_SYSTEM, "recipients cannot be judged now, try again later")
+        }
+        Trouble::Filter | Trouble::Milter => {
             Reply::new(C451_LOCAL_ERROR, E4_7_1_NOT_NOW, "messages cannot be judged now, try again later")
         }
         Trouble::TimedOut => {

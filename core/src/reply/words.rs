@@ -37,13 +37,28 @@ impl Words {
     /// left out.
     pub fn read(text: &str) -> Words {
         let (code, rest) = first_number(text);
-        let (enhanced, rest) = first_enhanced(rest);
+        let (enhanced, _) = first_enhanced(rest);
+        Words { code: code.filter(|code| is_sayable(code.0)), enhanced, ..Words::only_text(rest) }
+    }
+
+    /// Words that refuse for now, with the usual code; `[x.y.z] text`.
+    pub fn refusing_for_now(text: &str) -> Words {
+        let (enhanced, _) = first_enhanced(text);
+        let enhanced = enhanced.or(Some(super::code::E4_7_1_NOT_NOW));
+        Words { code: Some(super::code::C450_BUSY), enhanced, ..Words::only_text(text) }
+    }
+
+    /// Words that refuse for good, with the usual code; `[x.y.z] text`.
+    pub fn refusing_for_good(text: &str) -> Words {
+        let (enhanced, _) = first_enhanced(text);
+        Words { code: Some(super::code::C554_FAILED), enhanced, ..Words::only_text(text) }
+    }
+
+    /// The lines of `[x.y.z] text` alone.
+    fn only_text(text: &str) -> Words {
+        let (_, rest) = first_enhanced(text);
         let lines = rest.split('\r').map(str::trim).filter(|line| !line.is_empty());
-        Words {
-            code: code.filter(|code| is_sayable(code.0)),
-            enhanced,
-            lines: lines.take(WORDS_LINES_MAX).map(String::from).collect(),
-        }
+        Words { code: None, enhanced: None, lines: lines.take(WORDS_LINES_MAX).map(String::from).collect() }
     }
 
     /// Reads a reply in SMTP's own form, `NNN-[x.y.z] text` and `NNN [x.y.z] text`. A line without a number is a text of
@@ -103,6 +118,11 @@ impl Words {
     /// Whether a code is given that accepts.
     pub fn accepts(&self) -> bool {
         self.code.is_some_and(|code| code.0 / 100 == 2)
+    }
+
+    /// Whether a code is given that refuses.
+    pub fn refuses(&self) -> bool {
+        self.code.is_some_and(|code| code.0 / 100 != 2)
     }
 
     /// Whether no code is given that refuses.

@@ -8,6 +8,7 @@ mod handshakes;
 mod helpers;
 pub mod judge;
 mod logins;
+mod milters;
 pub mod rate_window;
 pub mod report;
 mod solo;
@@ -23,7 +24,9 @@ use crate::peer::{Peer, SessionId, Source};
 use crate::policy::evaluate::same_source_max;
 use crate::policy::{Answer, Question, ReportClaim, Space, Ticket, Verdict};
 use crate::spool::{Report, SpoolFault, Stored};
-use crate::subserver::{Errand, Farm, Note, RequestLine, Trade, filter, router};
+use crate::subserver::policy_service::Attributes;
+use crate::subserver::router::Function;
+use crate::subserver::{Errand, Farm, Note, Request, ServiceId, Trade, filter, router};
 use admission::{Admission, Limit};
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -36,6 +39,7 @@ use helpers::Helpers;
 pub use helpers::{News, Staff};
 use judge::{Judge, LookUp};
 use logins::Logins;
+use milters::Milters;
 use rate_window::{Key, RateWindows};
 use report::Windows;
 pub use solo::Solo;
@@ -90,6 +94,8 @@ pub enum Output {
     TurnAway(SessionId, Vec<u8>, Limit),
     /// The connection just accepted is closed at once, without a word. Nothing more is said about it.
     Drop(Limit),
+    /// What led to the answer that comes next, a line for each step; only where the session's settings want it.
+    Reasoned(SessionId, Vec<String>),
     /// Bring this answer to the session.
     Answer(SessionId, Ticket, Answer),
     /// Do this with a helper of this trade; then say what comes of it ([`Input::Helper`]).
@@ -137,6 +143,7 @@ pub struct Server {
     serial: u64,
     judge: Judge,
     helpers: Helpers,
+    milters: Milters,
     outputs: VecDeque<Output>,
 }
 
@@ -155,6 +162,7 @@ impl Server {
             serial: 0,
             judge: Judge::default(),
             helpers: Helpers::default(),
+            milters: Milters::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -168,6 +176,7 @@ impl Server {
                 self.admission.leave(session);
                 self.judge.leave(session);
                 self.helpers.forget(now, session, &mut self.outputs);
+                self.milters.forget(session, &mut self.outputs);
                 self.logins.forget(session);
             }
             Input::Asked(session, ticket, Question::Report(claim)) => {
@@ -186,9 +195,16 @@ impl Server {
                 self.answer(session, ticket, verdict);
             }
             Input::Asked(session, ticket, Question::Router { function, argument }) => {
+                let argument = match function {
+                    Function::Hello => router::hello(&argument, self.judge.client_name(session)),
+                    Function::From | Function::To | Function::Verify | Function::Expand => argument,
+                };
                 let line = router::request(function, &argument);
                 let asker = (session, ticket);
                 self.ask_helper(now, Trade::Router, asker, line);
+            }
+            Input::Asked(session, ticket, Question::Delegated(attributes)) => {
+                self.delegate(now, (session, ticket), &attributes);
             }
             Input::Asked(session, ticket, Question::Content { draft: Some(draft), .. })
                 if self.space().has_room_for(0) =>
@@ -197,10 +213,19 @@ impl Server {
                 let line = filter::request(draft.as_str());
                 self.ask_helper(now, Trade::Filter, (session, ticket), line);
             }
+            Input::Asked(session, ticket, Question::Milter(facts)) => {
+                let address = self.settings_of(session).helpers.milters.get(facts.milter).cloned();
+                let name = self.judge.client_name(session).map(Into::into);
+                self.milters.ask(now, (session, ticket), address, (*facts, name), &mut self.outputs);
+            }
+            Input::Helper(Trade::Milter, news) => self.milters.heard(now, &news, &mut self.outputs),
             Input::Helper(trade, news) => {
                 self.helpers.heard(now, &self.settings.helpers, trade, news, &mut self.outputs);
             }
-            Input::Tick => self.helpers.tick(now, &mut self.outputs),
+            Input::Tick => {
+                self.helpers.tick(now, &mut self.outputs);
+                self.milters.tick(now, &mut self.outputs);
+            }
             Input::Asked(session, ticket, question) => {
                 self.measure_when_stale(now);
                 if matches!(question, Question::Sender { .. }) && self.lacks_login(session) {
@@ -257,7 +282,12 @@ impl Server {
 
     /// When to bring [`Input::Tick`]: the server itself waits for its helpers only.
     pub fn deadline(&self) -> Option<Instant> {
-        self.helpers.deadline()
+        [self.helpers.deadline(), self.milters.deadline()].into_iter().flatten().min()
+    }
+
+    /// The trades of all farms.
+    pub fn trades(&self) -> Vec<Trade> {
+        self.helpers.trades()
     }
 
     /// The farm of a trade, if helpers of it can be started.
@@ -269,9 +299,21 @@ impl Server {
         self.outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
     }
 
-    fn ask_helper(&mut self, now: Now, trade: Trade, asker: (SessionId, Ticket), line: Option<RequestLine>) {
+    fn ask_helper(&mut self, now: Now, trade: Trade, asker: (SessionId, Ticket), request: Option<Request>) {
         let failure = self.settings_of(asker.0).helpers.filter_failure;
-        self.helpers.ask(now, trade, asker, line, failure, &mut self.outputs);
+        self.helpers.ask(now, trade, asker, request, failure, &mut self.outputs);
+    }
+
+    /// Asks the policy service of a session's settings.
+    fn delegate(&mut self, now: Now, asker: (SessionId, Ticket), attributes: &Attributes) {
+        let request = attributes.request(self.judge.client_name(asker.0));
+        match self.settings_of(asker.0).helpers.policy_service.clone() {
+            Some(address) => {
+                let trade = self.helpers.service_at(&address);
+                self.ask_helper(now, trade, asker, request);
+            }
+            None => self.answer(asker.0, asker.1, Verdict::NoHelper(Trade::Policy(ServiceId::default()))),
+        }
     }
 
     /// How many sessions there are.
@@ -282,11 +324,6 @@ impl Server {
     /// Questions of sessions that wait for what is being looked up.
     pub fn waiting(&self) -> usize {
         self.judge.open()
-    }
-
-    /// What led to the last answer to this session, a line for each step, for once; only where its settings want it.
-    pub fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
-        self.judge.take_reasons(session)
     }
 
     /// What is known of sources and users, for a report.

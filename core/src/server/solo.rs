@@ -3,7 +3,7 @@
 
 use super::{Input, Output, Server};
 use crate::config::Settings;
-use crate::dns::{Answer as Known, Trouble};
+use crate::dns::{Answer as Known, Question as Wanted, Trouble};
 use crate::now::Now;
 use crate::peer::{Peer, SessionId};
 use crate::policy::{Answer, Question, Ticket};
@@ -42,12 +42,22 @@ impl Solo {
 
     /// The answer to a question. No name is known.
     pub fn answer(&mut self, now: Now, ticket: Ticket, question: Question) -> Answer {
+        self.answer_knowing(now, (ticket, question), |_| Known::Trouble(Trouble::Unreachable))
+    }
+
+    /// The answer to a question, where the domain name system says this.
+    pub fn answer_knowing(
+        &mut self,
+        now: Now,
+        (ticket, question): (Ticket, Question),
+        names: impl Fn(&Wanted) -> Known,
+    ) -> Answer {
         self.server.handle(now, Input::Asked(self.session, ticket, question));
         loop {
             match self.server.poll().expect("every question is answered") {
                 Output::Answer(_, _, answer) => return answer,
-                Output::Look { look_up, .. } => {
-                    let answer = Known::Trouble(Trouble::Unreachable);
+                Output::Look { look_up, question, .. } => {
+                    let answer = names(&question);
                     self.server.handle(now, Input::Looked(look_up, answer));
                 }
                 Output::MeasureSpace
@@ -60,6 +70,7 @@ impl Solo {
                 | Output::Publish(..)
                 | Output::Helper(..)
                 | Output::HelperNote(..)
+                | Output::Reasoned(..)
                 | Output::Report(..) => {}
             }
         }

@@ -5,7 +5,7 @@ use super::Session;
 use super::state::{Resume, State};
 use super::verbs::routed;
 use crate::auth::{Advice, Inquiry};
-use crate::limits::FILTERED_WAIT_MAX;
+use crate::limits::{FILTERED_WAIT_MAX, MILTER_WAIT_MAX};
 use crate::now::{Duration, Now};
 use crate::output::{Output, Reason};
 use crate::policy::{Answer, Conditions, Question, Ticket, Verdict};
@@ -19,7 +19,13 @@ impl Session {
     pub(super) fn ask(&mut self, now: Now, question: Question, resume: Resume) {
         // A filter has a deadline of its own, which this one must not cut short: what it has not seen is kept for it.
         let filtered = matches!(question, Question::Content { draft: Some(_), .. });
-        let wait = if filtered { FILTERED_WAIT_MAX } else { self.settings.timeouts.answer };
+        let wait = if filtered {
+            FILTERED_WAIT_MAX
+        } else if matches!(question, Question::Milter(_)) {
+            MILTER_WAIT_MAX
+        } else {
+            self.settings.timeouts.answer
+        };
         let ticket = self.wait_for_answer(now, wait, resume);
         self.outputs.push_back(Output::Ask(ticket, question));
     }
@@ -99,6 +105,7 @@ impl Session {
                 self.rcpt_judged(now, state, path, params, answer.verdict);
             }
             Resume::Report(state) => self.reported_on(now, state, answer.verdict),
+            Resume::Milter(seen) => self.milted(now, *seen, answer.verdict),
             Resume::Content { hello, message } => self.content_judged(now, hello, message, answer.verdict),
             Resume::HelloRouted { state, hello, styles } => match routed(&answer.verdict) {
                 Ok(_) => self.hello_proceed(now, state, hello, styles),
@@ -109,9 +116,12 @@ impl Session {
                 Err(refusal) => self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello))),
             },
             Resume::RcptRouted { state, recipient } => match routed(&answer.verdict) {
-                Ok(words) => self.rcpt_proceed(state, recipient, &words),
+                Ok(words) => self.delegate_recipient(now, state, recipient, words),
                 Err(refusal) => self.refuse(now, Some(Verb::Rcpt), refusal, state.count_refused()),
             },
+            Resume::RcptDelegated { state, recipient, words } => {
+                self.rcpt_delegated(now, state, recipient, &words, answer.verdict);
+            }
             Resume::Verified { state, verb } => self.verified(now, state, verb, &answer.verdict),
         }
     }

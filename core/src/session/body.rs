@@ -25,7 +25,7 @@ impl Session {
     pub(super) fn begin_message(&mut self, now: Now, hello: &Hello, transaction: Addressed) -> Message {
         let mut head = control::END.as_bytes().to_vec();
         // RFC 7208 §9.1: above our own trace field.
-        head.extend_from_slice(transaction.opened.trace.as_deref().unwrap_or_default().as_bytes());
+        head.extend_from_slice(transaction.opened.head().as_bytes());
         // An operator whose router makes the field of the envelope's lines wants no second one.
         if !self.settings.received.none {
             //= rfc2821#4.4/1 rfc2821#4.4/8
@@ -51,7 +51,7 @@ impl Session {
             );
         }
         self.order(Order::Append(head));
-        transaction.begin(now.instant)
+        transaction.begin(now.instant, self.drafted)
     }
 
     /// What may have to be added to the message of this transaction (`add-missing-fields`).
@@ -224,6 +224,7 @@ impl Session {
             State::Asking { ticket, deadline, resume } => match *resume {
                 // The answer comes too late for this message.
                 Resume::Content { hello, message } => self.refuse_message(now, hello, message, refusal),
+                Resume::Milter(seen) => self.refuse_message(now, seen.hello, seen.message, refusal),
                 resume => {
                     self.state = State::Asking { ticket, deadline, resume: Box::new(resume) };
                     self.dismiss(now, refusal, Reason::Trouble);

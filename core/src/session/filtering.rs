@@ -2,7 +2,7 @@
 //! seen is never accepted.
 
 use super::Session;
-use super::state::{Resume, Shown, State};
+use super::state::{Resume, Seen, Shown, State};
 use crate::event::{Event, Outcome};
 use crate::limits::SHOW_MAX;
 use crate::mail::envelope::Hello;
@@ -10,7 +10,7 @@ use crate::mail::transaction::Message;
 use crate::now::Now;
 use crate::policy::{Question, Verdict};
 use crate::refusal::{Refusal, Trouble};
-use crate::reply::{Words, catalog};
+use crate::reply::{Reply, Words, catalog};
 use crate::spool::{Destination, Order, Report};
 use crate::subserver::filter::{Fate, Sentence};
 use crate::wire::verb::Verb;
@@ -21,13 +21,27 @@ use alloc::string::String;
 impl Session {
     /// The message is complete, and nothing is wrong with it: the filter sees it, if there is one.
     pub(super) fn judge_content(&mut self, now: Now, hello: Hello, message: Message, octets: u64) {
-        // What policy freezes a person looks at.
-        let frozen = message.addressed.opened.is_frozen();
-        if self.settings.helpers.filter.is_some() && !self.conditions.skips_filter && !frozen {
+        let destination = message.addressed.opened.destination();
+        if destination.is_none() {
+            return self.discard(now, hello, message, &catalog::message_discarded(&Words::default()));
+        }
+        self.show_next(now, Seen { hello, message, octets, milter: 0 });
+    }
+
+    /// The message goes on to whoever sees it next, and in the end to nobody.
+    pub(super) fn show_next(&mut self, now: Now, seen: Seen) {
+        let helpers = &self.settings.helpers;
+        let is_milters = seen.milter < helpers.milters.len();
+        // What policy or a milter freezes a person looks at.
+        let is_to_be_seen = seen.message.addressed.opened.destination() == Some(Destination::Router);
+        if is_to_be_seen && !self.conditions.skips_filter && (is_milters || helpers.filter.is_some()) {
             self.order(Order::Show);
             let deadline = now.instant + self.settings.timeouts.store.min(SHOW_MAX);
-            self.state = State::Showing(Box::new(Shown { hello, message, octets, deadline }));
+            // Several see it one after the other, and the client's patience is for all of them.
+            let deadline = deadline.min(seen.message.reply_by(now.instant));
+            self.state = State::Showing(Box::new(Shown { seen, deadline }));
         } else {
+            let Seen { hello, message, octets, .. } = seen;
             self.ask(now, Question::Content { octets, draft: None }, Resume::Content { hello, message });
         }
     }
@@ -35,15 +49,18 @@ impl Session {
     /// The spool has reported on a message that it is to show.
     pub(super) fn reported_showing(&mut self, now: Now, shown: Shown, report: Report) {
         match report {
+            Report::Shown(draft) if shown.seen.milter < self.settings.helpers.milters.len() => {
+                self.ask_milter(now, shown.seen, draft);
+            }
             Report::Shown(draft) => {
                 self.debug_filter(|| format!("asked about {}", draft.as_str()));
-                let Shown { hello, message, octets, .. } = shown;
+                let Seen { hello, message, octets, .. } = shown.seen;
                 let question = Question::Content { octets, draft: Some(draft) };
                 self.ask(now, question, Resume::Content { hello, message });
             }
             Report::Failed(fault) => {
                 let refusal = Refusal::Trouble(Trouble::Spool(fault));
-                self.refuse_message(now, shown.hello, shown.message, refusal);
+                self.refuse_message(now, shown.seen.hello, shown.seen.message, refusal);
             }
             Report::Room(_) | Report::Committed(_) => self.state = State::Showing(Box::new(shown)),
         }
@@ -58,6 +75,7 @@ impl Session {
             other => match catalog::verdict_refusal(&other) {
                 None => {
                     let destination = message.addressed.opened.destination();
+                    let destination = destination.expect("nobody is asked about what goes nowhere");
                     self.commit(now, hello, message, destination, Words::default());
                 }
                 Some(refusal) => self.refuse_message(now, hello, message, refusal),
@@ -73,7 +91,9 @@ impl Session {
                 message.freeze();
                 self.commit(now, hello, message, Destination::Freezer(code), words);
             }
-            Fate::Destroyed if words.accepts() => self.discard(now, hello, message, &words),
+            Fate::Destroyed if words.accepts() => {
+                self.discard(now, hello, message, &catalog::message_discarded(&words));
+            }
             Fate::Destroyed => self.refuse_message(now, hello, message, Refusal::Condemned(words)),
         }
     }
@@ -84,13 +104,13 @@ impl Session {
         }
     }
 
-    /// The operator's filter wants the message destroyed, and the client told that it was taken.
-    fn discard(&mut self, now: Now, hello: Hello, message: Message, words: &Words) {
+    /// The operator wants the message destroyed, and the client told that it was taken.
+    pub(super) fn discard(&mut self, now: Now, hello: Hello, message: Message, reply: &Reply) {
         self.abandon();
         self.event(Event::Transaction(Box::new(message.record(now.instant, Outcome::Discarded))));
         self.since = now.instant;
         let times = self.times(message.addressed.recipients());
-        self.say(&catalog::message_condemned(words).repeated(times));
+        self.say(&reply.clone().repeated(times));
         self.send_unless_grouped(Some(Verb::Data));
         self.state = State::Ready(Some(hello));
     }

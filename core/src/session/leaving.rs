@@ -49,11 +49,13 @@ impl Session {
                 | Resume::HelloRouted { state, .. }
                 | Resume::Verified { state, .. }
                 | Resume::Rcpt { state, .. }
-                | Resume::RcptRouted { state, .. } => return self.give_up(now, state, outcome),
+                | Resume::RcptRouted { state, .. }
+                | Resume::RcptDelegated { state, .. } => return self.give_up(now, state, outcome),
                 Resume::Mail { hello, .. }
                 | Resume::MailRouted { hello, .. }
                 | Resume::Auth { hello, .. }
                 | Resume::Login { hello, .. } => return Some(hello),
+                Resume::Milter(seen) => (seen.hello, seen.message.record(now, outcome)),
                 Resume::Content { hello, message } => (hello, message.record(now, outcome)),
             },
             State::Opened(inside) => (inside.hello, inside.transaction.record(now, outcome)),
@@ -70,7 +72,7 @@ impl Session {
                 message.came(reader.octets(), reader.normalized());
                 (hello, message.record(now, outcome))
             }
-            State::Showing(shown) => (shown.hello, shown.message.record(now, outcome)),
+            State::Showing(shown) => (shown.seen.hello, shown.seen.message.record(now, outcome)),
             State::Storing(storing) => (storing.hello, storing.message.record(now, outcome)),
         };
         match leftover.filter(|_| self.styles.keep_broken) {

@@ -12,6 +12,7 @@ mod greet;
 mod leaving;
 mod login;
 mod manners;
+mod milting;
 mod pace;
 mod saying;
 mod state;
@@ -77,6 +78,8 @@ pub struct Session {
     tarpit: Tarpit,
     /// Octets given to the spool and not yet reported back.
     debt: usize,
+    /// Octets of the present draft.
+    drafted: u64,
     /// Since when they are too many.
     blocked_since: Instant,
     /// Octets of replies that were written and are not known to have left.
@@ -128,6 +131,7 @@ impl Session {
             outputs: VecDeque::new(),
             close: None,
             debt: 0,
+            drafted: 0,
             blocked_since: Instant::ZERO,
             unsent: 0,
             next_ticket: 0,
@@ -435,7 +439,11 @@ impl Session {
     }
 
     fn order(&mut self, order: Order) {
+        if matches!(order, Order::Begin) {
+            self.drafted = 0;
+        }
         if let Order::Append(octets) = &order {
+            self.drafted += length(octets);
             let was_blocked = self.is_blocked();
             self.debt += octets.len();
             if !was_blocked && self.is_blocked() {

@@ -174,11 +174,19 @@ pub(super) struct Known {
 /// The message is complete; the spool was told to show it to helpers.
 #[derive(Debug)]
 pub(super) struct Shown {
+    pub(super) seen: Seen,
+    pub(super) deadline: Instant,
+}
+
+/// A message that helpers see.
+#[derive(Debug)]
+pub(super) struct Seen {
     pub(super) hello: Hello,
     pub(super) message: Message,
-    /// Octets of the message.
+    /// Octets of the message as it came.
     pub(super) octets: u64,
-    pub(super) deadline: Instant,
+    /// Which milter sees it, from 0; behind them the content filter does.
+    pub(super) milter: usize,
 }
 
 /// The message is complete; the spool was told to commit it.
@@ -252,10 +260,18 @@ pub(super) enum Resume {
         state: State,
         recipient: Recipient,
     },
+    /// The words for the recipient, if the policy service has nothing against it.
+    RcptDelegated {
+        state: State,
+        recipient: Recipient,
+        words: Words,
+    },
     Verified {
         state: State,
         verb: Verb,
     },
+    /// A milter sees it.
+    Milter(Box<Seen>),
     Content {
         hello: Hello,
         message: Message,

@@ -149,6 +149,7 @@ impl Bench {
                     | crate::server::Output::Look { .. }
                     | crate::server::Output::Helper(..)
                     | crate::server::Output::HelperNote(..)
+                    | crate::server::Output::Reasoned(..)
                     | crate::server::Output::TurnAway(..)
                     | crate::server::Output::Drop(_)
                     | crate::server::Output::Sync(_)

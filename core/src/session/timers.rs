@@ -82,7 +82,7 @@ impl Session {
             State::Asking { resume, .. } => self.unanswered(now, *resume),
             State::Showing(shown) => {
                 let refusal = Refusal::Trouble(Trouble::Spool(crate::spool::SpoolFault::Broken));
-                self.refuse_message(now, shown.hello, shown.message, refusal);
+                self.refuse_message(now, shown.seen.hello, shown.seen.message, refusal);
             }
             State::Storing(storing) => {
                 // Neither yes nor no would be true: the commit may still succeed. The client will come again.
@@ -144,11 +144,14 @@ impl Session {
                 self.refuse(now, Some(Verb::Mail), refusal, State::Ready(Some(hello)));
             }
             Resume::Verified { state, verb } => self.refuse(now, Some(verb), refusal, state),
-            Resume::Rcpt { state, .. } | Resume::RcptRouted { state, .. } => {
+            Resume::Rcpt { state, .. }
+            | Resume::RcptRouted { state, .. }
+            | Resume::RcptDelegated { state, .. } => {
                 let state = state.count_refused();
                 self.refuse(now, Some(Verb::Rcpt), refusal, state);
             }
             Resume::Report(state) => self.refuse(now, None, refusal, state),
+            Resume::Milter(seen) => self.refuse_message(now, seen.hello, seen.message, refusal),
             Resume::Content { hello, message } => self.refuse_message(now, hello, message, refusal),
         }
     }

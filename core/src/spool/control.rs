@@ -64,10 +64,7 @@ pub fn head(client: Client<'_>, sender: &Sender, id: TransactionId) -> String {
     if let Some(batch) = batch {
         line(&mut out, "identinfo", &batch.origin());
     }
-    match &sender.path {
-        ReversePath::Null => out.push_str("channel error\n"),
-        path @ ReversePath::Address(_) => line(&mut out, "from", path),
-    }
+    out.push_str(&self::sender(&sender.path));
     if let Some(submitter) = &sender.params.auth {
         //= rfc4954#5/7
         // Whoever has not shown who it is has nothing to say about who wrote a message.
@@ -85,6 +82,14 @@ pub fn head(client: Client<'_>, sender: &Sender, id: TransactionId) -> String {
         None => {}
     }
     out
+}
+
+/// The line of a sender.
+pub fn sender(path: &ReversePath) -> String {
+    match path {
+        ReversePath::Null => "channel error\n".into(),
+        path @ ReversePath::Address(_) => alloc::format!("from {path}\n"),
+    }
 }
 
 /// The two lines of a recipient: its DSN wishes, then its address.

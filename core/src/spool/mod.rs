@@ -5,6 +5,8 @@ pub mod control;
 pub mod id;
 mod order;
 mod report;
+mod revision;
 
 pub use order::{Destination, Leftover, Order};
 pub use report::{DraftPath, Durable, Report, SpoolFault, Stored};
+pub use revision::{Editor, FieldChange, Revision, Unrevisable};

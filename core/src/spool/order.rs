@@ -1,5 +1,7 @@
 //! Orders from a session to the spool. A session has at most one draft at a time.
 
+use super::Revision;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -40,6 +42,9 @@ pub enum Order {
     /// Bring all octets of the draft into its file, for helpers to read; then report it: [`super::Report::Shown`] or
     /// [`super::Report::Failed`]. Nothing is promised by it.
     Show,
+    /// Write the draft, which was shown, anew; what is ordered next is about that. A draft that cannot be revised is
+    /// lost, and that is reported when it is shown or committed.
+    Revise(Box<Revision>),
     /// Make the draft durable, then visible at its destination, then report it: [`super::Report::Committed`] or
     /// [`super::Report::Failed`].
     Commit(Destination),

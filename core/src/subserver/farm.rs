@@ -1,16 +1,19 @@
 //! A farm: helpers of one kind and the jobs that wait for them. It has the face of a session: `handle`, `poll`, `deadline`.
 //!
 //! One helper is always there, or is being started; others are started while more jobs wait than helpers are free, up to a
-//! bound, and let go when they have been idle for long. A helper that is late with an answer, dies, or says what it was not
+//! bound, and let go when they have been idle for long. Connections to somebody who has processes of his own are made when
+//! there is something to ask, and none is kept for ever. A helper that is late with an answer, dies, or says what it was not
 //! asked is ended, for what it says next could be taken for the answer to something else. The next one is started after a
 //! pause that doubles with each failure. When failures come one after the other and no helper is left, what waits is
 //! told so at once, and what comes too, until one is ready again.
 
-use super::line::RequestLine;
-use super::worker::{Meant, State, Worker};
+use super::address::Address;
+use super::line::{EMPTY, HUNGRY, Request};
+use super::worker::{Meant, State, Waiting, Worker};
 use crate::now::{Duration, Instant, Now};
+use crate::spool::DraftPath;
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -47,6 +50,19 @@ pub struct Terms {
     pub failures_max: u32,
     /// Whether a line may be one of an answer. A helper that says another one is not asked again.
     pub fits: fn(&[u8]) -> bool,
+    /// How helpers and we talk.
+    pub talk: Talk,
+}
+
+/// How helpers and we talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// One says `#hungry` when it can be asked, and behind each answer. One is always kept.
+    Hungry,
+    /// Each is a connection to this place that can be asked as soon as it stands; an empty line ends an answer. One is
+    /// made when it is needed. That it is closed on the other side while it is idle is no failure, and what it was asked in
+    /// that moment another one is asked, once.
+    Paragraphs(Address),
 }
 
 /// All that can happen to a farm.
@@ -54,10 +70,12 @@ pub struct Terms {
 pub enum Input<'a> {
     /// Its first moment: the helper that is always there is wanted.
     Opened,
-    /// A job, with the line that a helper is to be told.
-    Asked(JobId, RequestLine),
+    /// A job, with what a helper is to be told.
+    Asked(JobId, Request),
     /// Nobody waits for the answer any more.
     GivenUp(JobId),
+    /// The connection to a helper stands.
+    Connected(HelperId),
     /// Octets from a helper.
     Said(HelperId, &'a [u8]),
     /// A helper has ended, or could not be started. Harmless for one that the farm has ended.
@@ -73,8 +91,12 @@ pub enum Input<'a> {
 pub enum Errand {
     /// Start a helper. What it says, and its end, is told under this number.
     Start(HelperId),
+    /// Connect to a helper at this place, and tell when that is done. What it says, and its end, is told under this number.
+    Connect(HelperId, Address),
     /// Tell a helper these octets.
     Say(HelperId, Vec<u8>),
+    /// Read so many octets of this draft's file from this octet on, and tell what they are.
+    Read(HelperId, DraftPath, u64, usize),
     /// Close the helper's input, and end it if it does not end by itself soon. Nothing it says counts any more.
     LetGo(HelperId),
     /// End the helper and all that it has started, now. Nothing it says counts any more.
@@ -135,6 +157,8 @@ pub enum Note {
     Lost(HelperId, Fault),
     /// A line that is no line of an answer.
     Unfit(HelperId, Vec<u8>),
+    /// An answer that cannot be understood, in words for an operator.
+    Nonsense(String),
     /// From now on nobody waits for a helper.
     Broken,
     /// A helper is ready after that.
@@ -150,16 +174,11 @@ impl fmt::Display for Note {
                 let line = line.escape_ascii().to_string();
                 write!(f, "helper {} said what is no answer: {line}", helper.0)
             }
+            Note::Nonsense(what) => f.write_str(what),
             Note::Broken => f.write_str("helpers fail one after the other: nobody waits for one any more"),
             Note::Works => f.write_str("works again"),
         }
     }
-}
-
-#[derive(Debug)]
-struct Waiting {
-    line: RequestLine,
-    asked: Instant,
 }
 
 /// A farm.
@@ -199,19 +218,22 @@ impl Farm {
         let now = now.instant;
         match input {
             Input::Opened | Input::Tick => {}
-            Input::Asked(job, line) => self.asked(now, job, line),
+            Input::Asked(job, request) => self.asked(now, job, request),
             Input::GivenUp(job) => {
                 self.waiting.remove(&job);
                 for worker in self.helpers.values_mut() {
                     worker.forget(job);
                 }
             }
-            Input::Said(helper, octets) => self.said(now, helper, octets),
-            Input::Ended(helper) => {
-                if self.helpers.contains_key(&helper) {
-                    self.lose(now, helper, Fault::Died, false);
+            Input::Connected(helper) => {
+                // Who says `#hungry` is ready when that is said.
+                let connects = self.connects();
+                if self.helpers.get_mut(&helper).is_some_and(|worker| connects && worker.connected(now)) {
+                    self.ready(helper);
                 }
             }
+            Input::Said(helper, octets) => self.said(now, helper, octets),
+            Input::Ended(helper) => self.ended(now, helper),
             Input::Renewed => self.renew(),
         }
         self.keep_time(now);
@@ -258,14 +280,33 @@ impl Farm {
         self.broken
     }
 
-    fn asked(&mut self, now: Instant, job: JobId, line: RequestLine) {
+    fn asked(&mut self, now: Instant, job: JobId, request: Request) {
         if self.broken {
             self.outputs.push_back(Output::Answer(job, Err(Fault::NoHelper)));
         } else if self.waiting.len() >= self.terms.waiting_max {
             self.outputs.push_back(Output::Answer(job, Err(Fault::Full)));
         } else {
-            self.waiting.insert(job, Waiting { line, asked: now });
+            self.waiting.insert(job, Waiting { request, asked: now });
         }
+    }
+
+    /// A helper can be asked for the first time.
+    fn ready(&mut self, helper: HelperId) {
+        self.outputs.push_back(Output::Note(Note::Ready(helper)));
+        if core::mem::take(&mut self.broken) {
+            self.outputs.push_back(Output::Note(Note::Works));
+        }
+    }
+
+    /// A helper has ended.
+    fn ended(&mut self, now: Instant, helper: HelperId) {
+        let Some(worker) = self.helpers.get(&helper) else { return };
+        if !self.connects() || !(is_hungry(worker) || worker.may_not_have_heard()) {
+            return self.lose(now, helper, Fault::Died, false);
+        }
+        // Another one is asked, before those that came later: it was asked before them.
+        let again = self.helpers.remove(&helper).and_then(Worker::into_job);
+        self.waiting.extend(again);
     }
 
     /// A helper spoke. It is asked again only when all of that was looked at.
@@ -275,12 +316,7 @@ impl Farm {
             let Some(worker) = self.helpers.get_mut(&helper) else { return };
             let Some(meant) = worker.hear(now, &mut rest, self.terms.fits) else { break };
             match meant {
-                Meant::Ready => {
-                    self.outputs.push_back(Output::Note(Note::Ready(helper)));
-                    if core::mem::take(&mut self.broken) {
-                        self.outputs.push_back(Output::Note(Note::Works));
-                    }
-                }
+                Meant::Ready => self.ready(helper),
                 Meant::Answer(job, lines) => {
                     if !worker.untrusted {
                         self.failures = 0;
@@ -362,7 +398,7 @@ impl Farm {
                 Some(State::Starting { .. } | State::Busy { .. }) => {
                     self.lose(now, helper, Fault::Late, true);
                 }
-                Some(State::Hungry { .. }) if self.helpers.len() > 1 => {
+                Some(State::Hungry { .. }) if self.may_part() => {
                     self.helpers.remove(&helper);
                     self.outputs.push_back(Output::Errand(Errand::LetGo(helper)));
                 }
@@ -375,7 +411,7 @@ impl Farm {
         let terms = &self.terms;
         match &worker.state {
             State::Starting { since } => Some(*since + terms.start_max),
-            State::Hungry { since } => (self.helpers.len() > 1).then(|| *since + terms.idle_max),
+            State::Hungry { since } => self.may_part().then(|| *since + terms.idle_max),
             State::Busy { since, .. } => Some(*since + terms.work_max),
         }
     }
@@ -384,10 +420,10 @@ impl Farm {
     fn hand_out(&mut self, now: Instant) {
         while !self.waiting.is_empty()
             && let Some((&helper, worker)) = self.helpers.iter_mut().find(|(_, worker)| is_hungry(worker))
-            && let Some((job, Waiting { line, .. })) = self.waiting.pop_first()
+            && let Some((job, waiting)) = self.waiting.pop_first()
         {
-            worker.ask(now, job);
-            self.outputs.push_back(Output::Errand(Errand::Say(helper, line.octets().to_vec())));
+            self.outputs.push_back(Output::Errand(Errand::Say(helper, waiting.request.octets().to_vec())));
+            worker.ask(now, job, waiting);
         }
     }
 
@@ -396,9 +432,13 @@ impl Farm {
         while self.wants_helper() && self.may_start() && self.pause <= now {
             let helper = HelperId(self.next);
             self.next += 1;
-            self.helpers.insert(helper, Worker::starting(now));
+            let (end, errand) = match &self.terms.talk {
+                Talk::Hungry => (HUNGRY, Errand::Start(helper)),
+                Talk::Paragraphs(address) => (EMPTY, Errand::Connect(helper, address.clone())),
+            };
+            self.helpers.insert(helper, Worker::starting(now, end));
             assert!(!self.is_overstaffed(), "more helpers than are allowed");
-            self.outputs.push_back(Output::Errand(Errand::Start(helper)));
+            self.outputs.push_back(Output::Errand(errand));
         }
     }
 
@@ -406,10 +446,22 @@ impl Farm {
         self.helpers.len() > self.terms.helpers_max.max(1)
     }
 
-    /// One is always wanted; more while more jobs wait than helpers come.
+    /// One is always wanted; more while more jobs wait than helpers come. A connection is wanted for a job only, or to
+    /// find out whether it can be made again.
     fn wants_helper(&self) -> bool {
         let room = self.helpers.len() < self.terms.helpers_max.max(1);
-        room && (self.helpers.is_empty() || self.waiting.len() > self.starting())
+        let first = self.helpers.is_empty() && (self.broken || !self.connects());
+        room && (first || self.waiting.len() > self.starting())
+    }
+
+    /// Whether helpers are connections that are made when they are needed.
+    fn connects(&self) -> bool {
+        matches!(self.terms.talk, Talk::Paragraphs(_))
+    }
+
+    /// Whether a helper that is idle for long need not be kept.
+    fn may_part(&self) -> bool {
+        self.helpers.len() > 1 || self.connects()
     }
 
     /// After a failure they are tried one at a time.

@@ -2,7 +2,7 @@
 //! message is destroyed, at zero it is kept, above zero it goes to the freezer; the words are what the client is told
 //! (manual, CONTENTFILTER INTERFACE). Whether a line counts and what it orders is decided here and nowhere else.
 
-use super::line::RequestLine;
+use super::line::Request;
 use crate::reply::Words;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -28,8 +28,8 @@ pub struct Sentence {
 }
 
 /// The line that asks about the message in this file.
-pub fn request(path: &str) -> Option<RequestLine> {
-    RequestLine::new(&[path])
+pub fn request(path: &str) -> Option<Request> {
+    Request::line(&[path])
 }
 
 /// Whether this is a line of an answer: it begins with a signed integer.

@@ -1,10 +1,14 @@
 //! The interactive router's lines: a function, a tab, its argument; it answers with a reply in SMTP's form. Which words of a
 //! client reach it, and in which line, is written here and nowhere else.
 
-use super::line::RequestLine;
+use super::line::Request;
 use crate::reply::Words;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+/// Letters of a client's name that the router is shown (as the ancestor had it).
+const HELLO_NAME_MAX: usize = 99;
 
 /// What the router is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +38,17 @@ impl Function {
     }
 }
 
+/// The argument of [`Function::Hello`]: a client's address literal, its name (the literal again where none is known) and its
+/// word, from the first and the last of these.
+pub fn hello(literal_and_word: &str, name: Option<&str>) -> String {
+    let (literal, word) = literal_and_word.split_once(' ').unwrap_or((literal_and_word, ""));
+    let name: String = name.unwrap_or(literal).chars().take(HELLO_NAME_MAX).collect();
+    format!("{literal} {name} {word}")
+}
+
 /// The line that asks; `None` when the argument does not fit into one.
-pub fn request(function: Function, argument: &str) -> Option<RequestLine> {
-    RequestLine::new(&[function.name(), argument])
+pub fn request(function: Function, argument: &str) -> Option<Request> {
+    Request::line(&[function.name(), argument])
 }
 
 /// Whether this is a line of an answer: every line is.

@@ -23,6 +23,7 @@ fn terms(helpers_max: usize) -> Terms {
         pause_max: SECOND * 8,
         failures_max: 3,
         fits: filter::fits,
+        talk: Talk::Hungry,
     }
 }
 
@@ -48,6 +49,8 @@ impl Yard {
             .filter(|output| !matches!(output, Output::Note(_)))
             .map(|output| match output {
                 Output::Errand(Errand::Start(helper)) => format!("start {}", helper.0),
+                Output::Errand(Errand::Read(..)) => unreachable!("a farm reads nothing"),
+                Output::Errand(Errand::Connect(helper, place)) => format!("connect {} to {place}", helper.0),
                 Output::Errand(Errand::Say(helper, octets)) => {
                     format!("{} < {}", helper.0, octets.escape_ascii())
                 }
@@ -65,7 +68,7 @@ impl Yard {
 
     fn ask(&mut self) -> Vec<String> {
         self.next += 1;
-        let line = RequestLine::new(&[&format!("public/{}", self.next)]).expect("fit");
+        let line = Request::line(&[&format!("public/{}", self.next)]).expect("fit");
         self.bring(Input::Asked(JobId(self.next), line))
     }
 
@@ -222,6 +225,74 @@ fn a_babbler_is_ended() {
     assert_eq!(yard.say(1, "0\n"), ["end 1", "job 1: said too much"]);
 }
 
+/// A farm of connections to a policy service.
+fn connections() -> Yard {
+    let talk = Talk::Paragraphs(Address::Unix("/p".into()));
+    let farm = Farm::new(Terms { fits: policy_service::fits, talk, ..terms(2) });
+    let mut yard = Yard { farm, seconds: 0, next: 0 };
+    assert!(yard.bring(Input::Opened).is_empty(), "nothing is asked, nobody is needed");
+    yard
+}
+
+#[test]
+fn a_connection_is_made_when_it_is_needed_used_again_and_given_up_when_it_is_idle() {
+    let mut yard = connections();
+    let connected = |number| Input::Connected(HelperId(number));
+    assert_eq!(yard.ask(), ["connect 1 to unix:/p"]);
+    assert_eq!(yard.bring(connected(1)), ["1 < public/1\\n"]);
+    assert!(yard.bring(connected(1)).is_empty(), "that was known");
+    assert!(yard.say(1, "action=a\nx=y\n").is_empty(), "an answer ends with an empty line");
+    assert_eq!(yard.say(1, "\n"), ["job 1: action=a|x=y"]);
+    assert_eq!(yard.ask(), ["1 < public/2\\n"], "the same one again");
+    assert_eq!(yard.ask(), ["connect 2 to unix:/p"]);
+    assert_eq!(yard.say(1, "action=b\n\n"), ["job 2: action=b", "1 < public/3\\n"]);
+    assert!(yard.bring(connected(2)).is_empty());
+    assert_eq!(yard.say(1, "\n"), ["job 3: ", "let go 1"], "three jobs are as many as it may have");
+    assert_eq!(yard.wait(600), ["let go 2"], "the last one, too");
+    assert_eq!((yard.farm.helpers(), yard.farm.deadline()), (0, None));
+}
+
+#[test]
+fn a_connection_that_was_closed_while_idle_is_no_failure() {
+    let mut yard = connections();
+    yard.ask();
+    yard.bring(Input::Connected(HelperId(1)));
+    yard.say(1, "action=a\n\n");
+    assert!(yard.bring(Input::Ended(HelperId(1))).is_empty());
+    assert_eq!(yard.ask(), ["connect 2 to unix:/p"], "at once, without a pause");
+    yard.bring(Input::Connected(HelperId(2)));
+    yard.say(2, "action=a\n\n");
+    yard.ask();
+    let again = yard.bring(Input::Ended(HelperId(2)));
+    assert_eq!(again, ["connect 3 to unix:/p"], "it did not hear the question: another one is asked");
+    assert_eq!(yard.bring(Input::Connected(HelperId(3))), ["3 < public/3\\n"]);
+    assert_eq!(yard.bring(Input::Ended(HelperId(3))), ["job 3: ended"], "which is done once");
+    assert!(yard.ask().is_empty(), "and that was a failure");
+    assert_eq!(yard.wait(1), ["connect 4 to unix:/p"]);
+    yard.bring(Input::Connected(HelperId(4)));
+    yard.say(4, "action=a\n\n");
+    yard.ask();
+    assert!(yard.say(4, "action=").is_empty());
+    assert_eq!(yard.bring(Input::Ended(HelperId(4))), ["job 5: ended"], "it had begun to answer");
+}
+
+#[test]
+fn a_service_that_is_gone_costs_nobody_a_wait_and_is_found_again() {
+    let mut yard = connections();
+    yard.ask();
+    assert!(yard.bring(Input::Ended(HelperId(1))).is_empty(), "the job waits for another try");
+    assert_eq!(yard.wait(1), ["connect 2 to unix:/p"]);
+    assert!(yard.bring(Input::Ended(HelperId(2))).is_empty());
+    assert_eq!(yard.wait(2), ["connect 3 to unix:/p"]);
+    assert_eq!(yard.bring(Input::Ended(HelperId(3))), ["job 1: helpers fail one after the other"]);
+    assert!(yard.farm.is_broken());
+    assert_eq!(yard.ask(), ["job 2: helpers fail one after the other"], "at once");
+    assert_eq!(yard.wait(4), ["connect 4 to unix:/p"], "though nobody waits");
+    assert!(yard.bring(Input::Connected(HelperId(4))).is_empty());
+    assert!(!yard.farm.is_broken());
+    assert_eq!(yard.ask(), ["4 < public/3\\n"]);
+}
+
 /// What a helper does with a job or at its start, while there are faults.
 #[derive(Clone, Copy, Debug)]
 enum Manner {
@@ -259,8 +330,13 @@ proptest! {
         helpers in 1_usize..4,
         gaps in prop::collection::vec(0_u64..12, 1..60),
         manners in prop::collection::vec(manner(), 1..80),
+        connects in any::<bool>(),
     ) {
-        let mut farm = Farm::new(Terms { waiting_max: 100, ..terms(helpers) });
+        let talk = if connects { Talk::Paragraphs(Address::Unix("/p".into())) } else { Talk::Hungry };
+        let fits = if connects { policy_service::fits } else { filter::fits };
+        let mut farm = Farm::new(Terms { waiting_max: 100, talk, fits, ..terms(helpers) });
+        // The same in paragraphs.
+        let words = |text: &str| if connects { text.replace("#hungry", "").replace('0', "a=0") } else { text.into() };
         let mut manners = manners.into_iter();
         let mut seconds = 0;
         let mut asked: BTreeMap<u64, u64> = BTreeMap::new();
@@ -280,10 +356,10 @@ proptest! {
             while let Some(output) = farm.poll() {
                 let mut plan = |after: u64, helper: HelperId, what: Option<&str>| {
                     serial += 1;
-                    events.insert((seconds + after, serial), (helper, what.map(|s| s.as_bytes().to_vec())));
+                    events.insert((seconds + after, serial), (helper, what.map(|what| words(what).into_bytes())));
                 };
                 match output {
-                    Output::Errand(Errand::Start(helper)) => match manners.next().unwrap_or(Manner::Good) {
+                    Output::Errand(Errand::Start(helper) | Errand::Connect(helper, _)) => match manners.next().unwrap_or(Manner::Good) {
                         Manner::Silent => {}
                         Manner::Dies | Manner::Cut => plan(1, helper, None),
                         Manner::Late => plan(15, helper, Some("#hungry\n")),
@@ -298,6 +374,7 @@ proptest! {
                         Manner::Nonsense => plan(1, helper, Some("hm\n#hungry\n")),
                         Manner::Late => plan(25, helper, Some("0\n#hungry\n")),
                     },
+                    Output::Errand(Errand::Read(..)) => unreachable!("a farm reads nothing"),
                     Output::Errand(Errand::LetGo(_)) | Output::Errand(Errand::End(_)) | Output::Note(_) => {}
                     Output::Answer(job, _) => {
                         prop_assert!(answered.insert(job.0, seconds).is_none(), "job {} twice", job.0);
@@ -313,6 +390,7 @@ proptest! {
                 let (_, (helper, what)) = events.pop_first().expect("it was there");
                 said = what;
                 input = Some(match &said {
+                    Some(octets) if octets == b"\n" => Input::Connected(helper),
                     Some(octets) => Input::Said(helper, octets),
                     None => Input::Ended(helper),
                 });
@@ -320,7 +398,7 @@ proptest! {
                 let number = u64::try_from(asked.len()).expect("few") + 1;
                 asked.insert(number, seconds);
                 next_job = gaps.next();
-                input = Some(Input::Asked(JobId(number), RequestLine::new(&["x"]).expect("fit")));
+                input = Some(Input::Asked(JobId(number), Request::line(&["x"]).expect("fit")));
             } else {
                 input = Some(Input::Tick);
             }
@@ -330,7 +408,8 @@ proptest! {
             let answered = answered.get(job);
             prop_assert!(answered.is_some_and(|at| at - asked <= 30), "job {job}: {asked} {answered:?}");
         }
-        prop_assert!(farm.hungry() >= 1, "nobody is hungry at the end: {farm:?}");
+        prop_assert_eq!((farm.waiting(), farm.hungry()), (0, farm.helpers()));
+        prop_assert!(connects || farm.hungry() >= 1, "nobody is hungry at the end: {farm:?}");
         prop_assert!(!farm.is_broken());
     }
 }

@@ -1,12 +1,21 @@
-//! One helper: `Starting -> Hungry -> Busy -> Hungry ...`, and in the end it is gone. It understands what the helper says in
+//! One helper: `Starting -> Hungry -> Busy -> Hungry ...`, and in the end it is gone. One that is a connection and speaks
+//! in paragraphs is hungry as soon as the connection stands. It understands what the helper says in
 //! the light of what it was asked, and judges nothing beyond that.
 
 use super::farm::{Fault, JobId};
-use super::line::{Heard, LineReader};
+use super::line::{Heard, LineReader, Request};
 use crate::limits::HELPER_LINES_MAX;
 use crate::now::Instant;
 use alloc::vec::Vec;
 use core::mem;
+
+/// What is to be asked.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) request: Request,
+    /// Since when somebody waits for it.
+    pub(super) asked: Instant,
+}
 
 /// What a helper is doing. One that is gone has no state: the farm has forgotten it.
 #[derive(Debug)]
@@ -18,7 +27,7 @@ pub(super) enum State {
     /// It was asked.
     Busy {
         /// `None` when nobody waits for the answer any more.
-        job: Option<JobId>,
+        job: Option<(JobId, Waiting)>,
         since: Instant,
         /// The lines of the answer so far.
         answer: Vec<Vec<u8>>,
@@ -52,10 +61,11 @@ pub(super) enum Meant {
 }
 
 impl Worker {
-    pub(super) fn starting(now: Instant) -> Worker {
+    /// One whose answers this line ends.
+    pub(super) fn starting(now: Instant, end: &'static [u8]) -> Worker {
         Worker {
             state: State::Starting { since: now },
-            reader: LineReader::default(),
+            reader: LineReader::until(end),
             jobs: 0,
             untrusted: false,
             noise: 0,
@@ -63,15 +73,31 @@ impl Worker {
     }
 
     /// It is asked; it must be hungry.
-    pub(super) fn ask(&mut self, now: Instant, job: JobId) {
+    pub(super) fn ask(&mut self, now: Instant, job: JobId, waiting: Waiting) {
         assert!(matches!(self.state, State::Hungry { .. }), "only who is hungry is asked");
-        self.state = State::Busy { job: Some(job), since: now, answer: Vec::new() };
+        self.state = State::Busy { job: Some((job, waiting)), since: now, answer: Vec::new() };
+    }
+
+    /// Its connection stands. False when that was known before.
+    pub(super) fn connected(&mut self, now: Instant) -> bool {
+        let is_new = matches!(self.state, State::Starting { .. });
+        if is_new {
+            self.state = State::Hungry { since: now };
+        }
+        is_new
+    }
+
+    /// Whether it was asked before and has not said a word about its present job: a connection that was closed on the
+    /// other side a moment before it was used again looks like this when it ends.
+    pub(super) fn may_not_have_heard(&self) -> bool {
+        let silent = matches!(&self.state, State::Busy { answer, .. } if answer.is_empty());
+        silent && self.jobs > 0 && !self.reader.is_within_a_line()
     }
 
     /// Nobody waits for the answer to this job any more. False when it is not at work on it.
     pub(super) fn forget(&mut self, given_up: JobId) -> bool {
         match &mut self.state {
-            State::Busy { job, .. } if *job == Some(given_up) => {
+            State::Busy { job, .. } if job.as_ref().is_some_and(|(job, _)| *job == given_up) => {
                 *job = None;
                 true
             }
@@ -81,6 +107,14 @@ impl Worker {
 
     /// The job that it is at work on, if somebody waits for it.
     pub(super) fn job(&self) -> Option<JobId> {
+        match &self.state {
+            State::Busy { job, .. } => job.as_ref().map(|(job, _)| *job),
+            State::Starting { .. } | State::Hungry { .. } => None,
+        }
+    }
+
+    /// The same with what it was asked: it is gone.
+    pub(super) fn into_job(self) -> Option<(JobId, Waiting)> {
         match self.state {
             State::Busy { job, .. } => job,
             State::Starting { .. } | State::Hungry { .. } => None,
@@ -114,7 +148,7 @@ impl Worker {
             }
             (State::Hungry { .. }, Heard::Hungry | Heard::Line(_)) => Some(Meant::Broken(Fault::Unasked)),
             (State::Busy { job, answer, .. }, Heard::Hungry) => {
-                let (job, answer) = (job.take(), mem::take(answer));
+                let (job, answer) = (job.take().map(|(job, _)| job), mem::take(answer));
                 self.jobs = self.jobs.saturating_add(1);
                 self.state = State::Hungry { since: now };
                 Some(Meant::Answer(job, answer))

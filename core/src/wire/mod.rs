@@ -8,6 +8,8 @@ pub mod client_name;
 pub mod command;
 mod domain;
 pub mod dotted;
+pub mod field;
+pub mod header;
 pub mod line;
 pub mod missing;
 pub mod params;

@@ -235,11 +235,8 @@ impl<D> Books<D> {
         while let Some(input) = inputs.pop() {
             self.server.handle(now, input);
             while let Some(output) = self.server.poll() {
-                if let Output::Answer(session, ..) = output {
-                    let reasons = self.server.take_reasons(session);
-                    errands.reasons.extend((!reasons.is_empty()).then_some((session, reasons)));
-                }
                 match output {
+                    Output::Reasoned(session, reasons) => errands.reasons.push((session, reasons)),
                     Output::Answer(session, ticket, answer) if asker == Some((session, ticket)) => {
                         errands.answer = Some(answer);
                     }

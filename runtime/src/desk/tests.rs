@@ -3,7 +3,7 @@
 use super::*;
 use crate::drive::{Hands, Letter};
 use crate::spool::{Account, Draft};
-use smtpserver_core::spool::{Destination, Order, Report};
+use smtpserver_core::spool::{Destination, Order, Report, Revision};
 use smtpserver_core::{Event, Instant, Wall};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
@@ -25,6 +25,8 @@ impl Draft for Octets {
     fn append(&mut self, octets: Vec<u8>) {
         self.octets.extend_from_slice(&octets);
     }
+    fn revise(&mut self, _revision: Box<Revision>) {}
+
     fn show(&mut self) {}
     fn bound_for(&mut self, _destination: Destination) {}
 }

@@ -114,6 +114,11 @@ impl Bench {
         Step { said, ruling: Ruling::closed(&words), reasons, looked_up: false }
     }
 
+    /// Whether there is a session; its client may be another one by now.
+    pub(super) fn is_connected(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Asks a question.
     pub(super) fn ask(&mut self, said: String, question: Question) -> Step {
         let Some(session) = self.session else {
@@ -122,8 +127,7 @@ impl Bench {
         self.asked += 1;
         let ticket = Ticket::numbered(self.asked);
         self.server.handle(self.clock.now(), Input::Asked(session, ticket, question));
-        let (answer, looked_up) = self.answer();
-        let reasons = self.server.take_reasons(session);
+        let (answer, reasons, looked_up) = self.answer();
         Step { said, ruling: Ruling::of(&answer.verdict), reasons, looked_up }
     }
 
@@ -135,12 +139,13 @@ impl Bench {
         }
     }
 
-    /// The answer, when everything that it hangs on was looked up; and whether there was anything.
-    fn answer(&mut self) -> (Answer, bool) {
-        let mut looked_up = false;
+    /// The answer, when everything that it hangs on was looked up; what led to it; and whether anything was looked up.
+    fn answer(&mut self) -> (Answer, Vec<String>, bool) {
+        let (mut why, mut looked_up) = (Vec::new(), false);
         loop {
             match self.server.poll().expect("every question is answered") {
-                Output::Answer(_, _, answer) => return (answer, looked_up),
+                Output::Reasoned(_, reasons) => why = reasons,
+                Output::Answer(_, _, answer) => return (answer, why, looked_up),
                 Output::Look { look_up, question, until } => {
                     looked_up = true;
                     let wait = until.since(self.clock.now().instant);

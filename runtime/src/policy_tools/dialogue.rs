@@ -13,7 +13,7 @@ use crate::resolver::Resolver;
 use crate::single::{self, Lines, Stream};
 use crate::spool::{Account, Draft, Spool, Task};
 use smtpserver_core::server::tarpit::TarpitRule;
-use smtpserver_core::spool::{Destination, SpoolFault};
+use smtpserver_core::spool::{Destination, Revision, SpoolFault};
 use smtpserver_core::{Duration, Event, Now, Peer, Session, SessionId};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -92,6 +92,8 @@ impl Draft for NoDraft {
     fn append(&mut self, octets: Vec<u8>) {
         self.0.room(octets.len());
     }
+
+    fn revise(&mut self, _revision: Box<Revision>) {}
 
     fn show(&mut self) {
         self.0.failed(SpoolFault::Unusable);

@@ -131,7 +131,11 @@ impl Judge {
     fn opinion(&mut self, said: &str, question: &Question) -> (Opinion, Vec<String>) {
         let is_sender = matches!(question, Question::Sender { .. });
         let is_recipient = matches!(question, Question::Recipient { .. });
-        let step = if *question == Question::Connect {
+        if matches!(question, Question::Client { .. }) {
+            // Whatever hung on the one before does not hang on this one.
+            (self.clouded, self.unwelcome) = (false, false);
+        }
+        let step = if *question == Question::Connect && !self.bench.is_connected() {
             self.bench.connect()
         } else {
             self.bench.ask(said.into(), question.clone())
@@ -203,6 +207,8 @@ fn said(question: &Question, client: &str) -> Option<String> {
         | Question::Content { .. }
         | Question::Handshake { .. }
         | Question::Router { .. }
+        | Question::Delegated(_)
+        | Question::Milter(_)
         | Question::Report(_) => return None,
     })
 }

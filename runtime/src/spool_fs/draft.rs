@@ -6,10 +6,11 @@
 
 use super::place::{Complaint, Place};
 use super::pool::{Job, Pool};
+use super::revise::revised;
 use super::temp::TempFile;
 use crate::limits::PIECE;
 use crate::spool::{Account, Draft};
-use smtpserver_core::spool::{Destination, SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, Revision, SpoolFault, Stored};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -138,6 +139,18 @@ impl Draft for FileDraft {
         }
     }
 
+    fn revise(&mut self, revision: Box<Revision>) {
+        let inside = self.inside.clone();
+        let mut state = self.inside.lock();
+        // It was shown, so no job is at work on it: what comes next waits for this one.
+        state.writing = true;
+        drop(state);
+        if self.inside.pool.submit(Box::new(move || inside.revise(&revision))).is_err() {
+            tracing::error!("spool: too much waits for the disk, a message is refused");
+            self.inside.fail(SpoolFault::Broken);
+        }
+    }
+
     fn bound_for(&mut self, destination: Destination) {
         self.inside.lock().destination = destination;
     }
@@ -228,6 +241,28 @@ impl Inside {
             Ok(path) => {
                 self.rest(self.lock());
                 self.account.shown(path);
+            }
+            Err(fault) => self.fail(fault),
+        }
+    }
+
+    /// Writes the file anew.
+    fn revise(&self, revision: &Revision) {
+        let old = {
+            let mut state = self.lock();
+            if state.abandoned || state.fault.is_some() {
+                return self.rest(state);
+            }
+            state.file.take()
+        };
+        let Some(mut old) = old else { return self.fail(SpoolFault::Broken) };
+        let mut revise =
+            || revised(&self.place, &mut old, revision).map_err(|complaint| self.log(&complaint));
+        match catch_unwind(AssertUnwindSafe(&mut revise)).unwrap_or_else(|_| Err(broken())) {
+            Ok(new) => {
+                let mut state = self.lock();
+                state.file = Some(new);
+                self.rest(state);
             }
             Err(fault) => self.fail(fault),
         }

@@ -64,6 +64,12 @@ impl Layout {
         }
     }
 
+    /// The directory of a file of this inode number.
+    pub(crate) fn queue_of(&self, postoffice: &Path, inode: u64) -> PathBuf {
+        let queue = self.queue(postoffice);
+        if self.hashed { queue.join(self.below(inode)) } else { queue }
+    }
+
     /// In which of them a file of this inode number lies.
     pub(super) fn number(&self, inode: u64) -> usize {
         let number = if self.hashed { inode % LETTERS } else { 0 };
@@ -82,7 +88,7 @@ impl Layout {
     }
 
     /// Tells whoever waits that this file is there. Nobody need be listening.
-    pub(super) fn tell(&self, inode: u64, name: &str) {
+    pub(crate) fn tell(&self, inode: u64, name: &str) {
         let Some(socket) = &self.notify else { return };
         let below = self.below(inode);
         let slash = if below.is_empty() { "" } else { "/" };

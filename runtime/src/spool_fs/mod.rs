@@ -20,6 +20,7 @@ mod place;
 mod pool;
 mod prepare;
 mod push;
+mod revise;
 mod temp;
 
 pub use draft::FileDraft;

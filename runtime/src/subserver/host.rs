@@ -77,6 +77,8 @@ impl HostArgs {
         match trade {
             Trade::Router => self.router.as_deref(),
             Trade::Filter => self.filter.as_deref(),
+            // Whoever has processes of his own.
+            Trade::Policy(_) | Trade::Milter => None,
         }
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn tell(trade: Trade, note: &Note) {
     match note {
         Note::Ready(_) => tracing::debug!("{trade}: {what}"),
         Note::Works => tracing::info!("{trade}: {what}"),
-        Note::Lost(..) | Note::Unfit(..) => tracing::warn!("{trade}: {what}"),
+        Note::Lost(..) | Note::Unfit(..) | Note::Nonsense(_) => tracing::warn!("{trade}: {what}"),
         Note::Broken => tracing::error!("{trade}: {what}"),
     }
 }

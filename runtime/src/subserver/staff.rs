@@ -11,8 +11,10 @@ use crate::args::DaemonArgs;
 use crate::config_file::Loaded;
 use crate::process::keeper::Keeper;
 use smtpserver_core::server::{News, Staff as Kinds};
-use smtpserver_core::subserver::{Errand, HelperId, Trade};
+use smtpserver_core::spool::DraftPath;
+use smtpserver_core::subserver::{Address, Errand, HelperId, Trade};
 use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Socket;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ use tokio::sync::mpsc;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     host: HostArgs,
-    socket: Option<PathBuf>,
+    socket: Option<Address>,
 }
 
 impl Plan {
@@ -43,10 +45,10 @@ impl Plan {
             check_program(&program).map_err(unfit)?;
             plan.host.router = Some(program);
         }
-        if let Some(filter) = &settings.helpers.filter {
-            let filter = PathBuf::from(filter);
+        if let Some(name) = &settings.helpers.filter {
+            let filter = PathBuf::from(name);
             if filter.metadata().is_ok_and(|stat| stat.file_type().is_socket()) {
-                plan.socket = Some(filter);
+                plan.socket = Some(Address::Unix(name.clone()));
             } else {
                 let unfit = |why| loaded.blame("contentfilter", format!("{}: {why}", filter.display()));
                 check_program(&filter).map_err(unfit)?;
@@ -107,8 +109,8 @@ impl Hired {
     /// Puts them to work: `tell` hears what they say, and is to be told that they are open. Needs a tokio runtime around it.
     pub(crate) fn begin(self, tell: Tell) -> std::io::Result<(Arc<Staff>, Open)> {
         let Hired { plan, host } = self;
-        let mut staff =
-            Staff { host: None, socket: plan.socket.map(Arc::new), talks: Mutex::default(), tell };
+        let postoffice = plan.host.postoffice.clone();
+        let mut staff = Staff { host: None, socket: plan.socket, talks: Mutex::default(), postoffice, tell };
         let mut open = Vec::new();
         if let Some((keeper, socket)) = host {
             open.extend(plan.host.router.map(|_| (Trade::Router, Kinds::Processes)));
@@ -121,20 +123,39 @@ impl Hired {
     }
 }
 
+fn piece(path: &Path, from: u64, most: usize) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut octets = Vec::with_capacity(most);
+    file.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+/// Connections, each with who tells it what to say.
+type Talks = BTreeMap<(Trade, HelperId), mpsc::Sender<Vec<u8>>>;
+
 /// All helpers of the server.
 pub struct Staff {
     host: Option<Arc<Host>>,
-    socket: Option<Arc<PathBuf>>,
-    /// The connections to the socket.
-    talks: Mutex<BTreeMap<HelperId, mpsc::Sender<Vec<u8>>>>,
+    socket: Option<Address>,
+    /// The connections.
+    talks: Mutex<Talks>,
+    postoffice: PathBuf,
     tell: Tell,
 }
 
 impl Foreman for Staff {
     fn run(&self, trade: Trade, errand: Errand) {
-        match (trade, &self.socket) {
-            (Trade::Filter, Some(path)) => self.run_at(path, trade, errand),
-            (Trade::Filter | Trade::Router, _) => self.run_in_host(trade, errand),
+        match (trade, &self.socket, errand) {
+            (Trade::Filter, Some(address), Errand::Start(helper)) => {
+                self.connect(address.clone(), trade, helper)
+            }
+            (_, _, Errand::Connect(helper, address)) => self.connect(address, trade, helper),
+            (_, _, Errand::Read(helper, draft, from, most)) => self.read(trade, helper, draft, (from, most)),
+            (Trade::Filter, Some(_), errand) | (Trade::Policy(_) | Trade::Milter, _, errand) => {
+                self.run_there(trade, errand);
+            }
+            (Trade::Filter | Trade::Router, _, errand) => self.run_in_host(trade, errand),
         }
     }
 }
@@ -142,10 +163,10 @@ impl Foreman for Staff {
 impl Staff {
     fn run_in_host(&self, trade: Trade, errand: Errand) {
         let (kind, helper, octets) = match errand {
-            Errand::Start(helper) => (Kind::Start, helper, Vec::new()),
+            Errand::Start(helper) | Errand::Connect(helper, _) => (Kind::Start, helper, Vec::new()),
             Errand::Say(helper, octets) => (Kind::Say, helper, octets),
             Errand::LetGo(helper) => (Kind::LetGo, helper, Vec::new()),
-            Errand::End(helper) => (Kind::End, helper, Vec::new()),
+            Errand::Read(helper, ..) | Errand::End(helper) => (Kind::End, helper, Vec::new()),
         };
         let frame = Frame::new(kind, trade, helper, octets);
         let sent = self.host.as_ref().is_some_and(|host| host.send(frame));
@@ -154,27 +175,46 @@ impl Staff {
         }
     }
 
-    fn run_at(&self, path: &Arc<PathBuf>, trade: Trade, errand: Errand) {
+    fn connect(&self, address: Address, trade: Trade, helper: HelperId) {
+        let mut talks = self.talks.lock().unwrap_or_else(PoisonError::into_inner);
+        // One thing is said at a time.
+        let (words, told) = mpsc::channel(1);
+        talks.retain(|_, words| !words.is_closed());
+        talks.insert((trade, helper), words);
+        tokio::spawn(socket::tend(address, trade, helper, told, self.tell.clone()));
+    }
+
+    /// Does an errand with a connection.
+    fn run_there(&self, trade: Trade, errand: Errand) {
         let mut talks = self.talks.lock().unwrap_or_else(PoisonError::into_inner);
         match errand {
-            Errand::Start(helper) => {
-                // One line is said at a time.
-                let (line, told) = mpsc::channel(1);
-                talks.retain(|_, line| !line.is_closed());
-                talks.insert(helper, line);
-                tokio::spawn(socket::tend(path.clone(), trade, helper, told, self.tell.clone()));
-            }
             Errand::Say(helper, octets) => {
-                let sent = talks.get(&helper).is_some_and(|line| line.try_send(octets).is_ok());
+                let sent = talks.get(&(trade, helper)).is_some_and(|words| words.try_send(octets).is_ok());
                 drop(talks);
                 if !sent {
                     self.ended(trade, helper);
                 }
             }
             Errand::LetGo(helper) | Errand::End(helper) => {
-                talks.remove(&helper);
+                talks.remove(&(trade, helper));
+            }
+            // No program is one of these, and files are read elsewhere.
+            Errand::Start(helper) | Errand::Connect(helper, _) | Errand::Read(helper, ..) => {
+                self.ended(trade, helper)
             }
         }
+    }
+
+    /// Reads so many octets of a draft's file from there on.
+    fn read(&self, trade: Trade, helper: HelperId, draft: DraftPath, (from, most): (u64, usize)) {
+        let (path, tell) = (self.postoffice.join(draft.as_str()), self.tell.clone());
+        tokio::task::spawn_blocking(move || {
+            let piece = piece(&path, from, most);
+            if let Err(error) = &piece {
+                tracing::warn!("{}: {} cannot be read: {error}", trade.name(), path.display());
+            }
+            tell(trade, News::Piece(helper, piece.ok()));
+        });
     }
 
     /// Not at once: whoever gives errands is in the middle of something.

@@ -44,6 +44,11 @@ impl Site {
         Server::run(Command::new(PROGRAM).args(self.args(&["--foreground"])))
     }
 
+    /// Starts it with these options as well.
+    pub(crate) fn start_with(&self, more: &[&str]) -> Server {
+        Server::run(Command::new(PROGRAM).args(self.args(&["--foreground"])).args(more))
+    }
+
     /// What it says when it does not start.
     pub(crate) fn output(&self) -> std::process::Output {
         Command::new(PROGRAM).args(self.args(&["--foreground"])).output().expect("it runs")

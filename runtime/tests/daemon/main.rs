@@ -19,12 +19,17 @@ mod limits;
 mod logins;
 mod logs;
 mod metrics;
+mod milter;
 mod names;
 mod operator;
+#[cfg(feature = "pam")]
+mod pam;
 mod policy;
+mod policy_service;
 mod policy_tools;
 mod process;
 mod proxy;
+mod queues;
 mod record;
 mod secrets;
 mod server;
@@ -44,10 +49,14 @@ fn skipped(what: &str) {
 
 /// Whether a program can be started. When it cannot, the test says so and is over.
 fn is_here(program: &str) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let here = std::env::split_paths(&paths).any(|folder| folder.join(program).is_file());
+    let here = is_installed(program);
     if !here {
         skipped(&format!("{program} is not installed"));
     }
     here
+}
+
+fn is_installed(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
 }

@@ -102,6 +102,31 @@ fn verdicts_hang_on_what_a_name_server_says_and_its_lies_refuse_nobody_for_good(
     assert_eq!(plain.ask("RCPT TO:<u@home.example>").code, 250);
 }
 
+#[test]
+fn the_session_log_has_what_was_asked_and_answered() {
+    let names = NameServer::start(ZONE);
+    let site = site(&names);
+    let log = site.folder.path().join("session.log");
+    let mut server = site.start_with(&["-l", log.to_str().expect("text")]);
+    let mut plain = client(&server, "198.18.5.9");
+    assert_eq!(plain.ask("MAIL FROM:<a@ok.example>").code, 250);
+    assert_eq!(plain.ask("RSET").code, 250);
+    assert_eq!(plain.ask("MAIL FROM:<a@servfail.example>").code, 450);
+    assert_eq!(plain.ask("QUIT").code, 221);
+    server.signal("TERM");
+    server.end();
+    let log = std::fs::read_to_string(log).expect("a log");
+    for line in [
+        "#\tD> 9.5.18.198.bl.example.net A\n",
+        "#\tD< no such name\n",
+        "#\tD> ok.example MX\n",
+        "#\tD< 10 mx.ok.example\n",
+        "#\tD< server failure\n",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+}
+
 fn build(folder: &Path, source: &str) {
     std::fs::write(folder.join("smtp-policy.src"), source).expect("written");
     std::fs::write(folder.join("localnames"), "").expect("written");

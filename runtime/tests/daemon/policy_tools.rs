@@ -243,6 +243,41 @@ fn recordings_say_what_another_policy_would_change() {
 }
 
 #[test]
+fn a_client_whom_a_proxy_tells_is_judged_as_itself() {
+    let folder = postoffice();
+    let old = write(folder.path(), "old", OLD);
+    let new = write(
+        folder.path(),
+        "new",
+        &OLD.replace("[203.0.113.0]/24 freezenet +", "[203.0.113.0]/24 rejectnet +"),
+    );
+    let recordings = folder.path().join("recordings");
+    std::fs::create_dir(&recordings).expect("made");
+    let recordings = recordings.to_str().expect("text");
+    let spool = postoffice();
+    let policy = format!("policydb text {old}");
+    let options = ["--record", recordings, "--param", &policy, "--param", "xclient-from 127.0.0.0/8"];
+    let mut server = Server::start(spool.path(), &options);
+    let mut client = server.session();
+    assert_eq!(client.ask("XCLIENT ADDR=203.0.113.5").code, 220);
+    assert_eq!(client.ask("EHLO c.example").code, 250);
+    assert_eq!(client.ask("MAIL FROM:<ann@c.example>").code, 250);
+    assert_eq!(client.ask("QUIT").code, 221);
+    server.signal("TERM");
+    assert!(server.end().success());
+    let [option, file] = plain(&old);
+    let words = ["policy", "diff", &option, &file, &old, &new, "--recordings", recordings, "--json"];
+    let whole: Value = serde_json::from_slice(&output(&words).stdout).expect("JSON");
+    let changes = whole["changes"].as_array().expect("a list");
+    assert_eq!(changes[0]["said"], "connect from [203.0.113.5]", "{whole}");
+    assert_eq!(
+        (&changes[0]["old"]["verdict"], &changes[0]["new"]["verdict"]),
+        (&"accepted".into(), &"refused".into())
+    );
+    assert_eq!(changes.len(), 2, "and then its sender is not reached: {whole}");
+}
+
+#[test]
 fn the_sample_of_the_manual_does_what_it_says() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../man/smtpserver.8"))
         .expect("the manual page");

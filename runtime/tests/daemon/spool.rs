@@ -12,7 +12,7 @@ pub(crate) struct Spool {
 pub(crate) struct Stored {
     /// The lines of the envelope.
     pub(crate) envelope: Vec<String>,
-    /// The trace field that the server put at the head, as stored.
+    /// What the server put at the head, as stored: its trace field, and above it what others wanted there.
     pub(crate) received: Vec<u8>,
     /// The message behind it, as stored.
     pub(crate) message: Vec<u8>,
@@ -47,9 +47,10 @@ impl Stored {
         let envelope =
             String::from_utf8(octets[..end].to_vec()).expect("text").lines().map(Into::into).collect();
         let rest = &octets[end + b"env-end\n".len()..];
-        assert!(rest.starts_with(b"Received: "), "no trace field at the head of {}", path.display());
+        let field = if rest.starts_with(b"Received: ") { Some(0) } else { find(rest, b"\nReceived: ") };
+        let field = field.unwrap_or_else(|| panic!("no trace field at the head of {}", path.display()));
         // It ends with the line that has the zone: what follows is not ours, even where it looks like a continuation.
-        let zone = find(rest, b" +0000").expect("a date");
+        let zone = field + find(&rest[field..], b" +0000").expect("a date");
         let end = zone + find(&rest[zone..], b"\n").expect("a whole field") + 1;
         Stored { envelope, received: rest[..end].to_vec(), message: rest[end..].to_vec() }
     }

@@ -3,6 +3,7 @@
 
 use crate::client::Client;
 use crate::server::{PATIENCE, PROGRAM, Server, output, postoffice, refusal, spool};
+use base64ct::{Base64, Encoding};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -195,6 +196,23 @@ fn a_helper_that_was_killed_is_there_again_behind_the_fence() {
         assert!(began.elapsed() < PATIENCE, "a helper outlives its server");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_program_judges_tokens() {
+    let folder = postoffice();
+    let path = program(&folder, "read -r secret\n[ \"$SMTP_AUTH_KIND:$1:$secret\" = token:ann:abc ]");
+    let server = server(folder.path(), &format!("smtp-auth-pipe-tokens {}", path.display()), &[]);
+    let bearer = |token: &str| {
+        let text = format!("n,a=ann,\u{1}host=mx.example\u{1}auth=Bearer {token}\u{1}\u{1}");
+        format!("AUTH OAUTHBEARER {}", Base64::encode_string(text.as_bytes()))
+    };
+    let mut client = server.session();
+    // The bad news is a challenge, and what the client answers to it ends the login (RFC 7628).
+    assert_eq!(client.ask(&bearer("xyz")).code, 334);
+    assert_eq!(client.ask("AQ==").code, 535);
+    assert_eq!(client.ask(&bearer("abc")).code, 235);
+    assert_eq!(server.session().ask(RIGHT).code, 535, "a token is no password");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod clients;
 mod logins;
 mod measured;
 mod reload;
+mod scan;
 mod teardown;
 
 use crate::client::Client;

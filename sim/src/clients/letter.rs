@@ -27,6 +27,21 @@ pub(super) struct Letter {
     pub(super) text_said: Option<Vec<u8>>,
 }
 
+/// Where some senders say that they are from: some of it is nowhere.
+const SENDERS: [&str; 4] = ["spam.example", "sub.client.example", "nowhere.example", "null.example"];
+/// Recipients of whom a server may think this or that.
+const RECIPIENTS: [&str; 9] = [
+    "bob@elsewhere.example",
+    "bob@exchanger.example",
+    "bob@nowhere.example",
+    "bob@null.example",
+    "bob@[192.0.2.250]",
+    "postmaster@local.example",
+    "held@local.example",
+    "bob%elsewhere.example@local.example",
+    "exchanger.example!bob@local.example",
+];
+
 /// Lines that would be commands, if a server lost its way.
 const COMMANDS: [&str; 5] =
     ["QUIT", "RSET", "DATA", "MAIL FROM:<mallory@client.example>", "RCPT TO:<victim@local.example>"];
@@ -43,11 +58,18 @@ impl Letter {
 
     /// Message `number` of the client with this seed, of at most about `octets_max`.
     pub(super) fn write(dice: &mut Dice, seed: u64, number: usize, octets_max: u32) -> Letter {
-        let from = if dice.one_in(8) { String::new() } else { format!("ann.{seed:x}.{number}@{CLIENT}") };
+        let from = if dice.one_in(8) {
+            String::new()
+        } else {
+            let domain = if dice.one_in(6) { dice.pick(&SENDERS) } else { CLIENT };
+            format!("ann.{seed:x}.{number}@{domain}")
+        };
         let to = (0..dice.between(1, 3))
             .map(|_| {
-                let domain = if dice.one_in(8) { "elsewhere.example" } else { LOCAL_DOMAIN };
-                format!("bob{}@{domain}", dice.below(1_000))
+                if dice.one_in(6) {
+                    return dice.pick(&RECIPIENTS).to_owned();
+                }
+                format!("bob{}@{LOCAL_DOMAIN}", dice.below(1_000))
             })
             .collect();
         let eight_bit = dice.one_in(4);

@@ -141,10 +141,14 @@ impl Kind {
     /// commands to the server, and may become a message of which the client knows nothing.
     pub fn is_rude(self) -> bool {
         match self {
-            Kind::Honest | Kind::Dribbler | Kind::Mute | Kind::Vanisher | Kind::Greedy | Kind::Storm => false,
-            Kind::Hasty | Kind::Flooder | Kind::Smuggler | Kind::Babbler | Kind::SlowReader | Kind::Liar => {
-                true
-            }
+            Kind::Honest | Kind::Dribbler | Kind::Mute | Kind::Vanisher | Kind::Storm => false,
+            Kind::Hasty
+            | Kind::Flooder
+            | Kind::Smuggler
+            | Kind::Babbler
+            | Kind::SlowReader
+            | Kind::Liar
+            | Kind::Greedy => true,
         }
     }
 

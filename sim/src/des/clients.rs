@@ -155,6 +155,7 @@ impl World<'_> {
             waiting_since: None,
             due: None,
             letters: VecDeque::new(),
+            asked: None,
             draft: None,
             current: None,
             committed: None,

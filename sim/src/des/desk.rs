@@ -2,14 +2,14 @@
 //! questions and reports to drafts, forgets commits that nobody wants any more, and decides nothing.
 
 use super::clients::usize_of;
-use super::parts::{Commit, Letter};
+use super::names::{Wanted, ruling};
+use super::parts::{Commit, Connection, Letter};
 use super::plant::Plant;
 use super::spool::Word;
 use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Ordered, What};
 use crate::users;
 use smtpserver_core::auth::{Advice, Check, Finding, Inquiry, Nonce};
-use smtpserver_core::dns;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
 use smtpserver_core::spool::{Destination, Order, Report, SpoolFault};
@@ -22,6 +22,8 @@ const LOST_ONE_IN: u64 = 7;
 impl World<'_> {
     pub(super) fn ask(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
         self.note(What::Asked(id, ticket.number()));
+        self.note_posed(id, ticket.number(), &question);
+        self.connections[usize_of(id)].asked = Some(ticket);
         let answers = if self.healed { Default::default() } else { self.plan.answers };
         if answers != Default::default() {
             let dice = &mut self.answers_dice;
@@ -98,6 +100,9 @@ impl World<'_> {
 
     fn answer(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
         let Some(session) = self.connections[usize_of(id)].id else { return };
+        if self.has_policy {
+            self.note(What::Put(id, ticket.number()));
+        }
         self.tell_server(ServerInput::Asked(session, ticket, question));
         // An answer that is at hand is brought at once, so that a group of commands is worked off without a pause.
         let letters = &mut self.connections[usize_of(id)].letters;
@@ -106,6 +111,7 @@ impl World<'_> {
         if let Some(letter) = at_hand.and_then(|index| letters.remove(index)) {
             let Letter::Answered(ticket, answer) = letter else { unreachable!("it was looked at") };
             self.note(What::Told(id, News::Answered(ticket.number())));
+            self.connections[usize_of(id)].asked = None;
             let now = self.clock();
             self.present(id, now, Input::Answered(ticket, answer));
         }
@@ -116,6 +122,7 @@ impl World<'_> {
             Order::Begin => Ordered::Begin,
             Order::Append(octets) => Ordered::Append(octets.len()),
             Order::Show => Ordered::Show,
+            Order::Revise(_) => Ordered::Revise,
             Order::Commit(Destination::Router) => Ordered::Commit,
             Order::Commit(Destination::Freezer(_)) => Ordered::Freeze,
             Order::Abandon | Order::Leave(_) => Ordered::Abandon,
@@ -145,6 +152,11 @@ impl World<'_> {
                         connection.letters.push_back(Letter::Reported(current, lost));
                         self.ready.push_back(id);
                     }
+                }
+            }
+            Order::Revise(revision) => {
+                if let (Some(host), Some(draft)) = (&mut self.host, self.connections[usize_of(id)].draft) {
+                    host.spool.revise(draft, &revision, &self.disk);
                 }
             }
             Order::Commit(_) => self.commit(id),
@@ -193,6 +205,7 @@ impl World<'_> {
         let now = self.clock();
         let mut inputs = VecDeque::new();
         let mut checks = Vec::new();
+        let mut looks = Vec::new();
         let mut next = Some(input);
         while let Some(input) = next.take().or_else(|| inputs.pop_front()) {
             let Some(host) = &mut self.host else { return };
@@ -200,14 +213,19 @@ impl World<'_> {
             while let Some(output) = host.server.poll() {
                 match output {
                     ServerOutput::Answer(session, ticket, answer) => {
-                        if let Some(id) = host.by_session.get(&session) {
-                            self.connections[usize_of(*id)]
-                                .letters
-                                .push_back(Letter::Answered(ticket, answer));
-                            self.ready.push_back(*id);
+                        if let Some(id) = host.by_session.get(&session).copied() {
+                            if self.has_policy {
+                                let ruled = What::Ruled(id, ticket.number(), ruling(&answer.verdict));
+                                self.trace.note(self.now, ruled);
+                            }
+                            let mixed = self.plant == Some(Plant::MixedVerdicts);
+                            let id = if mixed { another(&self.connections, id, ticket) } else { id };
+                            let letters = &mut self.connections[usize_of(id)].letters;
+                            letters.push_back(Letter::Answered(ticket, answer));
+                            self.ready.push_back(id);
                         }
                     }
-                    ServerOutput::HelperNote(..) => {}
+                    ServerOutput::HelperNote(..) | ServerOutput::Reasoned(..) => {}
                     ServerOutput::Helper(trade, errand) => self.errands.push_back((trade, errand)),
                     ServerOutput::Advise(session, ticket, advice) => {
                         if let Some(id) = host.by_session.get(&session) {
@@ -257,15 +275,17 @@ impl World<'_> {
                         }
                     }
                     ServerOutput::MeasureSpace => host.spool.measure(),
-                    ServerOutput::Look { look_up, .. } => {
-                        let answer = dns::Answer::Trouble(dns::Trouble::Unreachable);
-                        inputs.push_back(ServerInput::Looked(look_up, answer));
+                    ServerOutput::Look { look_up, question, until } => {
+                        looks.push(Wanted { look_up, question, until });
                     }
                     ServerOutput::Welcome(_) | ServerOutput::TurnAway(..) | ServerOutput::Drop(_) => {
                         unreachable!("only a connection is welcomed or not")
                     }
                 }
             }
+        }
+        for wanted in looks {
+            self.look_up(wanted);
         }
         for (session, ticket, check) in checks {
             self.check(session, ticket, &check);
@@ -324,6 +344,13 @@ impl World<'_> {
             self.ready.push_back(id);
         }
     }
+}
+
+/// Another session that waits for an answer to a question of this number, if there is one.
+fn another(connections: &[Connection], id: ConnectionId, ticket: Ticket) -> ConnectionId {
+    let waits = |connection: &Connection| connection.session.is_some() && connection.asked == Some(ticket);
+    let found = (0..).zip(connections).find(|(other, connection)| *other != id && waits(connection));
+    found.map_or(id, |(other, _)| other)
 }
 
 #[expect(clippy::disallowed_types, reason = "the planted defect is this very type")]

@@ -287,6 +287,11 @@ impl Disk {
         if self.full { 0 } else { self.room.capacity.saturating_sub(self.used) / 1024 }
     }
 
+    /// A file's octets, as whoever reads it finds them.
+    pub fn octets(&self, inode: u64) -> &[u8] {
+        self.files.get(&inode).map_or(&[], |file| &file.octets)
+    }
+
     /// The time of a file's last change: seconds and nanoseconds.
     pub fn mtime(&self, inode: u64) -> (i64, u32) {
         self.files.get(&inode).map_or((0, 0), |file| file.mtime)

@@ -3,6 +3,7 @@
 
 use super::link::Parcel;
 use super::parts::{Host, Stage};
+use super::plant::Plant;
 use super::spool::Spool;
 use super::world::{Happening, World};
 use crate::plan::Fault;
@@ -10,6 +11,7 @@ use crate::trace::{ConnectionId, What};
 use smtpserver_core::Server;
 use smtpserver_core::record::Ending;
 use smtpserver_core::server::Input as ServerInput;
+use smtpserver_core::server::rate_window::RateWindows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ impl World<'_> {
             stopping: false,
             down_us: 0,
         });
+        self.restore_rates();
         self.note(What::Up);
         self.open_farms();
     }
@@ -50,9 +53,15 @@ impl World<'_> {
             Fault::PowerCut { down_ms, .. } => self.crash(true, down_ms * 1000),
             Fault::Kill { down_ms, .. } => self.crash(false, down_ms * 1000),
             Fault::Stop { down_ms, .. } => self.stop(down_ms * 1000),
-            Fault::Reconfigure { settings, .. } => {
-                let settings = self.plan.settings(settings).expect("a plan was checked");
+            Fault::Reconfigure { .. } => {
+                let settings = self.plan.settings(Some(index)).expect("a plan was checked");
                 self.settings = Arc::new(settings);
+                self.note(What::Reconfigured(index));
+                if self.plant == Some(Plant::ForgottenRates)
+                    && let Some(host) = &mut self.host
+                {
+                    *host.server.rates_mut() = RateWindows::default();
+                }
                 self.tell_server(ServerInput::Reconfigured(self.settings.clone()));
             }
             Fault::WallJump { seconds, .. } => self.wall_shift += seconds * 1_000_000,
@@ -158,6 +167,7 @@ impl World<'_> {
     pub(super) fn exit_if_drained(&mut self) {
         if let Some(host) = self.host.as_ref().filter(|host| host.stopping && host.open == 0) {
             let down_us = host.down_us;
+            self.save_rates();
             self.crash(false, down_us);
         }
     }
@@ -167,6 +177,7 @@ impl World<'_> {
             && let Some(host) = self.host.as_ref().filter(|host| host.stopping)
         {
             let down_us = host.down_us;
+            self.save_rates();
             self.crash(false, down_us);
         }
     }

@@ -9,6 +9,7 @@ pub mod disk;
 mod faults;
 mod helpers;
 mod link;
+mod names;
 mod parts;
 mod plant;
 mod queue;

@@ -87,6 +87,8 @@ pub(super) struct Connection {
     pub(super) waiting_since: Option<u64>,
     pub(super) due: Option<u64>,
     pub(super) letters: VecDeque<Letter>,
+    /// What it asked last, until it is told.
+    pub(super) asked: Option<Ticket>,
     /// The draft that is being written; none once its commit is ordered.
     pub(super) draft: Option<DraftId>,
     /// The draft of which reports are welcome.

@@ -23,13 +23,19 @@ pub enum Plant {
     ShortTarpit,
     /// The octets of a chunk that is refused are taken for commands.
     UnreadChunk,
+    /// What a server of names fails to tell is taken for a name that does not exist.
+    TroubleAsNoName,
+    /// The counts of all sources are lost when settings change.
+    ForgottenRates,
+    /// An answer that had to wait goes to another session that waits for one.
+    MixedVerdicts,
     /// Where the disk keeps order, files get their names before their octets were written out.
     EarlyName,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 9] = [
+    pub const ALL: [Plant; 12] = [
         Plant::SkippedFsync,
         Plant::Early250,
         Plant::LeakedSlot,
@@ -39,6 +45,9 @@ impl Plant {
         Plant::ShortTarpit,
         Plant::UnreadChunk,
         Plant::EarlyName,
+        Plant::TroubleAsNoName,
+        Plant::ForgottenRates,
+        Plant::MixedVerdicts,
     ];
 
     /// Its name, as options spell it.
@@ -53,6 +62,9 @@ impl Plant {
             Plant::ShortTarpit => "short-tarpit",
             Plant::UnreadChunk => "unread-chunk",
             Plant::EarlyName => "early-name",
+            Plant::TroubleAsNoName => "trouble-as-no-name",
+            Plant::ForgottenRates => "forgotten-rates",
+            Plant::MixedVerdicts => "mixed-verdicts",
         }
     }
 }

@@ -104,6 +104,7 @@ impl World<'_> {
         let now = self.clock();
         match letter {
             Letter::Answered(ticket, answer) => {
+                self.connections[usize_of(id)].asked = None;
                 self.tell(id, now, Input::Answered(ticket, answer), News::Answered(ticket.number()));
             }
             Letter::Advised(ticket, advice) => {

@@ -4,12 +4,15 @@
 //! Each step is an operation of its own on the event queue, so a crash falls between any two. Here every file has a name
 //! from the start, as on file systems that know no other: so there is more for a crash to leave behind.
 
+mod steps;
+
 use super::disk::Disk;
 use super::plant::Plant;
+use crate::played;
 use crate::trace::{ConnectionId, Errno, Fingerprint, Operation};
 use smtpserver_core::SessionId;
 use smtpserver_core::server::commit::Publication;
-use smtpserver_core::spool::{DraftPath, SpoolFault, Stored};
+use smtpserver_core::spool::{DraftPath, Revision, SpoolFault, Stored};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 
@@ -43,11 +46,22 @@ struct Draft {
 /// Work for the disk: a chain of operations, one after the other.
 #[derive(Debug)]
 enum Job {
-    Pieces { draft: DraftId, piece: Vec<u8> },
-    Show { draft: DraftId, left: Vec<u8> },
-    Finish { session: SessionId, draft: DraftId, left: Vec<u8>, stage: Stage },
+    /// Some octets of a draft; or all that are left, which helpers are to read then.
+    Write {
+        draft: DraftId,
+        octets: Vec<u8>,
+        shows: bool,
+    },
+    Finish {
+        session: SessionId,
+        draft: DraftId,
+        left: Vec<u8>,
+        stage: Stage,
+    },
     Publish(Publishing),
-    Remove { inode: u64 },
+    Remove {
+        inode: u64,
+    },
     Measure,
 }
 
@@ -162,8 +176,8 @@ impl Spool {
         draft.pending.extend_from_slice(octets);
         if !draft.writing && draft.pending.len() > PIECE {
             draft.writing = true;
-            let piece = std::mem::take(&mut draft.pending);
-            self.submit(Job::Pieces { draft: id, piece });
+            let octets = std::mem::take(&mut draft.pending);
+            self.submit(Job::Write { draft: id, octets, shows: false });
         }
     }
 
@@ -191,8 +205,18 @@ impl Spool {
             return;
         }
         draft.writing = true;
-        let left = std::mem::take(&mut draft.pending);
-        self.submit(Job::Show { draft: id, left });
+        let octets = std::mem::take(&mut draft.pending);
+        self.submit(Job::Write { draft: id, octets, shows: true });
+    }
+
+    /// Writes a draft anew, after it was shown. Its octets are new ones, which have not met the disk.
+    pub(super) fn revise(&mut self, id: DraftId, revision: &Revision, disk: &Disk) {
+        let draft = self.drafts.get_mut(&id).expect("a session revises its own draft");
+        let Some(inode) = draft.file.take() else { return };
+        draft.pending = played::revised(disk.octets(inode), revision);
+        draft.written = Fingerprint::default();
+        draft.written.write(&draft.pending);
+        self.submit(Job::Remove { inode });
     }
 
     /// Writes what is left of a draft and makes it durable.
@@ -212,22 +236,9 @@ impl Spool {
                 (session, stored, self.drafts.remove(&draft).unwrap_or_default().file)
             })
             .collect();
-        match self.plant {
-            Some(Plant::Early250) => {
-                let early = batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect();
-                self.words.push_back(Word::Published(publication, early));
-            }
-            Some(
-                Plant::SkippedFsync
-                | Plant::LeakedSlot
-                | Plant::LostWakeup
-                | Plant::HashOrder
-                | Plant::UnbiasedSelect
-                | Plant::ShortTarpit
-                | Plant::UnreadChunk
-                | Plant::EarlyName,
-            )
-            | None => {}
+        if self.plant == Some(Plant::Early250) {
+            let early = batch.iter().map(|(session, stored, _)| (*session, Ok(*stored))).collect();
+            self.words.push_back(Word::Published(publication, early));
         }
         self.submit(Job::Publish(Publishing {
             publication,
@@ -259,20 +270,14 @@ impl Spool {
     ) -> Option<(Operation, Option<Errno>)> {
         let (job, operation) = self.jobs.remove(&id)?;
         let octets: &[u8] = match &job {
-            Job::Pieces { piece, .. } => piece,
-            Job::Finish { left, .. } | Job::Show { left, .. } => left,
+            Job::Write { octets, .. } | Job::Finish { left: octets, .. } => octets,
             Job::Publish(_) | Job::Remove { .. } | Job::Measure => &[],
         };
         let result = disk.carry_out(operation, octets, mtime);
         if let Some(job) = self.next_step(job, operation, result, disk) {
             self.begin_operation(id, job, disk);
         }
-        while self.jobs.len() < self.threads
-            && let Some(job) = self.waiting.pop_front()
-        {
-            self.next_job += 1;
-            self.begin_operation(self.next_job, job, disk);
-        }
+        self.start(disk);
         Some((operation, result.err()))
     }
 
@@ -313,228 +318,6 @@ impl Spool {
             self.abandon(id);
         }
     }
-
-    /// Begins a job's next operation.
-    fn begin_operation(&mut self, id: JobId, job: Job, disk: &mut Disk) {
-        let operation = match &job {
-            Job::Pieces { draft, piece } | Job::Show { draft, left: piece } => match self.file_of(*draft) {
-                Some(inode) => Operation::Write(inode, length(piece)),
-                None => Operation::Create(disk.fresh_inode()),
-            },
-            Job::Finish { draft, left, stage, .. } => match (stage, self.file_of(*draft)) {
-                (Stage::Write, Some(inode)) => Operation::Write(inode, length(left)),
-                (Stage::Sync, Some(inode)) => Operation::Sync(inode),
-                (Stage::Create | Stage::Write | Stage::Sync, _) => Operation::Create(disk.fresh_inode()),
-            },
-            Job::Publish(Publishing { batch, next, pushed, failed, .. }) => {
-                match (failed.last(), batch.get(*next)) {
-                    (Some(inode), _) => Operation::Withdraw(*inode),
-                    (None, Some((_, _, Some(inode)))) if self.ordered && !pushed && !self.names_early() => {
-                        Operation::Push(*inode)
-                    }
-                    (None, Some((_, _, Some(inode)))) => Operation::Rename(*inode),
-                    // Without a file there is nothing to rename: it fails like one that is not there.
-                    (None, Some((_, _, None))) => Operation::Rename(0),
-                    (None, None) => Operation::SyncRouter,
-                }
-            }
-            Job::Remove { inode } => Operation::Remove(*inode),
-            Job::Measure => Operation::Measure,
-        };
-        self.jobs.insert(id, (job, operation));
-        self.started.push((id, operation));
-    }
-
-    fn file_of(&self, draft: DraftId) -> Option<u64> {
-        self.drafts.get(&draft).and_then(|draft| draft.file)
-    }
-
-    /// What a job does after an operation; `None` when it is over.
-    fn next_step(
-        &mut self,
-        job: Job,
-        operation: Operation,
-        result: Result<(), Errno>,
-        disk: &Disk,
-    ) -> Option<Job> {
-        match job {
-            Job::Pieces { draft, piece } => self.after_piece(draft, piece, operation, result),
-            Job::Finish { session, draft, left, stage } => {
-                self.keep_file(draft, operation, result);
-                if let Err(errno) = result {
-                    self.synced(session, draft, Err(fault(errno)));
-                    return None;
-                }
-                let Some(next) = self.after(stage) else {
-                    let inode = self.file_of(draft).expect("it was written");
-                    let (mtime_seconds, mtime_nanos) = disk.mtime(inode);
-                    self.synced(session, draft, Ok(Stored { inode, mtime_seconds, mtime_nanos }));
-                    return None;
-                };
-                let left = if stage == Stage::Write { Vec::new() } else { left };
-                Some(Job::Finish { session, draft, left, stage: next })
-            }
-            Job::Show { draft, left } => self.after_showing(draft, left, operation, result),
-            Job::Publish(publishing) => self.after_publishing(publishing, operation, result),
-            Job::Remove { .. } => None,
-            Job::Measure => {
-                self.words.push_back(Word::Measured(Some(disk.free_kib())));
-                None
-            }
-        }
-    }
-
-    /// What comes after a stage of a draft that is finished.
-    fn after(&self, stage: Stage) -> Option<Stage> {
-        let skipped = self.ordered || self.plant == Some(Plant::SkippedFsync);
-        match stage {
-            Stage::Create => Some(Stage::Write),
-            Stage::Write => (!skipped).then_some(Stage::Sync),
-            Stage::Sync => None,
-        }
-    }
-
-    /// Files get their names before they are written out: the defect.
-    fn names_early(&self) -> bool {
-        matches!(self.plant, Some(Plant::SkippedFsync | Plant::EarlyName))
-    }
-
-    fn keep_file(&mut self, draft: DraftId, operation: Operation, result: Result<(), Errno>) {
-        if let (Operation::Create(inode), Ok(()), Some(draft)) =
-            (operation, result, self.drafts.get_mut(&draft))
-        {
-            draft.file = Some(inode);
-        }
-    }
-
-    fn after_piece(
-        &mut self,
-        id: DraftId,
-        piece: Vec<u8>,
-        operation: Operation,
-        result: Result<(), Errno>,
-    ) -> Option<Job> {
-        self.keep_file(id, operation, result);
-        let draft = self.drafts.get_mut(&id).expect("its job is at work");
-        let connection = draft.connection;
-        match result {
-            Ok(()) if matches!(operation, Operation::Create(_)) => {
-                return Some(Job::Pieces { draft: id, piece });
-            }
-            Ok(()) => {
-                self.words.push_back(Word::Room(connection, id, piece.len()));
-                if !draft.abandoned && draft.sync_for.is_none() && draft.pending.len() > PIECE {
-                    let piece = std::mem::take(&mut draft.pending);
-                    return Some(Job::Pieces { draft: id, piece });
-                }
-            }
-            Err(errno) => {
-                draft.fault = Some(fault(errno));
-                let dropped = piece.len() + std::mem::take(&mut draft.pending).len();
-                self.words.push_back(Word::Room(connection, id, dropped));
-                if draft.sync_for.is_none() {
-                    self.words.push_back(Word::Lost(connection, id, fault(errno)));
-                }
-            }
-        }
-        self.rest(id);
-        None
-    }
-
-    /// No job writes to this draft any more: whoever waited for that goes on.
-    fn rest(&mut self, id: DraftId) {
-        let draft = self.drafts.get_mut(&id).expect("its job was at work");
-        draft.writing = false;
-        if draft.sync_for.is_some() {
-            self.finish(id);
-        } else if draft.abandoned {
-            self.abandon(id);
-        } else if std::mem::take(&mut draft.show) {
-            self.show(id);
-        }
-    }
-
-    fn after_showing(
-        &mut self,
-        id: DraftId,
-        left: Vec<u8>,
-        operation: Operation,
-        result: Result<(), Errno>,
-    ) -> Option<Job> {
-        self.keep_file(id, operation, result);
-        let draft = self.drafts.get_mut(&id).expect("its job is at work");
-        let connection = draft.connection;
-        match result {
-            Ok(()) if matches!(operation, Operation::Create(_)) => {
-                return Some(Job::Show { draft: id, left });
-            }
-            Ok(()) => {
-                let inode = draft.file.expect("it was written to");
-                let path = DraftPath::new(&format!("public/{inode}")).expect("it is short");
-                self.words.push_back(Word::Room(connection, id, left.len()));
-                self.words.push_back(Word::Shown(connection, id, path));
-            }
-            Err(errno) => {
-                draft.fault = Some(fault(errno));
-                self.words.push_back(Word::Room(connection, id, left.len()));
-                self.words.push_back(Word::Lost(connection, id, fault(errno)));
-            }
-        }
-        self.rest(id);
-        None
-    }
-
-    fn after_publishing(
-        &mut self,
-        mut publishing: Publishing,
-        operation: Operation,
-        result: Result<(), Errno>,
-    ) -> Option<Job> {
-        let Publishing { batch, next, pushed, results, failed, .. } = &mut publishing;
-        match operation {
-            Operation::Push(_) if result.is_ok() => {
-                *pushed = true;
-                return Some(Job::Publish(publishing));
-            }
-            Operation::Push(_) | Operation::Rename(_) => {
-                *pushed = false;
-                let (session, stored, file) = batch[*next];
-                if let (Err(_), Some(inode)) = (result, file) {
-                    self.submit(Job::Remove { inode });
-                }
-                results.push((session, result.map(|()| stored).map_err(fault)));
-                *next += 1;
-                if *next < batch.len() || results.iter().any(|(_, result)| result.is_ok()) {
-                    return Some(Job::Publish(publishing));
-                }
-            }
-            Operation::SyncRouter => {
-                if let Err(errno) = result {
-                    // The names are not safe, so they are not kept.
-                    *failed = results.iter().filter_map(|(_, result)| result.ok()).map(|s| s.inode).collect();
-                    failed.reverse();
-                    results.iter_mut().for_each(|(_, result)| *result = Err(fault(errno)));
-                }
-            }
-            Operation::Withdraw(_) => {
-                failed.pop();
-            }
-            Operation::Create(_)
-            | Operation::Write(..)
-            | Operation::Sync(_)
-            | Operation::Remove(_)
-            | Operation::Measure => unreachable!("a publication does nothing of the kind"),
-        }
-        if !failed.is_empty() {
-            return Some(Job::Publish(publishing));
-        }
-        self.published(publishing);
-        None
-    }
-}
-
-fn length(octets: &[u8]) -> u64 {
-    u64::try_from(octets.len()).expect("a length fits")
 }
 
 fn fault(errno: Errno) -> SpoolFault {

@@ -166,6 +166,7 @@ impl World<'_> {
             | server::Output::Look { .. }
             | server::Output::Helper(..)
             | server::Output::HelperNote(..)
+            | server::Output::Reasoned(..)
             | server::Output::Check(..)
             | server::Output::Advise(..)
             | server::Output::Sync(_)

@@ -11,12 +11,16 @@ use super::spool::JobId;
 use crate::clients;
 use crate::dice::{Dice, Purpose};
 use crate::plan::{Fault, Plan, Side, When};
+use crate::played::milter::Milter;
 use crate::tls;
-use crate::trace::{ConnectionId, Rest, Trace, What};
+use crate::trace::{ConnectionId, Looked, Rest, Trace, What};
+use crate::zone::Zone;
 use bytes::Bytes;
 use smtpserver_core::auth::Finding;
+use smtpserver_core::dns;
 use smtpserver_core::policy::{Question, Ticket};
 use smtpserver_core::record::Ending;
+use smtpserver_core::server::judge::LookUp;
 use smtpserver_core::subserver::{Errand, HelperId, Trade};
 use smtpserver_core::{Instant, Now, SessionId, Settings, Wall};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -52,6 +56,8 @@ pub(super) enum Happening {
     Checked(u32, SessionId, Ticket, Box<Finding>),
     /// A late or repeated answer.
     Answer(ConnectionId, Ticket, Box<Question>),
+    /// The answer to a look-up, if the server that asked still lives.
+    Looked(u32, LookUp, Box<(Looked, dns::Answer)>),
     /// A helper says something, or ends, if the server that started it still lives.
     Helper(u32, Trade, HelperId, Option<Vec<u8>>),
     /// The server wants to be called for its helpers.
@@ -88,11 +94,20 @@ pub(super) struct World<'a> {
     pub(super) helper_dice: Dice,
     /// Helpers that were started and not ended.
     pub(super) helpers: BTreeSet<(Trade, HelperId)>,
+    /// What milters among them were told.
+    pub(super) milters: BTreeMap<HelperId, Milter>,
     /// What farms want done.
     pub(super) errands: VecDeque<(Trade, Errand)>,
     /// When the server is called for its helpers.
     pub(super) farm_due: Option<u64>,
     pub(super) logins_dice: Dice,
+    pub(super) names_dice: Dice,
+    /// What the domain name system knows.
+    pub(super) zone: Zone,
+    /// Whether what policy is asked goes into the trace.
+    pub(super) has_policy: bool,
+    /// What is counted of sources and users, as a server that stopped has written it down.
+    pub(super) saved_rates: String,
     pub(super) host: Option<Host>,
     pub(super) life: u32,
     pub(super) settings: Arc<Settings>,
@@ -114,7 +129,7 @@ pub(super) struct World<'a> {
 impl<'a> World<'a> {
     pub(super) fn new(plan: &'a Plan, plant: Option<Plant>) -> World<'a> {
         tls::seed(plan.seed);
-        let settings = Arc::new(plan.settings(&[]).expect("a plan was checked"));
+        let settings = Arc::new(plan.settings(None).expect("a plan was checked"));
         let errors: Vec<_> = plan
             .faults
             .iter()
@@ -154,9 +169,14 @@ impl<'a> World<'a> {
             answers_dice: Dice::new(plan.seed, Purpose::Answers, 0),
             helper_dice: Dice::new(plan.seed, Purpose::Helpers, 0),
             helpers: BTreeSet::new(),
+            milters: BTreeMap::new(),
             errands: VecDeque::new(),
             farm_due: None,
             logins_dice: Dice::new(plan.seed, Purpose::Logins, 0),
+            names_dice: Dice::new(plan.seed, Purpose::Names, 0),
+            zone: Zone::read(plan.zone.iter().map(String::as_str)).expect("a plan was checked"),
+            has_policy: plan.has_policy(),
+            saved_rates: String::new(),
             host: None,
             life: 0,
             settings,
@@ -225,6 +245,7 @@ impl<'a> World<'a> {
             Happening::Answer(id, ticket, question) => self.answer_late(id, ticket, *question),
             Happening::Helper(life, trade, helper, says) => self.helper(life, trade, helper, says),
             Happening::FarmDue(life) => self.farm_due(life),
+            Happening::Looked(life, look_up, said) => self.looked(life, look_up, said.0, said.1),
             Happening::Checked(life, session, ticket, finding) => {
                 self.checked(life, session, ticket, *finding);
             }
@@ -379,6 +400,7 @@ impl Happening {
             | Happening::Lingered(_)
             | Happening::Answer(..)
             | Happening::Helper(..)
+            | Happening::Looked(..)
             | Happening::FarmDue(_)
             | Happening::Checked(..)
             | Happening::Disk(..)

@@ -14,6 +14,10 @@ impl<T> Default for ByConnection<T> {
 }
 
 impl<T> ByConnection<T> {
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&T> {
+        self.0.get(place(id))?.as_ref()
+    }
+
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut T> {
         self.0.get_mut(place(id))?.as_mut()
     }

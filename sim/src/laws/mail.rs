@@ -26,7 +26,10 @@ impl Spooled {
             Err(trouble) => Err(trouble.0),
         };
         let messages = run.files.iter().map(|(inode, file)| (*inode, read(file)));
-        Spooled { messages: messages.collect(), normalized: plan.has_setting("bare-newline normalize") }
+        let policy = plan.changes().flat_map(|change| plan.policy(change));
+        let normalized = plan.has_setting("bare-newline normalize")
+            || policy.into_iter().any(|line| line.contains("bare-newline normalize"));
+        Spooled { messages: messages.collect(), normalized }
     }
 
     /// All messages; a file that is none is a violation of the law that asks.
@@ -194,14 +197,20 @@ pub(super) fn honest(Case { plan, run, spooled, .. }: &Case<'_>) -> Result<(), V
     Ok(())
 }
 
-/// Law 9, closed: no recipient without admission. In every world only one domain, and our own postmaster, are.
-pub(super) fn closed(Case { spooled, .. }: &Case<'_>) -> Result<(), Violation> {
+/// Law 9, closed: no recipient without admission. Where a policy was drawn a naive evaluator says who is admitted; in every
+/// other world only one domain, and our own postmaster, are.
+pub(super) fn closed(Case { plan, spooled, rulings, .. }: &Case<'_>) -> Result<(), Violation> {
+    let has_policy = plan.has_policy();
     for message in spooled.messages(9) {
         let (inode, stored) = message?;
         for to in &stored.to {
             let to = to.to_ascii_lowercase();
             let domain = to.rsplit_once('@').map(|(_, domain)| domain);
-            let admitted = domain == Some(LOCAL_DOMAIN) || to.starts_with("postmaster");
+            let admitted = if has_policy {
+                rulings.is_admitted(inode, &to)
+            } else {
+                domain == Some(LOCAL_DOMAIN) || to.starts_with("postmaster")
+            };
             if !admitted {
                 return Err(Violation::new(9, None, format!("message {inode} goes to {to}")));
             }

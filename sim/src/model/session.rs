@@ -61,14 +61,21 @@ pub struct Kept {
 
 /// What must happen to a client at `client` that sent this, when nothing goes wrong in the world.
 pub fn predict(settings: &Settings, client: IpAddr, sent: &[u8]) -> Course {
-    follow(settings, client, sent, &[])
+    follow(settings, client, sent, &[], None)
 }
 
 /// What must happen, given the codes that were heard so far: where the world's trouble may make a 4yz, the course
-/// goes on from what was heard; everywhere else it goes its own way, and the difference is a broken law.
-pub fn follow(settings: &Settings, client: IpAddr, sent: &[u8], heard: &[u16]) -> Course {
-    let mut model =
-        Model { settings, client, heard, course: Course::default(), state: State::Fresh, unknown: 0 };
+/// goes on from what was heard; everywhere else it goes its own way, and the difference is a broken law. `ruled` are the
+/// codes with which questions about policy are answered, in their order, where a policy says more than the settings.
+pub fn follow(
+    settings: &Settings,
+    client: IpAddr,
+    sent: &[u8],
+    heard: &[u16],
+    ruled: Option<&[Option<u16>]>,
+) -> Course {
+    let (course, state) = (Course::default(), State::Fresh);
+    let mut model = Model { settings, client, heard, ruled, asked: 0, course, state, unknown: 0 };
     model.run(sent);
     model.course
 }
@@ -77,6 +84,8 @@ enum State {
     /// Before HELO.
     Fresh,
     Ready,
+    /// Policy is against the client: QUIT is all that is left to it.
+    Unwelcome,
     /// A transaction is open.
     Mail(Mail),
     /// A chunk was refused; LAST or RSET is awaited.
@@ -94,6 +103,9 @@ struct Model<'a> {
     settings: &'a Settings,
     client: IpAddr,
     heard: &'a [u16],
+    ruled: Option<&'a [Option<u16>]>,
+    /// Questions about policy so far.
+    asked: usize,
     course: Course,
     state: State,
     unknown: u32,
@@ -101,8 +113,11 @@ struct Model<'a> {
 
 impl Model<'_> {
     fn run(&mut self, sent: &[u8]) {
-        if self.reply(220, Wait::No, &[450]) != 220 {
-            self.course.closed = true;
+        let greeting = self.rule(220);
+        match self.reply(greeting, Wait::No, &[450]) {
+            220 => {}
+            554 => self.state = State::Unwelcome,
+            _ => self.course.closed = true,
         }
         let mut rest = sent;
         while !self.course.closed {
@@ -137,6 +152,13 @@ impl Model<'_> {
         let wait = if said == code { wait } else { Wait::Unknown };
         self.course.replies.push(Said { code: said, wait });
         said
+    }
+
+    /// What policy says to the next question; the settings say `own`.
+    fn rule(&mut self, own: u16) -> u16 {
+        let ruled = self.ruled.and_then(|ruled| ruled.get(self.asked).copied().flatten());
+        self.asked += 1;
+        ruled.unwrap_or(own)
     }
 
     fn end(&mut self, code: u16) {
@@ -177,8 +199,17 @@ impl Model<'_> {
                 self.reply(code, Wait::Yes, &[]);
             }
             Err(Fault::Count) => self.end(501),
+            Ok(Command::Bdat { octets, .. }) if matches!(self.state, State::Unwelcome) => {
+                let (_, rest) = rest.split_at_checked(octets)?;
+                self.out_of_order(Wait::Unknown);
+                return Some(rest);
+            }
+            Ok(command) if matches!(self.state, State::Unwelcome) && command != Command::Quit => {
+                self.out_of_order(Wait::Unknown);
+            }
             Ok(Command::Hello) => {
-                if self.reply(250, Wait::No, &[451]) == 250 {
+                let code = self.rule(250);
+                if self.reply(code, Wait::No, &[451]) == 250 {
                     self.state = State::Ready;
                 }
             }
@@ -218,7 +249,7 @@ impl Model<'_> {
         let soonest = i64::from(self.settings.extensions.deliverby.unwrap_or(0));
         match &self.state {
             State::Ready => {}
-            State::Fresh => return self.out_of_order(Wait::Yes),
+            State::Fresh | State::Unwelcome => return self.out_of_order(Wait::Yes),
             State::Mail(mail) if mail.chunks.is_none() => return self.out_of_order(Wait::Yes),
             State::Mail(_) | State::Refused => return self.out_of_order(Wait::No),
         }
@@ -227,8 +258,12 @@ impl Model<'_> {
             self.reply(552, Wait::Yes, &[]);
         } else if sender.return_after.is_some_and(|seconds| seconds < soonest) {
             self.reply(555, Wait::Yes, &[]);
-        } else if self.reply(250, Wait::No, &[452, 451]) == 250 {
-            self.state = State::Mail(Mail { sender, to: Vec::new(), chunks: None });
+        } else {
+            let code = self.rule(250);
+            let wait = if code == 250 { Wait::No } else { Wait::Unknown };
+            if self.reply(code, wait, &[452, 451]) == 250 {
+                self.state = State::Mail(Mail { sender, to: Vec::new(), chunks: None });
+            }
         }
     }
 
@@ -238,7 +273,7 @@ impl Model<'_> {
         let (all_max, error_max) = (limits.recipients_max, limits.error_recipients_max);
         let count = match &self.state {
             State::Mail(mail) if mail.chunks.is_none() => u32::try_from(mail.to.len()).expect("a count"),
-            State::Fresh | State::Ready => return self.out_of_order(Wait::Yes),
+            State::Fresh | State::Unwelcome | State::Ready => return self.out_of_order(Wait::Yes),
             State::Mail(_) | State::Refused => return self.out_of_order(Wait::No),
         };
         let null = matches!(&self.state, State::Mail(mail) if mail.sender.who == Who::Nobody);
@@ -246,12 +281,17 @@ impl Model<'_> {
             self.reply(452, Wait::Yes, &[]);
         } else if null && count >= error_max && count > 0 {
             self.reply(550, Wait::Yes, &[]);
-        } else if !admitted {
-            self.reply(550, Wait::Yes, &[451]);
-        } else if self.reply(250, Wait::No, &[451]) == 250
-            && let State::Mail(mail) = &mut self.state
-        {
-            mail.to.push(who.bare());
+        } else {
+            let (code, wait) = match self.rule(if admitted { 250 } else { 550 }) {
+                250 => (250, Wait::No),
+                550 => (550, Wait::Yes),
+                other => (other, Wait::Unknown),
+            };
+            if self.reply(code, wait, &[451]) == 250
+                && let State::Mail(mail) = &mut self.state
+            {
+                mail.to.push(who.bare());
+            }
         }
     }
 
@@ -291,7 +331,7 @@ impl Model<'_> {
 
     fn data<'a>(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
         match &self.state {
-            State::Fresh | State::Ready => self.out_of_order(Wait::Yes),
+            State::Fresh | State::Unwelcome | State::Ready => self.out_of_order(Wait::Yes),
             State::Refused => self.out_of_order(Wait::No),
             State::Mail(mail) if mail.to.is_empty() || mail.chunks.is_some() || mail.sender.binary => {
                 self.out_of_order(Wait::No);
@@ -317,7 +357,7 @@ impl Model<'_> {
             return;
         }
         let mail = match &mut self.state {
-            State::Fresh | State::Ready => return self.out_of_order(Wait::Yes),
+            State::Fresh | State::Unwelcome | State::Ready => return self.out_of_order(Wait::Yes),
             State::Mail(mail) if mail.to.is_empty() => return self.out_of_order(Wait::No),
             State::Refused => {
                 self.out_of_order(Wait::No);

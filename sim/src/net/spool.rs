@@ -5,10 +5,11 @@ use super::crew::Crew;
 use super::disk::Disk;
 use super::trace::Trace;
 use crate::dice::Dice;
+use crate::played;
 use smtpserver::desk::Desk;
 use smtpserver::spool::{Account, Draft, Published, Spool, Task};
 use smtpserver_core::SessionId;
-use smtpserver_core::spool::{Destination, DraftPath, SpoolFault, Stored};
+use smtpserver_core::spool::{Destination, DraftPath, Revision, SpoolFault, Stored};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -82,6 +83,15 @@ pub(crate) struct SimSpool {
 }
 
 impl SimSpool {
+    /// Octets of a draft that was shown.
+    pub(super) fn piece(&self, draft: DraftPath, from: u64, most: usize) -> Option<Vec<u8>> {
+        let inode = draft.as_str().strip_prefix("public/")?.parse().ok()?;
+        let disk = self.store.disk();
+        let octets = disk.read(inode);
+        let from = usize::try_from(from).ok()?.min(octets.len());
+        Some(octets[from..].iter().copied().take(most).collect())
+    }
+
     /// The spool of a server that starts: what an earlier one has left unfinished is removed.
     pub(super) fn open(store: &Arc<Store>, crew: &Arc<Crew>) -> SimSpool {
         let removed = store.disk().tidy_up();
@@ -197,6 +207,10 @@ impl Draft for SimDraft {
         self.0.spool.crew.spawn(self.0.clone().show());
     }
 
+    fn revise(&mut self, revision: Box<Revision>) {
+        self.0.revise(&revision);
+    }
+
     fn bound_for(&mut self, _destination: Destination) {
         // The simulated disk has one directory for whole messages; which of them is asked of real files.
     }
@@ -274,6 +288,16 @@ impl Inside {
             Ok(inode) => self.account.shown(DraftPath::new(&format!("public/{inode}")).expect("it is short")),
             Err(fault) => self.account.failed(fault),
         }
+    }
+
+    /// Writes the file anew, after it was shown: what it holds is octets of another one from here on.
+    fn revise(&self, revision: &Revision) {
+        let mut state = self.state();
+        let Some(old) = state.file.take() else { return };
+        let octets = played::revised(self.spool.store.disk().read(old), revision);
+        self.spool.store.disk().discard(old);
+        let written = self.write(&mut state, &octets);
+        state.fault = written.err();
     }
 
     /// Writes what is left and makes it durable.

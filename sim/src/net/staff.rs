@@ -10,7 +10,7 @@ use smtpserver_core::Settings;
 use smtpserver_core::server::{News, Staff as Kind};
 use smtpserver_core::subserver::{Errand, Trade};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
 /// The helpers of a server.
@@ -18,6 +18,7 @@ pub(crate) struct Staff {
     wires: Arc<Wires>,
     books: Mutex<Books>,
     told: Notify,
+    spool: OnceLock<SimSpool>,
 }
 
 #[derive(Default)]
@@ -29,14 +30,18 @@ struct Books {
 
 impl Staff {
     pub(crate) fn new(wires: Arc<Wires>) -> Arc<Staff> {
-        Arc::new(Staff { wires, books: Mutex::default(), told: Notify::new() })
+        Arc::new(Staff { wires, books: Mutex::default(), told: Notify::new(), spool: OnceLock::new() })
     }
 
     /// Begins to work for a desk, if the settings ask for helpers.
     pub(super) fn work_for(self: &Arc<Self>, desk: &Arc<Desk<SimSpool>>, settings: &Settings, crew: &Crew) {
-        if played::wanted(settings).next().is_none() {
+        if played::wanted(settings).next().is_none()
+            && settings.helpers.policy_service.is_none()
+            && settings.helpers.milters.is_empty()
+        {
             return;
         }
+        assert!(self.spool.set(desk.spool().clone()).is_ok(), "one desk at a time");
         desk.employs(self.clone());
         for trade in played::wanted(settings) {
             desk.helper(trade, News::Open(Kind::Processes));
@@ -89,7 +94,17 @@ impl Staff {
 
 impl Foreman for Staff {
     fn run(&self, trade: Trade, errand: Errand) {
-        let news = self.books().helpers.run(trade, errand);
+        let news = match errand {
+            Errand::Read(helper, draft, from, most) => {
+                let piece = self.spool.get().and_then(|spool| spool.piece(draft, from, most));
+                Some(News::Piece(helper, piece))
+            }
+            errand @ (Errand::Start(_)
+            | Errand::Connect(..)
+            | Errand::Say(..)
+            | Errand::LetGo(_)
+            | Errand::End(_)) => self.books().helpers.run(trade, errand),
+        };
         self.tell(trade, news);
     }
 }

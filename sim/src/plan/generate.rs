@@ -2,7 +2,8 @@
 //! of everything at all times would hide what only shows in a world with much of one thing.
 
 use super::{
-    AnswersPlan, Cutting, DiskPlan, Ending, Fault, HelpersPlan, LinkPlan, Plan, PlannedClient, Side, When,
+    AnswersPlan, Cutting, DiskPlan, Ending, Fault, HelpersPlan, LinkPlan, NamesPlan, Plan, PlannedClient,
+    Side, When, policy,
 };
 use crate::clients::{Kind, Wishes};
 use crate::des::disk::Failing;
@@ -78,6 +79,9 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
         heal_ms,
         shuffle_ties: dice.chance(500),
         settings: settings(dice),
+        policy: Vec::new(),
+        zone: Vec::new(),
+        names: NamesPlan::default(),
         parallel_syncs: *dice.pick(&[1, 2, 64]),
         disk: DiskPlan {
             capacity_kib: if dice.chance(100) { dice.between(1, 200) + 5_000 } else { 1 << 40 },
@@ -95,7 +99,10 @@ fn draw(dice: &mut Dice, seed: u64) -> Plan {
         sealed: dice.chance(100),
     };
     let plan = with_helpers(dice, plan);
-    with_cuts(dice, plan)
+    let plan = with_cuts(dice, plan);
+    let plan = with_policy_service(dice, plan);
+    let plan = policy::with_policy(dice, plan);
+    with_milter(dice, plan)
 }
 
 /// Many honest clients and no trouble: what the speed of the simulator is measured with.
@@ -122,6 +129,9 @@ pub fn crowd(seed: u64, clients: u32, messages: u32) -> Plan {
         shuffle_ties: false,
         sealed: false,
         settings: Vec::new(),
+        policy: Vec::new(),
+        zone: Vec::new(),
+        names: NamesPlan::default(),
         parallel_syncs: 64,
         disk: DiskPlan {
             capacity_kib: 1 << 40,
@@ -237,17 +247,46 @@ fn with_helpers(dice: &mut Dice, mut plan: Plan) -> Plan {
         plan.settings.push("enable-router".into());
     }
     if filter || router {
-        plan.helpers = HelpersPlan {
-            work_us: *dice.pick(&[100, 10_000, 1_000_000]),
-            freezes: *dice.pick(&[0, 100]),
-            silent: *dice.pick(&[0, 0, 50]),
-            dies: *dice.pick(&[0, 50, 500]),
-            cut: *dice.pick(&[0, 0, 50]),
-            twice: *dice.pick(&[0, 0, 50]),
-            nonsense: *dice.pick(&[0, 0, 50]),
-            late: *dice.pick(&[0, 0, 50]),
-            late_ms: *dice.pick(&[1_000, 60_000, 150_000]),
-        };
+        plan.helpers = helpers(dice);
+    }
+    plan
+}
+
+fn helpers(dice: &mut Dice) -> HelpersPlan {
+    HelpersPlan {
+        work_us: *dice.pick(&[100, 10_000, 1_000_000]),
+        freezes: *dice.pick(&[0, 100]),
+        silent: *dice.pick(&[0, 0, 50]),
+        dies: *dice.pick(&[0, 50, 500]),
+        cut: *dice.pick(&[0, 0, 50]),
+        twice: *dice.pick(&[0, 0, 50]),
+        nonsense: *dice.pick(&[0, 0, 50]),
+        late: *dice.pick(&[0, 0, 50]),
+        late_ms: *dice.pick(&[1_000, 60_000, 150_000]),
+    }
+}
+
+/// A tenth of all worlds has a policy service.
+fn with_policy_service(dice: &mut Dice, mut plan: Plan) -> Plan {
+    if dice.chance(100) {
+        plan.settings.push("policy-service unix:/policy".into());
+        if plan.helpers == HelpersPlan::default() {
+            plan.helpers = helpers(dice);
+        }
+    }
+    plan
+}
+
+/// One in twenty worlds has a milter.
+fn with_milter(dice: &mut Dice, mut plan: Plan) -> Plan {
+    if dice.chance(50) {
+        plan.settings.push("milter unix:/milter".into());
+        if dice.chance(300) {
+            plan.settings.push("milter-failure accept".into());
+        }
+        if plan.helpers == HelpersPlan::default() {
+            plan.helpers = helpers(dice);
+        }
     }
     plan
 }
@@ -294,7 +333,8 @@ fn faults(dice: &mut Dice, heal_ms: u64, clients: &[PlannedClient]) -> Vec<Fault
         faults.push(Fault::Stop { at_ms: dice.below(heal_ms), down_ms: dice.below(5_000) });
     }
     for _ in 0..some(dice, 150, 2) {
-        faults.push(Fault::Reconfigure { at_ms: dice.below(heal_ms), settings: settings(dice) });
+        let at_ms = dice.below(heal_ms);
+        faults.push(Fault::Reconfigure { at_ms, settings: settings(dice), policy: Vec::new() });
     }
     for _ in 0..some(dice, 150, 2) {
         let seconds = *dice.pick(&[-86_400, -3_600, -1, 1, 3_600, 86_400]);

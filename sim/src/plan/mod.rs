@@ -2,6 +2,7 @@
 //! changed, shrunk and kept, and it still means the same when the generator has changed. A bare seed rots.
 
 mod generate;
+mod policy;
 mod shrink;
 mod text;
 
@@ -14,11 +15,18 @@ use crate::des::disk::{Failing, Order};
 use serde::{Deserialize, Serialize};
 use smtpserver_core::Settings;
 use smtpserver_core::config::param;
+use smtpserver_core::policy::{Role, SourceFile, compile};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// Our own name in every world.
 pub const HOST: &str = "mx.local.example";
 /// The domain whose mailboxes are admitted in every world.
 pub const LOCAL_DOMAIN: &str = "local.example";
+
+/// Our own address in every world.
+pub const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 250));
 
 /// A world to come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +43,15 @@ pub struct Plan {
     pub sealed: bool,
     /// Parameters of the server, as in its configuration file.
     pub settings: Vec<String>,
+    /// The policy, in its own language; where it is empty our domain makes one.
+    #[serde(default)]
+    pub policy: Vec<String>,
+    /// What the domain name system knows: a line a record.
+    #[serde(default)]
+    pub zone: Vec<String>,
+    /// What becomes of look-ups.
+    #[serde(default)]
+    pub names: NamesPlan,
     /// Files that are synced at the same moment.
     pub parallel_syncs: u32,
     /// The disk.
@@ -92,6 +109,26 @@ pub struct AnswersPlan {
     pub twice: u32,
     /// There is no answer.
     pub never: u32,
+}
+
+/// What becomes of look-ups, each in so many of 1,000 cases, before all is healed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamesPlan {
+    /// The longest time of a look-up, in microseconds; also after the healing.
+    pub takes_us: u64,
+    /// There is no answer.
+    pub silent: u32,
+    /// The answer is that the server of names has failed.
+    pub fails: u32,
+    /// The answer is no answer to what was asked.
+    pub garbage: u32,
+    /// There are two answers, and the second one is wrong.
+    pub twice: u32,
+    /// The answer is late.
+    pub late: u32,
+    /// By how much, in milliseconds.
+    pub late_ms: u64,
 }
 
 /// What helpers do, each in so many of 1,000 cases, before all is healed.
@@ -227,6 +264,9 @@ pub enum Fault {
         at_ms: u64,
         /// Parameters, as in the configuration file.
         settings: Vec<String>,
+        /// Another policy, if there is to be another.
+        #[serde(default)]
+        policy: Vec<String>,
     },
     /// The wall clock jumps.
     WallJump {
@@ -312,11 +352,24 @@ impl Plan {
         std::iter::once(&self.settings).chain(later).flatten().any(|line| line.starts_with(start))
     }
 
-    /// The server's settings, with these lines behind the plan's own.
+    /// The policy, once the fault of this number has changed it; at first when there is none.
+    pub fn policy(&self, change: Option<usize>) -> &[String] {
+        match change.map(|index| &self.faults[index]) {
+            Some(Fault::Reconfigure { policy, .. }) if !policy.is_empty() => policy,
+            _ => &self.policy,
+        }
+    }
+
+    /// The server's settings, once the fault of this number has changed them; at first when there is none.
     ///
     /// # Errors
     /// A line that the server does not take.
-    pub fn settings(&self, more: &[String]) -> Result<Settings, String> {
+    pub fn settings(&self, change: Option<usize>) -> Result<Settings, String> {
+        let none = Vec::new();
+        let more = match change.map(|index| &self.faults[index]) {
+            Some(Fault::Reconfigure { settings, .. }) => settings,
+            _ => &none,
+        };
         let mut settings = Settings::new(HOST);
         let local = format!("localnames {LOCAL_DOMAIN}");
         for line in std::iter::once(&local).chain(&self.settings).chain(more) {
@@ -325,6 +378,28 @@ impl Plan {
         settings.limits.parallel_syncs_max = self.parallel_syncs;
         settings.tls.offered |= self.sealed;
         settings.tls.first = self.sealed;
+        let policy = self.policy(change);
+        if !policy.is_empty() {
+            let text = policy.join("\n") + "\n";
+            let source = SourceFile { role: Role::Source, name: "policy", text: text.as_bytes() };
+            let compiled = compile(&[source]).map_err(|faults| format!("policy: {faults:?}"))?;
+            settings.rules = Some(Arc::new(compiled.rules));
+            settings.own_addresses = Arc::new(BTreeSet::from([OWN]));
+        }
         Ok(settings)
+    }
+
+    /// All changes of the settings, and that there is none yet.
+    pub fn changes(&self) -> impl Iterator<Item = Option<usize>> {
+        let changes =
+            self.faults.iter().enumerate().filter_map(|(index, fault)| {
+                matches!(fault, Fault::Reconfigure { .. }).then_some(Some(index))
+            });
+        std::iter::once(None).chain(changes)
+    }
+
+    /// Whether a policy was drawn.
+    pub fn has_policy(&self) -> bool {
+        self.changes().any(|change| !self.policy(change).is_empty())
     }
 }

@@ -1,7 +1,8 @@
 //! Makes a plan that fails small: clients, faults and settings go, messages become few and short, times round, as long
 //! as it still fails. What is left is what somebody has to look at.
 
-use super::{AnswersPlan, Cutting, Fault, HelpersPlan, LinkPlan, Plan, When};
+use super::text::check;
+use super::{AnswersPlan, Cutting, Fault, HelpersPlan, LinkPlan, NamesPlan, Plan, When};
 use std::time::Duration;
 
 /// Trials at most: a plan is small before that, or will not become so.
@@ -15,6 +16,8 @@ pub fn shrink(plan: &Plan, fails: impl FnMut(&Plan) -> bool) -> Plan {
         search.leave_out(|plan| &mut plan.faults);
         search.leave_out(|plan| &mut plan.clients);
         search.leave_out(|plan| &mut plan.settings);
+        search.leave_out(|plan| &mut plan.policy);
+        search.leave_out(|plan| &mut plan.zone);
         for simpler in simplifications() {
             search.attempt(simpler);
         }
@@ -47,7 +50,8 @@ impl<F: FnMut(&Plan) -> bool> Search<F> {
     fn attempt(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
         let mut candidate = self.best.clone();
         change(&mut candidate);
-        if candidate == self.best || self.trials >= TRIALS_MAX {
+        // A policy without one of its lines may be none.
+        if candidate == self.best || self.trials >= TRIALS_MAX || check(&candidate).is_err() {
             return false;
         }
         self.trials += 1;
@@ -80,8 +84,12 @@ impl<F: FnMut(&Plan) -> bool> Search<F> {
 
 type Change = fn(&mut Plan);
 
-fn simplifications() -> [Change; 11] {
+fn simplifications() -> [Change; 12] {
     [
+        |plan| {
+            let NamesPlan { takes_us, .. } = plan.names;
+            plan.names = NamesPlan { takes_us, ..NamesPlan::default() };
+        },
         |plan| {
             let HelpersPlan { work_us, .. } = plan.helpers;
             plan.helpers = HelpersPlan { work_us, ..HelpersPlan::default() };

@@ -2,6 +2,7 @@
 //! missing. Made to be read and changed by people.
 
 use super::{Fault, Plan};
+use crate::zone::Zone;
 use std::fmt;
 use std::path::Path;
 
@@ -99,8 +100,12 @@ pub fn save(plan: &Plan, why: &str, path: &Path) -> Result<(), PlanFault> {
     std::fs::write(path, text).map_err(|error| PlanFault::File(format!("{}: {error}", path.display())))
 }
 
-fn check(plan: &Plan) -> Result<(), String> {
-    plan.settings(&[])?;
+/// Whether a plan can happen at all.
+pub(super) fn check(plan: &Plan) -> Result<(), String> {
+    for change in plan.changes() {
+        plan.settings(change)?;
+    }
+    Zone::read(plan.zone.iter().map(String::as_str))?;
     let mut ids: Vec<u32> = plan.clients.iter().map(|client| client.id).collect();
     ids.sort_unstable();
     if ids.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -123,15 +128,14 @@ fn check(plan: &Plan) -> Result<(), String> {
     time("heal_ms", plan.heal_ms)?;
     time("late_ms", plan.answers.late_ms)?;
     time("late_ms", plan.helpers.late_ms)?;
+    time("late_ms", plan.names.late_ms)?;
+    time("takes_us", plan.names.takes_us / 1000)?;
     time("work_us", plan.helpers.work_us / 1000)?;
     time("operation_us", plan.disk.operation_us / 1000)?;
     time("sync_us", plan.disk.sync_us / 1000)?;
     for fault in &plan.faults {
         for (name, value) in fault.times() {
             time(name, value)?;
-        }
-        if let Fault::Reconfigure { settings, .. } = fault {
-            plan.settings(settings)?;
         }
         if let Fault::WallJump { seconds, .. } = fault
             && seconds.unsigned_abs() > MILLISECONDS_MAX / 1000

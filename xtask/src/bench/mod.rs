@@ -30,8 +30,8 @@ pub(crate) struct Options {
     /// Only the rules and the rate windows: a million entries and a million sources, in memory and time
     #[arg(long, exclusive = true)]
     policy: bool,
-    /// Only TLS: handshakes, one long message, and the memory of idle connections
-    #[arg(long, exclusive = true)]
+    /// Only TLS: handshakes, one long message, and the memory of idle connections; a --peer must speak SMTPS
+    #[arg(long, conflicts_with_all = ["cases", "dir", "bin", "no_ours", "json"])]
     tls: bool,
     /// Only cases whose name holds this, such as 4k/10 or reuse (repeatable)
     #[arg(long = "case", value_name = "PART")]
@@ -151,6 +151,9 @@ const IN_CORE: [&str; 2] = [
     "server::rate_window::tests::size::a_million_sources",
 ];
 
+/// Tells the test that measures TLS who else is there.
+const TLS_PEERS: &str = "SMTPSERVER_TLS_PEERS";
+
 fn measure(options: &Options) -> Result<(), String> {
     if options.policy {
         let flags = ["--ignored", "--nocapture", "--exact", "--test-threads", "1"];
@@ -160,7 +163,10 @@ fn measure(options: &Options) -> Result<(), String> {
     if options.tls {
         let cargo = ["test", "--quiet", "--release", "--package", "smtpserver", "--test", "daemon", "--"];
         let flags = ["--ignored", "--nocapture", "--exact", "tls::measured::what_tls_costs"];
-        return cargo::run(&[&cargo[..], &flags].concat());
+        let peers: Vec<String> =
+            options.peers.iter().map(|peer| format!("{}={}", peer.name, peer.address)).collect();
+        let mut command = cargo::command(&[&cargo[..], &flags].concat());
+        return cargo::finish(command.env(TLS_PEERS, peers.join(" ")));
     }
     if !options.cases.is_empty() && !CASES.iter().any(|case| options.wants(case)) {
         let names: Vec<String> = CASES.iter().map(Case::name).collect();

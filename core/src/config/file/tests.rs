@@ -312,6 +312,8 @@ fn value(param: &param::Param) -> String {
             "[ftvehRSD]" => "strict",
             "GLOB [LOAD] STYLES" => "*.example * ve",
             "NET..." => "192.0.2.0/24 2001:db8::/32",
+            "tempfail|accept" => "accept",
+            "ADDRESS|off" => "inet:localhost:10023",
             _ => "text",
         }
         .to_string(),

@@ -56,6 +56,8 @@ pub enum Unfit {
     Decimal(DecimalFault),
     /// It is not a tarpit rule.
     Tarpit(TarpitFaultKind),
+    /// It is not a place to connect to.
+    NotAService,
     /// It is not a domain name.
     NotADomain,
     /// It is no name or number of a user or a group.
@@ -103,6 +105,7 @@ impl fmt::Display for Unfit {
             Unfit::NotAnAccount => "is no user, or no user and group",
             Unfit::NotAChoice => "is none of the words to choose from",
             Unfit::NotAPlace => "is no address with a port and no socket",
+            Unfit::NotAService => "is no socket and no port of a host",
             Unfit::NotLoopback => "is no loopback address",
             Unfit::NotAPath => "is no absolute path",
             Unfit::Control => "holds control characters",

@@ -38,6 +38,8 @@ pub enum Place {
     Router,
     /// To the freezer. One cause is enough for the whole message.
     Freezer,
+    /// Nowhere: it is thrown away, and the client told that it was taken. So is this.
+    Nowhere,
 }
 
 /// What was concluded, and what led to it in this phase.

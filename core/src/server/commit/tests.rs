@@ -229,6 +229,7 @@ impl Model {
                 | Output::Look { .. }
                 | Output::Helper(..)
                 | Output::HelperNote(..)
+                | Output::Reasoned(..)
                 | Output::Check(..)
                 | Output::Advise(..)
                 | Output::MeasureSpace => {

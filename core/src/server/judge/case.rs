@@ -12,7 +12,7 @@ use crate::policy::evaluate::{self, Chain, Client, No, Ruling, Sender, Step, Tol
 use crate::policy::{Conditions, Denial, Question, Space, Verdict};
 use crate::server::rate_window::{Key, RateWindows};
 use crate::spf;
-use crate::subserver::Trade;
+use crate::subserver::{ServiceId, Trade};
 use crate::wire::path::{ForwardPath, ReversePath};
 use alloc::boxed::Box;
 use alloc::format;
@@ -33,6 +33,8 @@ pub(super) struct Case {
     hello: Box<str>,
     /// The sender of the transaction that was opened last.
     sender: Option<Sender>,
+    /// The confirmed name of its address, if it was looked for and there is one.
+    client_name: Option<Box<str>>,
     /// What led to the last verdict, a line for each step, where that is to be told.
     pub(super) reasons: Vec<String>,
 }
@@ -83,12 +85,13 @@ pub(super) enum Judged {
 impl Case {
     pub(super) fn new(peer: Arc<Peer>, settings: Arc<Settings>, book: Book) -> Case {
         let (standing, hello) = (Standing::Unknown, Box::default());
-        Case { peer, settings, book, standing, hello, sender: None, reasons: Vec::new() }
+        Case { peer, settings, book, standing, hello, sender: None, client_name: None, reasons: Vec::new() }
     }
 
     /// From here on it is about another client.
     pub(super) fn is_another(&mut self, peer: Arc<Peer>) {
         self.peer = peer;
+        self.client_name = None;
         self.standing = Standing::Unknown;
         self.hello = Box::default();
         self.sender = None;
@@ -97,6 +100,11 @@ impl Case {
     /// Somebody has logged in.
     pub(super) fn log_in(&mut self, logged_in: &LoggedIn) {
         self.change(|client| client.login(logged_in.user().as_str()));
+    }
+
+    /// The confirmed name of the client's address, if it was looked for and there is one.
+    pub(super) fn client_name(&self) -> Option<&str> {
+        self.client_name.as_deref()
     }
 
     /// Whether the client comes from a network that may send to other domains.
@@ -120,6 +128,8 @@ impl Case {
             | Question::Handshake { .. }
             | Question::Report(_)
             | Question::Router { .. }
+            | Question::Delegated(_)
+            | Question::Milter(_)
             | Question::Content { .. } => {}
         }
     }
@@ -150,6 +160,8 @@ impl Case {
             | Question::Report(_) => Judged::Verdict(Verdict::Accept),
             // Nobody else can answer for it.
             Question::Router { .. } => Judged::Verdict(Verdict::NoHelper(Trade::Router)),
+            Question::Milter(_) => Judged::Verdict(Verdict::NoHelper(Trade::Milter)),
+            Question::Delegated(_) => Judged::Verdict(Verdict::NoHelper(Trade::Policy(ServiceId::default()))),
         }
     }
 
@@ -174,7 +186,12 @@ impl Case {
         let names_matter = self.book.names_matter && client.wants_name();
         let access = self.settings.host_access.as_deref();
         let name = match &known.name {
-            None if names_matter || access.is_some_and(HostAccess::wants_names) => {
+            None if names_matter
+                || self.settings.helpers.policy_service.is_some()
+                || !self.settings.helpers.milters.is_empty()
+                || self.settings.routes_hello()
+                || access.is_some_and(HostAccess::wants_names) =>
+            {
                 return Judged::Wants(Machine::name(address));
             }
             None => &Reversed::Unknown,
@@ -183,6 +200,7 @@ impl Case {
         if names_matter && let Some(name) = name.confirmed() {
             client = client.reverse_name(name);
         }
+        self.client_name = name.confirmed().map(Into::into);
         let local = self.peer.local.ip();
         if access.is_some_and(|access| access.judge(address, local, name.for_access()) == Access::Denied) {
             self.reason(|_| Vec::from(["hosts.allow and hosts.deny keep it out (use-tcp-wrapper)".into()]));

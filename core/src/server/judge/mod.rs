@@ -21,9 +21,7 @@ use crate::policy::evaluate::Why;
 use crate::policy::{Answer, Question, Rules, Space, Ticket, Verdict};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use case::{Case, Judged, Known};
 use core::mem;
 use machine::Machine;
@@ -38,6 +36,11 @@ pub struct LookUp {
 }
 
 impl LookUp {
+    /// For whom it is.
+    pub fn session(self) -> SessionId {
+        self.session
+    }
+
     /// Its number, for traces.
     pub fn number(self) -> u64 {
         self.number
@@ -100,14 +103,14 @@ impl Judge {
         self.cases.get(&session).is_some_and(Case::is_trusted)
     }
 
+    /// The confirmed name of a session's client, where somebody wants it.
+    pub(super) fn client_name(&self, session: SessionId) -> Option<&str> {
+        self.cases.get(&session).and_then(Case::client_name)
+    }
+
     /// What a session began with.
     pub(super) fn settings_of(&self, session: SessionId) -> Option<&Arc<Settings>> {
         self.cases.get(&session).map(|case| &case.settings)
-    }
-
-    /// What led to the last verdict, for once; only where the settings want it.
-    pub(super) fn take_reasons(&mut self, session: SessionId) -> Vec<String> {
-        self.cases.get_mut(&session).map(|case| mem::take(&mut case.reasons)).unwrap_or_default()
     }
 
     /// The rules by which sessions with these settings are judged.
@@ -150,9 +153,7 @@ impl Judge {
         let patience = (case.settings.timeouts.answer * 3 / 4).min(JUDGEMENT_TIME_MAX);
         let mut known = Known::default();
         match case.judge(now, &question, &mut known, space, &mut self.rates) {
-            Judged::Verdict(verdict) => {
-                outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
-            }
+            Judged::Verdict(verdict) => conclude(case, (session, ticket), verdict, outputs),
             Judged::Wants(machine) => {
                 let until = now.instant + patience;
                 let open = Box::new(Open { ticket, question, known, machine, number: 0, until });
@@ -207,11 +208,24 @@ impl Judge {
             match case.judge(now, &open.question, &mut open.known, space, &mut self.rates) {
                 Judged::Wants(machine) => open.machine = machine,
                 Judged::Verdict(verdict) => {
-                    return outputs.push_back(Output::Answer(session, open.ticket, Answer { verdict }));
+                    return conclude(case, (session, open.ticket), verdict, outputs);
                 }
             }
         }
     }
+}
+
+/// The verdict, behind what led to it where the settings want that told.
+fn conclude(
+    case: &mut Case,
+    (session, ticket): (SessionId, Ticket),
+    verdict: Verdict,
+    outputs: &mut VecDeque<Output>,
+) {
+    if !case.reasons.is_empty() {
+        outputs.push_back(Output::Reasoned(session, mem::take(&mut case.reasons)));
+    }
+    outputs.push_back(Output::Answer(session, ticket, Answer { verdict }));
 }
 
 #[cfg(test)]

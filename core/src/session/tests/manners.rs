@@ -175,7 +175,12 @@ fn a_batch_repeats_its_commands_and_marks_its_messages() {
     assert!(heard.starts_with("TICK 17\r\n250 2.0.0 TICK 17\r\nMAIL FROM:<a@c.example>\r\n250 "), "{heard}");
     let head = bench.orders.iter().find_map(|order| match order {
         Order::Append(octets) => Some(String::from_utf8_lossy(octets).into_owned()),
-        Order::Begin | Order::Show | Order::Commit(_) | Order::Abandon | Order::Leave(_) => None,
+        Order::Begin
+        | Order::Show
+        | Order::Revise(_)
+        | Order::Commit(_)
+        | Order::Abandon
+        | Order::Leave(_) => None,
     });
     let head = head.expect("the head of the envelope");
     assert!(head.contains("with BSMTP\nidentinfo uid#7@localhost\n"), "{head}");

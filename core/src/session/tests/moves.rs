@@ -5,8 +5,10 @@ use super::*;
 use crate::config::manners::Batch;
 use crate::policy::Verdict;
 use crate::policy::evaluate::Why;
+use crate::reply::Words;
 use crate::server::tarpit::TarpitRule;
 use crate::spool::{DraftPath, Stored};
+use crate::subserver::milter::{Change, Outcome};
 use crate::tls::HandshakeFault;
 use alloc::collections::BTreeSet;
 use core::fmt::Write;
@@ -89,6 +91,7 @@ impl Walk {
             }
             if number.is_multiple_of(5) {
                 settings.helpers.filter = Some("/bin/filter".into());
+                settings.helpers.milters.push(crate::subserver::Address::Unix("/milter".into()));
             }
             if number.is_multiple_of(11) {
                 let batch = Batch { marked: false, echo: false, unix_lines: false, user: 7 };
@@ -206,6 +209,7 @@ impl Walk {
         self.bring("time", Input::Tick)
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is waited for")]
     fn answer(&mut self) -> &'static str {
         let (ticket, asked) = self.question.take().expect("it was asked");
         let question = match asked {
@@ -220,20 +224,35 @@ impl Walk {
                 return self.bring("answer", Input::Advised(ticket, Advice::Found(finding)));
             }
         };
+        if let Question::Milter(_) = question {
+            let outcome = match self.pick(4) {
+                0 => Outcome::Discarded,
+                1 => Outcome::Refused(Words::refusing_for_now("")),
+                2 => Outcome::Taken(Vec::from([Change::Quarantine])),
+                _ => Outcome::Taken(Vec::from([Change::AddField("X".into(), "y".into())])),
+            };
+            let verdict = Verdict::Milted(Box::new(outcome));
+            return self.bring("answer", Input::Answered(ticket, Answer { verdict }));
+        }
         let connects = matches!(question, Question::Connect);
         let (id, now) = (self.bench.session.id(), self.bench.now);
         self.bench.server.handle(now, crate::server::Input::Asked(id, ticket, question));
         let mut answer = None;
         while let Some(output) = self.bench.server.poll() {
-            if let crate::server::Output::Answer(_, _, verdict) = output {
-                answer = Some(verdict);
+            match output {
+                crate::server::Output::Answer(_, _, verdict) => answer = Some(verdict),
+                crate::server::Output::Look { look_up, .. } => {
+                    let trouble = crate::dns::Answer::Trouble(crate::dns::Trouble::Unreachable);
+                    self.bench.server.handle(now, crate::server::Input::Looked(look_up, trouble));
+                }
+                _ => {}
             }
         }
         let verdict = match self.pick(6) {
             0 => Verdict::Busy,
             1 if connects => Verdict::TurnAway,
             2 if connects => Verdict::refuse(Why::Client),
-            _ => answer.expect("what needs no names is answered at once").verdict,
+            _ => answer.expect("whatever is asked is answered at once").verdict,
         };
         self.bring("answer", Input::Answered(ticket, Answer { verdict }))
     }

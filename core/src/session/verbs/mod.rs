@@ -5,6 +5,7 @@ mod auth;
 mod bdat;
 mod data;
 mod debug;
+mod delegated;
 mod hello;
 mod mail;
 mod others;

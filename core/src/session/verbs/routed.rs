@@ -40,7 +40,7 @@ impl Session {
             let question = Question::Router { function: Function::To, argument: recipient.path().bare() };
             self.ask(now, question, Resume::RcptRouted { state, recipient });
         } else {
-            self.rcpt_proceed(state, recipient, &Words::default());
+            self.delegate_recipient(now, state, recipient, Words::default());
         }
     }
 
@@ -49,7 +49,7 @@ impl Session {
         if self.settings.helpers.router && styles.route_helo {
             let literal = self.peer.literal();
             let word: String = format!("{}", hello.name).chars().take(HELLO_WORD_MAX).collect();
-            let argument = format!("{literal} {literal} {word}");
+            let argument = format!("{literal} {word}");
             let question = Question::Router { function: Function::Hello, argument };
             self.ask(now, question, Resume::HelloRouted { state, hello, styles });
         } else {

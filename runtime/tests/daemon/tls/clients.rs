@@ -36,6 +36,45 @@ fn curl_sends_by_both_ways() {
 }
 
 #[test]
+fn swaks_sends_by_both_ways_and_logs_in() {
+    if !crate::is_here("swaks") {
+        return;
+    }
+    let able = Command::new("swaks").arg("--support").output().expect("it starts");
+    if !String::from_utf8_lossy(&able.stdout).contains("TLS supported") {
+        return crate::skipped("swaks has no TLS: libnet-ssleay-perl is not installed");
+    }
+    let (_folder, users) = crate::submission::users("sha512");
+    let site = Site::new(&format!("PARAM smtp-auth\nPARAM smtp-auth-file {}", users.display()));
+    for (how, address) in [("--tls", site.smtp()), ("--tlsc", site.smtps)] {
+        for (mechanism, password, to) in [
+            ("PLAIN", "pencil", "x@elsewhere.example"),
+            ("LOGIN", "pencil", "x@elsewhere.example"),
+            ("PLAIN", "crayon", "bob@local.example"),
+        ] {
+            let output = Command::new("swaks")
+                .args(["--server", "127.0.0.1", "--port", &address.port().to_string(), how])
+                .args(["--to", to, "--auth", mechanism, "--auth-user", "ann", "--auth-password", password])
+                .output()
+                .expect("it starts");
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert_eq!(output.status.success(), password == "pencil", "{how} {mechanism}: {said}");
+            assert!(said.contains("TLS started with cipher TLSv1.3"), "{how}: {said}");
+        }
+        // Nobody logs in outside it.
+        let mut swaks = Command::new("swaks");
+        swaks.args(["--server", &site.smtp().to_string(), "--to", "bob@local.example", "--auth", "PLAIN"]);
+        swaks.args(["--auth-user", "ann", "--auth-password", "pencil"]);
+        assert!(!swaks.output().expect("it starts").status.success());
+    }
+    let stored = spool(&site.folder).all();
+    assert_eq!(stored.len(), 4);
+    for one in stored {
+        assert!(one.envelope.contains(&"with ESMTPSA".to_string()), "{:?}", one.envelope);
+    }
+}
+
+#[test]
 fn python_forgets_nothing_that_it_must_say_again() {
     if !crate::is_here("python3") {
         return;

@@ -3,11 +3,14 @@
 use crate::auth::{Mechanism, Mechanisms};
 use crate::config::Settings;
 use crate::config::choices::{
-    EtrnPeer, FilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, Users, WrapperFiles,
+    EtrnPeer, FilterFailure, MilterFailure, PolicyDb, RatePeer, Secret, SpfLevel, StatsSocket, Users,
+    WrapperFiles,
 };
 use crate::config::param::table::{count, is_domain, narrow, row};
 use crate::config::param::{Argument, CheckedWords, Param, Unfit};
+use crate::limits::MILTERS_MAX;
 use crate::spf::LocalPolicy;
+use crate::subserver::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -166,6 +169,38 @@ fn filter_failure(settings: &mut Settings, words: &[&str]) -> CheckedWords {
     settings.helpers.filter_failure = match words[0].to_ascii_lowercase().as_str() {
         "freeze" => FilterFailure::Freeze,
         "defer" => FilterFailure::Defer,
+        _ => return Err((0, Unfit::NotAChoice)),
+    };
+    Ok(None)
+}
+
+fn policy_service(settings: &mut Settings, words: &[&str]) -> CheckedWords {
+    settings.helpers.policy_service = if words[0].eq_ignore_ascii_case("off") {
+        None
+    } else {
+        Some(Address::read(words[0]).ok_or((0, Unfit::NotAService))?)
+    };
+    Ok(None)
+}
+
+fn milter(settings: &mut Settings, words: &[&str]) -> CheckedWords {
+    let milters = &mut settings.helpers.milters;
+    if words[0].eq_ignore_ascii_case("off") {
+        milters.clear();
+        return Ok(None);
+    }
+    let address = Address::read(words[0]).ok_or((0, Unfit::NotAService))?;
+    if milters.len() >= MILTERS_MAX {
+        return Err((0, Unfit::TooMany));
+    }
+    milters.push(address);
+    Ok(None)
+}
+
+fn milter_failure(settings: &mut Settings, words: &[&str]) -> CheckedWords {
+    settings.helpers.milter_failure = match words[0].to_ascii_lowercase().as_str() {
+        "tempfail" => MilterFailure::Tempfail,
+        "accept" => MilterFailure::Accept,
         _ => return Err((0, Unfit::NotAChoice)),
     };
     Ok(None)
@@ -493,6 +528,27 @@ pub(in crate::config::param) const ROWS: &[Param] = &[
         "Log what the content filter is asked and answers.",
     )
     .global(),
+    row(
+        "policy-service",
+        &[],
+        "off",
+        words("ADDRESS|off", "unix:/PATH, inet:HOST:PORT or off", (1, 1), policy_service),
+        "A policy service, as Postfix asks one, that is asked about each recipient.",
+    ),
+    row(
+        "milter",
+        &[],
+        "off",
+        words("ADDRESS|off", "unix:/PATH, inet:HOST:PORT or off; up to 4 may be given", (1, 1), milter),
+        "A milter that sees each message and may change it; may be repeated, and off begins anew.",
+    ),
+    row(
+        "milter-failure",
+        &[],
+        "tempfail",
+        words("tempfail|accept", "tempfail or accept", (1, 1), milter_failure),
+        "What becomes of a message that a milter does not judge: 451 to the client, or on without that milter.",
+    ),
     row(
         "perl-hook",
         &[],

@@ -1,7 +1,6 @@
-//! Judgements: the worked sample, single rules, and random policies against a second evaluator that was written apart.
+//! Judgements: the worked sample and single rules. Random policies are held against a second evaluator, written apart, in
+//! `sim/tests/policies.rs`.
 
-mod naive;
-mod random;
 mod rules;
 mod sample;
 

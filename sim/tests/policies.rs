@@ -1,15 +1,22 @@
 //! Random policies and sessions: both evaluators conclude the same, and nobody relays who was not told that he may.
 
-use super::naive::{Line, Naive, Outcome};
-use super::*;
-use crate::policy::rules::{ATTRIBUTES, Form, Misfit};
-use crate::policy::source::FaultKind;
-use crate::server::rate_window::RateVerdict;
-use alloc::string::String;
-use core::fmt::Write;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
+use smtpserver_core::policy::evaluate::{DomainIs, Listing, No, Place, Step, Told, Why, Wish, connect};
+use smtpserver_core::policy::rules::{ATTRIBUTES, Form, Misfit};
+use smtpserver_core::policy::source::FaultKind;
+use smtpserver_core::policy::{Role, Rules, SourceFile, compile};
+use smtpserver_core::server::rate_window::RateVerdict;
+use smtpserver_core::wire::path::{Address, ForwardPath, ReversePath};
+use smtpserver_sim::model::{Line, Outcome, Policy};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Our own address.
+const OWN: &str = "192.0.2.1";
 
 const KEYS: [&str; 22] = [
     "[0.0.0.0]/0",
@@ -76,11 +83,11 @@ fn values(form: Form) -> &'static [&'static str] {
     }
 }
 
-fn pair() -> impl Strategy<Value = (&'static str, String)> {
+fn pair() -> impl Strategy<Value = (String, String)> {
     let own = select(ATTRIBUTES.to_vec())
         .prop_flat_map(|(_, name, form)| (Just(name), select(values(form).to_vec())));
     let label = select(vec_of(&["_a", "_b", "_c", "_d", "_e", "_f"])).prop_map(|label| ("=", label));
-    prop_oneof![2 => own, 1 => label].prop_map(|(name, value)| (name, String::from(value)))
+    prop_oneof![2 => own, 1 => label].prop_map(|(name, value)| (String::from(name), String::from(value)))
 }
 
 fn vec_of(texts: &[&'static str]) -> Vec<&'static str> {
@@ -119,7 +126,7 @@ fn untangled(lines: &[Line]) -> Result<Arc<Rules>, TestCaseError> {
         {
             Err(TestCaseError::reject("tangled labels"))
         }
-        Err(faults) => Err(TestCaseError::fail(alloc::format!("{faults:?}\n{text}"))),
+        Err(faults) => Err(TestCaseError::fail(format!("{faults:?}\n{text}"))),
     }
 }
 
@@ -196,10 +203,28 @@ fn name(no: &No) -> &'static str {
     }
 }
 
+fn address(local: &str, domain: &str) -> Address {
+    Address::parse(&format!("{local}@{domain}")).expect("an address")
+}
+
+/// Judges until there is no wish left.
+fn done<T>(world: &dyn Fn(&Wish) -> Told, mut judge: impl FnMut(&[Told]) -> Step<T>) -> T {
+    let mut told = Vec::new();
+    loop {
+        match judge(&told) {
+            Step::Done(done) => return done,
+            Step::Wish(wish) => told.push(world(&wish)),
+        }
+        assert!(told.len() < 100, "a judgement without an end");
+    }
+}
+
 /// Every conclusion of a session, in order.
 fn ours(rules: &Arc<Rules>, session: &Session) -> Vec<Outcome> {
     let world = |wish: &Wish| answer(session.weather, wish);
-    let mut client = match connected(rules, &world, session.peer).verdict {
+    let own = Arc::new(BTreeSet::from([OWN.parse().expect("an address")]));
+    let peer: IpAddr = session.peer.parse().expect("an address");
+    let mut client = match done(&world, |told| connect(rules, &own, peer, told)).verdict {
         Ok(client) => client,
         Err(no) => return Vec::from([Err(name(&no))]),
     };
@@ -212,7 +237,7 @@ fn ours(rules: &Arc<Rules>, session: &Session) -> Vec<Outcome> {
     }
     let mut out = Vec::new();
     let path = match session.from {
-        Some((local, domain)) => reverse(&alloc::format!("{local}@{domain}")),
+        Some((local, domain)) => ReversePath::Address(address(local, domain)),
         None => ReversePath::Null,
     };
     let sender = match done(&world, |told| client.sender(&path, told)).verdict {
@@ -221,7 +246,7 @@ fn ours(rules: &Arc<Rules>, session: &Session) -> Vec<Outcome> {
     };
     out.push(Ok(sender.place == Place::Freezer));
     for (local, domain) in &session.to {
-        let path = forward(&alloc::format!("{local}@{domain}"));
+        let path = ForwardPath::Address(address(local, domain));
         let ruling = done(&world, |told| client.recipient(&sender, &path, told));
         assert!(!client.explain(&ruling.chain).is_empty());
         out.push(match ruling.verdict {
@@ -234,22 +259,21 @@ fn ours(rules: &Arc<Rules>, session: &Session) -> Vec<Outcome> {
 
 fn theirs(lines: &[Line], session: &Session) -> Vec<Outcome> {
     let world = |wish: &Wish| answer(session.weather, wish);
-    let own = "192.0.2.1".parse().expect("an address");
-    let mut naive = Naive::new(lines, &world, own, session.peer.parse().expect("an address"));
-    if let Err(why) = naive.connect() {
+    let (own, peer) = (OWN.parse().expect("an address"), session.peer.parse().expect("an address"));
+    let mut naive = Policy::new(lines, own, peer);
+    if let Err(why) = naive.connect(&world) {
         return Vec::from([Err(why)]);
     }
     if let Some(reverse) = session.reverse {
         naive.reverse(reverse);
     }
     naive.hello(session.hello);
-    naive.user = session.login;
-    if naive.user {
-        naive.full = false;
+    if session.login {
+        naive.login();
     }
-    let mut out = Vec::from([naive.mail(session.from)]);
+    let mut out = Vec::from([naive.mail(&world, session.from)]);
     if out[0].is_ok() {
-        out.extend(session.to.iter().map(|(local, domain)| naive.rcpt(local, domain)));
+        out.extend(session.to.iter().map(|(local, domain)| naive.rcpt(&world, local, domain)));
     }
     out
 }
@@ -290,13 +314,17 @@ fn two_evaluators_conclude_the_same_a_hundred_thousand_times() {
 
 /// Takes away whatever gives a right to relay.
 fn without_rights(lines: Vec<Line>) -> Vec<Line> {
-    let gives = |(attribute, value): &(&str, String)| match *attribute {
+    let gives = |(attribute, value): &(String, String)| match attribute.as_str() {
         "relaycustnet" | "fulltrustnet" | "trustrecipients" | "relaytarget" | "freeze" => value == "+",
         "acceptifdns" => true,
         _ => false,
     };
     let harmless = |(key, said): Line| (key, said.into_iter().filter(|pair| !gives(pair)).collect());
-    lines.into_iter().map(harmless).chain([(".".into(), Vec::from([("localdomain", "-".into())]))]).collect()
+    lines
+        .into_iter()
+        .map(harmless)
+        .chain([(".".into(), Vec::from([("localdomain".into(), "-".into())]))])
+        .collect()
 }
 
 proptest! {
