@@ -34,7 +34,7 @@ impl Lane for NetLane {
     }
 
     fn abilities(&self) -> Abilities {
-        let helpers = played::playable();
+        let helpers = played::playable().into_iter().chain([Helper::Resolver]).collect();
         Abilities { tls: true, helpers, ..script_world::abilities() }
     }
 
@@ -148,6 +148,13 @@ impl Stage for World {
     }
 
     fn asked(&mut self, helper: Helper, at_most: Duration) -> Result<Vec<u8>, Trouble> {
+        if helper == Helper::Resolver {
+            self.pass(self.clock.elapsed() + at_most, |world| world.site.names.was_asked())?;
+            let asked = self.site.names.asked();
+            return asked
+                .map(String::into_bytes)
+                .ok_or_else(|| Trouble(format!("not asked within {at_most:?}")));
+        }
         let trade = played::trade(helper)?;
         self.pass(self.clock.elapsed() + at_most, |world| world.site.staff.was_asked(trade))?;
         let asked = self.site.staff.asked(trade);
@@ -155,6 +162,11 @@ impl Stage for World {
     }
 
     fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
+        if helper == Helper::Resolver {
+            let answered = self.site.names.answer(line).ok_or_else(|| Trouble("nothing was asked".into()))?;
+            answered.map_err(Trouble)?;
+            return self.settle();
+        }
         let trade = played::trade(helper)?;
         if !self.site.staff.answer(trade, line) {
             return Err(Trouble(format!("no {helper} is at work")));

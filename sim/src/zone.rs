@@ -1,9 +1,7 @@
 //! A world of names as a script writes it: a line a record, `NAME KIND VALUE`; `NAME TROUBLE` is how all questions for a
 //! name end, with `TIMEOUT`, `SERVFAIL`, `REFUSED` or `GARBAGE`. `NAME PLAYED` leaves the answers to the script.
 
-use smtpserver::names::{Awaited, Names};
 use smtpserver_core::dns::{Answer, Gathering, Name, Question, Trouble};
-use std::sync::Arc;
 
 /// The records there are.
 #[derive(Clone, Debug, Default)]
@@ -80,10 +78,4 @@ impl Zone {
 
 fn labels(name: &str) -> impl Iterator<Item = &[u8]> {
     name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes)
-}
-
-impl Names for Zone {
-    fn ask(self: Arc<Self>, question: Question) -> Awaited {
-        Box::pin(async move { self.answer(&question) })
-    }
 }

@@ -145,18 +145,19 @@ impl Shop {
             let secret = files::key(key).map_err(|what| Fault(key_param, what))?;
             let holder = der::holder(&chain[0])
                 .ok_or_else(|| Fault("tls-cert-file", format!("{} is no certificate", own.display())))?;
+            // Both ways to find out compare the two.
             let unfit = |error: rustls::Error| {
                 let (own, key) = (own.display(), key.display());
-                Fault(key_param, format!("the key {key} is not fit for the certificate {own}: {error}"))
+                let mismatch = error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
+                let what = if mismatch {
+                    format!("the key {key} belongs to another certificate than {own}")
+                } else {
+                    format!("the key {key} is not fit for the certificate {own}: {error}")
+                };
+                Fault(key_param, what)
             };
             let pair = CertifiedKey::from_der(chain, secret, provider).map_err(unfit)?;
-            pair.keys_match().map_err(|error| {
-                if error != rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
-                    return unfit(error);
-                }
-                let (own, key) = (own.display(), key.display());
-                Fault(key_param, format!("the key {key} belongs to another certificate than {own}"))
-            })?;
+            pair.keys_match().map_err(unfit)?;
             self.notes.extend(expiry(own, holder.ends, clock.now().wall.seconds()));
             certificates.push((own.to_path_buf(), holder.subject.clone(), holder.ends));
             let mut names = holder.domains;

@@ -8,6 +8,7 @@ use super::spool::{SimSpool, Store};
 use super::staff::Staff;
 use super::trace::Trace;
 use super::wire::{ServerEnd, Wires};
+use crate::played_names::AwaitedNames;
 use crate::tls;
 use crate::users::KnowsAll;
 use crate::zone::Zone;
@@ -31,7 +32,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) struct Site {
     settings: Arc<Settings>,
     /// What name servers know.
-    zone: Arc<Zone>,
+    pub(crate) names: Arc<AwaitedNames>,
     pub(crate) store: Arc<Store>,
     wires: Arc<Wires>,
     /// Helpers, where the settings ask for some.
@@ -58,9 +59,9 @@ impl Site {
         trace: Arc<Trace>,
     ) -> Arc<Site> {
         let journal = Arc::new(Diary { trace, wires: wires.clone(), events: Mutex::default() });
-        let (settings, zone) = (Arc::new(settings), Arc::new(zone));
+        let (settings, names) = (Arc::new(settings), AwaitedNames::new(zone, wires.clone()));
         let staff = Staff::new(wires.clone());
-        Arc::new(Site { settings, zone, store, wires, staff, clock, journal, life: Mutex::new(None) })
+        Arc::new(Site { settings, names, store, wires, staff, clock, journal, life: Mutex::new(None) })
     }
 
     /// Sessions that the server has now.
@@ -112,7 +113,7 @@ impl Site {
         let crew = Arc::<Crew>::default();
         let spool = SimSpool::open(&self.store, &crew);
         let desk = Desk::new(self.settings.clone(), spool, self.clock.clone(), self.journal.clone());
-        desk.asks(self.zone.clone());
+        desk.asks(self.names.clone());
         desk.back_ends().put(&self.settings, Arc::new(KnowsAll));
         self.staff.work_for(&desk, &self.settings, &crew);
         let stop = Arc::new(Notify::new());

@@ -51,7 +51,7 @@ impl Wires {
     }
 
     /// Something happened.
-    pub(super) fn stir(&self) {
+    pub(crate) fn stir(&self) {
         self.activity.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -143,7 +143,9 @@ fn old_versions_weak_ciphers_and_renegotiation_are_refused() {
     let hasty = Site::new("PARAM timeout-command 1");
     let address = hasty.smtps.to_string();
     let said = said(Command::new("openssl").args(["s_client", "-tls1_2", "-connect", &address]), "R\n");
-    assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
+    // Where the greeting comes after the request, openssl does not read on to our answer.
+    let refused = ["no renegotiation", "unexpected record"].iter().any(|words| said.contains(words));
+    assert!(said.contains("RENEGOTIATING") && refused, "{said}");
     let listed = Site::new("PARAM tls-cipher-list TLS_AES_128_GCM_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256");
     let said = listed.openssl(false, &[], "QUIT\r\n");
     assert!(said.contains("Cipher is TLS_AES_128_GCM_SHA256"), "{said}");
