@@ -10,7 +10,8 @@ use super::world::{Happening, World};
 use crate::trace::{ConnectionId, News, Ordered, What};
 use crate::users;
 use smtpserver_core::auth::{Advice, Check, Finding, Inquiry, Nonce};
-use smtpserver_core::policy::{Question, Ticket};
+use smtpserver_core::policy::evaluate::Why;
+use smtpserver_core::policy::{Answer, Question, Ticket, Verdict};
 use smtpserver_core::server::{Input as ServerInput, Output as ServerOutput};
 use smtpserver_core::spool::{Destination, Order, Report, SpoolFault};
 use smtpserver_core::{Input, SessionId};
@@ -92,7 +93,14 @@ impl World<'_> {
 
     pub(super) fn answer_late(&mut self, id: ConnectionId, ticket: Ticket, question: Question) {
         if self.connections[usize_of(id)].session.is_some() {
-            self.answer(id, ticket, question);
+            if self.connections[usize_of(id)].asked == Some(ticket) {
+                self.answer(id, ticket, question);
+            } else {
+                // No hands put a question that nobody has any more; but an answer to it may come once more, and lie.
+                let lie = Answer { verdict: Verdict::refuse(Why::NotAdmitted) };
+                let now = self.clock();
+                self.tell(id, now, Input::Answered(ticket, lie), News::Answered(ticket.number()));
+            }
             self.drain(id);
             self.ready.push_back(id);
         }
