@@ -2,7 +2,7 @@
 //! half-done, lives on, and works again when the fault is healed.
 
 use crate::client::{Client, Reply};
-use crate::server::{Server, output, postoffice, refusal, spool};
+use crate::server::{Server, output, postoffice, refusal, spool, wait_until};
 use crate::spool::{Spool, files};
 use std::path::Path;
 use std::process::Command;
@@ -30,7 +30,7 @@ fn a_router_directory_that_is_away_refuses_mail_until_it_is_back() {
         std::fs::rename(&away, directory).expect("renamed");
         assert_eq!(client.data(b"Subject: after\r\n").code, 250);
     }
-    assert!(files(&spool.public).is_empty());
+    wait_until("nothing is left", || files(&spool.public).is_empty());
     assert_eq!(spool.all().iter().filter(|stored| stored.message.starts_with(b"Subject: during")).count(), 0);
     assert_eq!(client.ask("QUIT").code, 221);
 }
@@ -119,18 +119,8 @@ fn a_full_disk_and_a_read_only_one_are_survived() {
     assert_eq!((reply.code, &reply.text[..6]), (451, "4.3.0 "), "{reply:?}");
     disk.remount("rw");
     assert_eq!(client.data(b"Subject: after\r\n").code, 250);
-    assert!(files(&spool.public).is_empty());
+    wait_until("nothing is left", || files(&spool.public).is_empty());
     assert_eq!(client.ask("QUIT").code, 221);
-}
-
-fn wait_until(what: &str, so: impl Fn() -> bool) {
-    for _ in 0..500 {
-        if so() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("not so: {what}");
 }
 
 #[test]

@@ -1,17 +1,14 @@
 //! Milters: a real one that signs, one of our own that changes all there is to change, and none at all.
 
 use crate::client::Client;
-use crate::server::{PATIENCE, Server, postoffice, spool};
+use crate::server::{Server, postoffice, spool, wait_until};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// Nobody is asked for the name of a client: port 9 of this machine has no name server.
 const NO_NAMES: [&str; 2] = ["--param", "resolver 127.0.0.1:9"];
-/// Between two looks at what somebody else does.
-const LOOK_WAIT: Duration = Duration::from_millis(50);
 
 fn start(folder: &Path, milters: &[&str], more: &[&str]) -> Server {
     let milters: Vec<String> = milters.iter().map(|milter| format!("milter {milter}")).collect();
@@ -44,18 +41,6 @@ fn piped(args: &[&str], octets: &[u8]) -> Vec<u8> {
     stdin.write_all(octets).expect("written");
     drop(stdin);
     child.wait_with_output().expect("it ends").stdout
-}
-
-/// Looks until it is so: a file that nobody wants any more is removed in its time.
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let tries = PATIENCE.as_millis() / LOOK_WAIT.as_millis();
-    let waited = (0..tries).any(|_| {
-        is_so() || {
-            std::thread::sleep(LOOK_WAIT);
-            false
-        }
-    });
-    assert!(waited, "never: {what}");
 }
 
 /// A program that is ended with this.

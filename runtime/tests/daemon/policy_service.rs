@@ -1,15 +1,11 @@
 //! Policy services: a real greylister, one of our own that does each thing once, and none at all.
 
 use crate::client::Client;
-use crate::server::{PATIENCE, Server, postoffice, spool};
+use crate::server::{Server, postoffice, spool, wait_until};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-/// Between two looks at what somebody else does.
-const LOOK_WAIT: Duration = Duration::from_millis(50);
 
 /// Nobody is asked for the name of a client: port 9 of this machine has no name server.
 const NO_NAMES: [&str; 2] = ["--param", "resolver 127.0.0.1:9"];
@@ -26,18 +22,6 @@ fn mail(client: &mut Client) {
 fn send(client: &mut Client) {
     assert_eq!(client.ask("DATA").code, 354);
     assert_eq!(client.ask("Subject: x\r\n\r\ntext\r\n.").code, 250);
-}
-
-/// Looks until it is so.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let tries = PATIENCE.as_millis() / LOOK_WAIT.as_millis();
-    let waited = (0..tries).any(|_| {
-        is_so() || {
-            std::thread::sleep(LOOK_WAIT);
-            false
-        }
-    });
-    assert!(waited, "never: {what}");
 }
 
 /// A greylister, ended with this.

@@ -15,6 +15,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_smtpserver");
 
 /// How long a test waits for anything at most.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at what somebody else does.
+const LOOK_WAIT: Duration = Duration::from_millis(20);
 
 /// A server; killed when it is dropped.
 pub(crate) struct Server {
@@ -133,4 +135,16 @@ pub(crate) fn is_one_reason(said: &str) -> bool {
 /// The spool of a postoffice.
 pub(crate) fn spool(postoffice: &TempDir) -> Spool {
     Spool::at(postoffice.path())
+}
+
+/// Looks until it is so: a file that nobody wants any more is removed in its time.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let tries = PATIENCE.as_millis() / LOOK_WAIT.as_millis();
+    let waited = (0..tries).any(|_| {
+        is_so() || {
+            std::thread::sleep(LOOK_WAIT);
+            false
+        }
+    });
+    assert!(waited, "never: {what}");
 }
