@@ -125,6 +125,15 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// There is a helper that can do this: from now on it is told what comes out here.
+    fn open(&self, means: Means) -> mpsc::Receiver<Octets> {
+        let (line, frames) = mpsc::channel(CHECKS_AT_ONCE);
+        let mut state = self.lock();
+        state.means = means;
+        state.line = Some(line);
+        frames
+    }
+
     /// There is no helper: who waits for it is in trouble, and who comes is at once.
     fn hang_up(&self) {
         let mut state = self.lock();
@@ -138,7 +147,9 @@ impl Remote {
     pub fn new(started: Started, command: WorkerCommand) -> Remote {
         let state = State { means: started.means, line: None, waiting: BTreeMap::new() };
         let shared = Arc::new(Shared(Mutex::new(state)));
-        let keeper = tokio::spawn(keep(shared.clone(), started, command));
+        // Before anybody can ask, and not when the keeping has begun: the first client is not to be in trouble.
+        let frames = shared.open(started.means);
+        let keeper = tokio::spawn(keep(shared.clone(), started, frames, command));
         Remote { shared, number: AtomicU64::new(1), keeper }
     }
 }
@@ -187,9 +198,14 @@ impl BackEnd for Remote {
 }
 
 /// Serves one helper process after the other.
-async fn keep(shared: Arc<Shared>, mut started: Started, command: WorkerCommand) {
+async fn keep(
+    shared: Arc<Shared>,
+    mut started: Started,
+    mut frames: mpsc::Receiver<Octets>,
+    command: WorkerCommand,
+) {
     loop {
-        let child = talk(&shared, started).await;
+        let child = talk(&shared, started, frames).await;
         shared.hang_up();
         // To end a process and to wait for it is short, and yet not for a network thread.
         let _ = tokio::task::spawn_blocking(move || drop(child)).await;
@@ -207,12 +223,13 @@ async fn keep(shared: Arc<Shared>, mut started: Started, command: WorkerCommand)
                 }
             }
         };
+        frames = shared.open(started.means);
     }
 }
 
 /// Talks to one helper process until its end.
-async fn talk(shared: &Shared, started: Started) -> Option<Buried> {
-    let Started { child, socket, means } = started;
+async fn talk(shared: &Shared, started: Started, frames: mpsc::Receiver<Octets>) -> Option<Buried> {
+    let Started { child, socket, means: _ } = started;
     let stream = match socket.set_nonblocking(true).and_then(|()| UnixStream::from_std(socket)) {
         Ok(stream) => stream,
         Err(error) => {
@@ -221,13 +238,7 @@ async fn talk(shared: &Shared, started: Started) -> Option<Buried> {
         }
     };
     let (mut reader, writer) = tokio::io::split(stream);
-    let (line, frames) = mpsc::channel(CHECKS_AT_ONCE);
     let writer = Ends(tokio::spawn(write(writer, frames)));
-    {
-        let mut state = shared.lock();
-        state.means = means;
-        state.line = Some(line);
-    }
     listen(shared, &mut reader).await;
     drop(writer);
     child
