@@ -69,7 +69,7 @@ struct World {
     inode: u64,
     stored: Vec<Vec<u8>>,
     helpers: Played,
-    names: PlayedNames,
+    names: PlayedNames<(server::judge::LookUp, Instant)>,
     events: Vec<String>,
 }
 
@@ -273,7 +273,7 @@ impl World {
                 }
                 server::Output::Look { look_up, question, until } => {
                     if self.zone.is_played(&question.name) {
-                        self.names.ask(look_up, question, until);
+                        self.names.ask((look_up, until), question);
                     } else {
                         let answer = self.zone.answer(&question);
                         self.tell_server(server::Input::Looked(look_up, answer));
@@ -463,7 +463,7 @@ impl Stage for World {
     fn answer(&mut self, helper: Helper, line: Option<&str>) -> Result<(), Trouble> {
         if helper == Helper::Resolver {
             let answer = self.names.answer(line).ok_or_else(|| Trouble("nothing was asked".into()))?;
-            let (look_up, answer) = answer.map_err(Trouble)?;
+            let ((look_up, _), answer) = answer.map_err(Trouble)?;
             self.tell_server(server::Input::Looked(look_up, answer));
             self.deliver_all();
             return Ok(());

@@ -12,20 +12,26 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// Questions that wait for the script.
-#[derive(Default)]
-pub(crate) struct PlayedNames {
+/// Questions that wait for the script, each with who waits for its answer.
+#[derive(Debug)]
+pub(crate) struct PlayedNames<W> {
     /// Not answered.
-    open: VecDeque<(LookUp, Question, Instant)>,
+    open: VecDeque<(W, Question)>,
     /// Not looked at, as a script sees them.
     unseen: VecDeque<String>,
 }
 
-impl PlayedNames {
-    /// Something is asked, and wanted until then.
-    pub(crate) fn ask(&mut self, look_up: LookUp, question: Question, until: Instant) {
+impl<W> Default for PlayedNames<W> {
+    fn default() -> Self {
+        PlayedNames { open: VecDeque::new(), unseen: VecDeque::new() }
+    }
+}
+
+impl<W> PlayedNames<W> {
+    /// Something is asked.
+    pub(crate) fn ask(&mut self, waiting: W, question: Question) {
         self.unseen.push_back(question.to_string());
-        self.open.push_back((look_up, question, until));
+        self.open.push_back((waiting, question));
     }
 
     /// Whether something was asked that nobody has looked at.
@@ -39,20 +45,23 @@ impl PlayedNames {
     }
 
     /// The script answers the oldest question with this line, or nobody can be reached. `None` where there is no question.
-    pub(crate) fn answer(&mut self, line: Option<&str>) -> Option<Result<(LookUp, Answer), String>> {
-        let (look_up, question, _) = self.open.pop_front()?;
-        Some(played(&question, line).map(|answer| (look_up, answer)))
+    pub(crate) fn answer(&mut self, line: Option<&str>) -> Option<Result<(W, Answer), String>> {
+        let (waiting, question) = self.open.pop_front()?;
+        Some(played(&question, line).map(|answer| (waiting, answer)))
     }
+}
 
+/// In the core lane: what is looked up, and until when the answer is wanted.
+impl PlayedNames<(LookUp, Instant)> {
     /// When the next question is of no use any more.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.open.iter().map(|(.., until)| *until).min()
+        self.open.iter().map(|((_, until), _)| *until).min()
     }
 
     /// A question that is of no use any more.
     pub(crate) fn late(&mut self, now: Instant) -> Option<(LookUp, Answer)> {
-        let at = self.open.iter().position(|(.., until)| *until <= now)?;
-        let (look_up, ..) = self.open.remove(at)?;
+        let at = self.open.iter().position(|((_, until), _)| *until <= now)?;
+        let ((look_up, _), _) = self.open.remove(at)?;
         Some((look_up, Answer::Trouble(Trouble::Timeout)))
     }
 }
@@ -75,45 +84,37 @@ fn played(question: &Question, line: Option<&str>) -> Result<Answer, String> {
 pub(crate) struct AwaitedNames {
     zone: Zone,
     wires: Arc<Wires>,
-    asked: Mutex<Asked>,
-}
-
-#[derive(Debug, Default)]
-struct Asked {
-    /// Not answered.
-    open: VecDeque<(Question, oneshot::Sender<Answer>)>,
-    /// Not looked at, as a script sees them.
-    unseen: VecDeque<String>,
+    played: Mutex<PlayedNames<oneshot::Sender<Answer>>>,
 }
 
 impl AwaitedNames {
     /// The names of this zone. To ask and to answer is something that happens on these wires.
     pub(crate) fn new(zone: Zone, wires: Arc<Wires>) -> Arc<AwaitedNames> {
-        Arc::new(AwaitedNames { zone, wires, asked: Mutex::default() })
+        Arc::new(AwaitedNames { zone, wires, played: Mutex::default() })
     }
 
     /// Whether something was asked that nobody has looked at.
     pub(crate) fn was_asked(&self) -> bool {
-        !self.lock().unseen.is_empty()
+        self.lock().was_asked()
     }
 
     /// The next question.
     pub(crate) fn asked(&self) -> Option<String> {
-        self.lock().unseen.pop_front()
+        self.lock().asked()
     }
 
     /// The script answers the oldest question that is still wanted, as in the core lane.
     pub(crate) fn answer(&self, line: Option<&str>) -> Option<Result<(), String>> {
-        let mut asked = self.lock();
-        asked.open.retain(|(_, waiting)| !waiting.is_closed());
-        let (question, waiting) = asked.open.pop_front()?;
+        let mut played = self.lock();
+        played.open.retain(|(waiting, _)| !waiting.is_closed());
+        let answered = played.answer(line)?;
         self.wires.stir();
         // Whoever does not wait any more has just given up.
-        Some(played(&question, line).map(|answer| drop(waiting.send(answer))))
+        Some(answered.map(|(waiting, answer)| drop(waiting.send(answer))))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PlayedNames<oneshot::Sender<Answer>>> {
+        self.played.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,10 +124,7 @@ impl Names for AwaitedNames {
             return Box::pin(async move { self.zone.answer(&question) });
         }
         let (waiting, answer) = oneshot::channel();
-        let mut asked = self.lock();
-        asked.unseen.push_back(question.to_string());
-        asked.open.push_back((question, waiting));
-        drop(asked);
+        self.lock().ask(waiting, question);
         self.wires.stir();
         Box::pin(async move { answer.await.unwrap_or(Answer::Trouble(Trouble::Unreachable)) })
     }

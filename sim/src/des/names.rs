@@ -6,7 +6,7 @@ use super::world::{Happening, World};
 use crate::trace::{ConnectionId, Looked, Posed, Ruling, What};
 use smtpserver_core::Instant;
 use smtpserver_core::dns::{Answer, Kind, Question, Records, Trouble};
-use smtpserver_core::policy::evaluate::{Place, Why};
+use smtpserver_core::policy::evaluate::Place;
 use smtpserver_core::policy::{self, Verdict};
 use smtpserver_core::server::Input as ServerInput;
 use smtpserver_core::server::judge::LookUp;
@@ -185,25 +185,9 @@ pub(super) fn ruling(verdict: &Verdict) -> Ruling {
         Verdict::NoSpace => Ruling::NoSpace,
         Verdict::Refuse(denial) => {
             let why = format!("{:?}", denial.no.why);
-            let retry = match denial.no.why {
-                Why::Messages(RateVerdict::Excess { retry_after })
-                | Why::Recipients(RateVerdict::Excess { retry_after }) => {
-                    Some(smtpserver_core::now::micros(retry_after))
-                }
-                Why::Messages(RateVerdict::Within | RateVerdict::Forbidden)
-                | Why::Recipients(RateVerdict::Within | RateVerdict::Forbidden)
-                | Why::Client
-                | Why::Listed
-                | Why::NoConnections
-                | Why::Sender
-                | Why::SenderDomain
-                | Why::Spf
-                | Why::Recipient
-                | Why::NotAdmitted
-                | Why::NotExchanger
-                | Why::RecipientDomain
-                | Why::Route
-                | Why::Trouble => None,
+            let retry = match denial.no.why.rate() {
+                Some(RateVerdict::Excess { retry_after }) => Some(smtpserver_core::now::micros(retry_after)),
+                Some(RateVerdict::Within | RateVerdict::Forbidden) | None => None,
             };
             let why = why.split('(').next().unwrap_or_default().to_owned();
             Ruling::No { why, retry }

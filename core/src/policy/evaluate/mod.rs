@@ -96,12 +96,17 @@ pub enum Why {
 impl Why {
     /// Whether it may be otherwise later: then the refusal is temporary.
     pub fn is_temporary(self) -> bool {
+        match self.rate() {
+            Some(RateVerdict::Within | RateVerdict::Excess { .. }) => true,
+            Some(RateVerdict::Forbidden) => false,
+            None => self == Why::Trouble,
+        }
+    }
+
+    /// What the rate window says, where that is the reason.
+    pub fn rate(self) -> Option<RateVerdict> {
         match self {
-            Why::Trouble => true,
-            Why::Messages(verdict) | Why::Recipients(verdict) => match verdict {
-                RateVerdict::Within | RateVerdict::Excess { .. } => true,
-                RateVerdict::Forbidden => false,
-            },
+            Why::Messages(verdict) | Why::Recipients(verdict) => Some(verdict),
             Why::Client
             | Why::Listed
             | Why::NoConnections
@@ -112,7 +117,8 @@ impl Why {
             | Why::NotAdmitted
             | Why::NotExchanger
             | Why::RecipientDomain
-            | Why::Route => false,
+            | Why::Route
+            | Why::Trouble => None,
         }
     }
 }
